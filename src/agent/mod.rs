@@ -1,0 +1,1 @@
+//! Pure adapters for agent CLIs.

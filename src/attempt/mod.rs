@@ -1,0 +1,1 @@
+//! One prompt, one agent, one outcome.

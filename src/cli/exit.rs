@@ -1,0 +1,46 @@
+//! The exit codes, in one table.
+
+use std::process::ExitCode;
+
+/// How the process ended; the numbers are a contract with scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: done.
+    Done,
+    /// 1: git, network, I/O, a timeout while waiting.
+    Operational,
+    /// 2: usage, configuration, routing, unreadable state: fix the input.
+    Usage,
+    /// 4: held by an approval, a usage limit, a budget, no progress, or a pause.
+    Held,
+    /// 5: the agent's turn failed.
+    TurnFailed,
+    /// 6: the claim was lost, or this machine was fenced off.
+    Fenced,
+    /// 130: stopped by SIGINT, with the state saved.
+    Interrupted,
+    /// 143: stopped by SIGTERM or SIGHUP, with the state saved.
+    Terminated,
+}
+
+impl Exit {
+    /// The number that the shell sees.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Operational => 1,
+            Self::Usage => 2,
+            Self::Held => 4,
+            Self::TurnFailed => 5,
+            Self::Fenced => 6,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}

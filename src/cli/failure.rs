@@ -1,0 +1,62 @@
+//! What a person reads when a verb fails: what happened, why, and what to do next.
+
+use std::error::Error;
+use std::fmt;
+
+use super::Exit;
+
+/// A failure as it is shown: `error`, `caused by` and `help` lines, and the exit code.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// How the process ends.
+    pub(crate) exit: Exit,
+    message: String,
+    causes: Vec<String>,
+    help: Vec<String>,
+}
+
+impl Failure {
+    /// A failure with its headline.
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), causes: Vec::new(), help: Vec::new() }
+    }
+
+    /// A failure whose headline is the error's text and whose causes are its sources.
+    pub(crate) fn from_error(exit: Exit, error: &dyn Error) -> Self {
+        let mut failure = Self::new(exit, error.to_string());
+        failure.push_chain(error.source());
+        failure
+    }
+
+    /// Adds a cause, and the causes of that cause.
+    pub(crate) fn caused_by(mut self, error: impl Error) -> Self {
+        self.push_chain(Some(&error));
+        self
+    }
+
+    /// Adds what to do next.
+    pub(crate) fn help(mut self, text: impl Into<String>) -> Self {
+        self.help.push(text.into());
+        self
+    }
+
+    fn push_chain(&mut self, mut next: Option<&dyn Error>) {
+        while let Some(error) = next {
+            self.causes.push(error.to_string());
+            next = error.source();
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.message)?;
+        for cause in &self.causes {
+            write!(f, "\n  caused by: {cause}")?;
+        }
+        for help in &self.help {
+            write!(f, "\n  help: {help}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,35 @@
+//! Writing to standard output and standard error. A reader that has gone away is not an error.
+
+use std::fmt::Display;
+use std::io::{IsTerminal, Write, stderr, stdout};
+
+use super::Failure;
+
+/// The two streams of this process.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    /// Whether standard error is a terminal that a person watches.
+    pub(crate) stderr_is_terminal: bool,
+}
+
+impl Output {
+    pub(crate) fn new() -> Self {
+        Self { stderr_is_terminal: stderr().is_terminal() }
+    }
+
+    /// One line of result on standard output.
+    pub(crate) fn say(self, line: impl Display) {
+        // A closed pipe (`baton logs | head`) means that the reader has seen enough.
+        let _ = writeln!(stdout().lock(), "{line}");
+    }
+
+    /// One line of progress or warning on standard error.
+    pub(crate) fn note(self, line: impl Display) {
+        let _ = writeln!(stderr().lock(), "{line}");
+    }
+
+    /// A failure on standard error.
+    pub(crate) fn fail(self, failure: &Failure) {
+        self.note(failure);
+    }
+}

@@ -1,0 +1,1 @@
+//! Thin drivers over the runner.
