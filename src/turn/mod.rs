@@ -1,1 +1,19 @@
-//! Pure turn machine.
+//! The turn machine: which changes of the state are legal, which phase of a turn comes next, when to stop.
+//!
+//! Pure: no I/O, no clock, no randomness; every function takes what it needs and returns a decision.
+//! `state` reads and writes the file, `ledger` keeps the journal, `runner` carries the decisions out.
+
+mod budget;
+mod completion;
+mod phase;
+mod progress;
+mod transition;
+
+pub use budget::{Allowance, Exceeded, Spent, decide_budget};
+pub use completion::{Evidence, RefusedPromise, count_unticked, decide_completion};
+pub use phase::{Facts, Features, Next, Phase, decide_next};
+pub use progress::{Stalemate, decide_no_progress};
+pub use transition::{
+    Blocked, ByHand, Claim, Failed, Input, OverRunning, Refusal, Stamp, StampOutcome, apply, decide_blocked,
+    restore_tampered,
+};
