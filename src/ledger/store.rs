@@ -1,0 +1,447 @@
+//! Writing and reading turns and their journal.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::types::Type;
+use rusqlite::{Connection, Row, Transaction, params};
+use serde_json::Value;
+
+use super::schema;
+use crate::model::{Actor, TurnId};
+
+/// The ledger cannot be opened, read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// It was written by a newer version.
+    #[error("{} was written by a newer baton (schema {found}, this one knows {known})", .path.display())]
+    Newer {
+        /// The database.
+        path: PathBuf,
+        /// Its schema.
+        found: usize,
+        /// Ours.
+        known: usize,
+    },
+    /// SQLite refused.
+    #[error("cannot {action} the ledger {}", .path.display())]
+    Sqlite {
+        /// What was tried.
+        action: &'static str,
+        /// The database.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+}
+
+/// Whether a record begins or ends a phase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edge {
+    /// Written before the effect.
+    Begin,
+    /// Written after it.
+    Done,
+}
+
+impl Edge {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Begin => "begin",
+            Self::Done => "done",
+        }
+    }
+}
+
+/// One record to be written.
+#[derive(Debug, Clone)]
+pub enum Entry {
+    /// A turn begins.
+    Open(TurnOpening),
+    /// A phase begins or ends.
+    Phase(PhaseRecord),
+    /// A turn ends.
+    Close(Box<Closing>),
+}
+
+/// What is known of a turn when it begins.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TurnOpening {
+    /// Its identifier.
+    pub id: TurnId,
+    /// The seat.
+    pub actor: Actor,
+    /// `combined`, `solo`, ...
+    pub mode: String,
+    /// The iteration; 0 where there is none (solo).
+    pub iteration: u64,
+    /// Which machine wrote this; a journal of another machine is never taken for our own.
+    pub machine: String,
+    /// The boot during which it was written.
+    pub boot_id: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A journal record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PhaseRecord {
+    /// The turn.
+    pub turn: TurnId,
+    /// The phase's word.
+    pub phase: String,
+    /// Begin or done.
+    pub edge: Edge,
+    /// When.
+    pub at: Timestamp,
+    /// What belongs to it.
+    pub data: Value,
+}
+
+/// What is known of a turn when it ends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Closing {
+    /// The turn.
+    pub turn: TurnId,
+    /// When.
+    pub at: Timestamp,
+    /// Its outcome class, or `void` for a turn whose claim never happened.
+    pub class: String,
+    /// Why, in words.
+    pub detail: String,
+    /// The prompt.
+    pub prompt: Option<String>,
+    /// The agent.
+    pub agent: Option<String>,
+    /// How long the agent ran.
+    pub wall_seconds: Option<f64>,
+    /// The identity of the tree when the turn was claimed.
+    pub tree_before: Option<String>,
+    /// The identity of the tree when it ended.
+    pub tree_after: Option<String>,
+    /// The log, relative to the workspace.
+    pub log_path: Option<String>,
+    /// The summary, relative to the workspace.
+    pub summary_path: Option<String>,
+    /// Everything else, for the next turn and for people.
+    pub record: Value,
+}
+
+/// A turn as it was recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Turn {
+    /// How it began.
+    pub opening: TurnOpening,
+    /// How it ended, if it has.
+    pub closing: Option<Closing>,
+}
+
+/// Which turns are asked for; newest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TurnFilter {
+    /// Of this seat only.
+    pub actor: Option<Actor>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+/// An open ledger.
+#[derive(Debug)]
+pub struct Ledger {
+    connection: Connection,
+    path: PathBuf,
+}
+
+const TURN_COLUMNS: &str = "turn_id, actor, mode, iteration, machine, boot_id, opened_at, closed_at, class, detail, \
+     prompt, agent, wall_seconds, tree_before, tree_after, log_path, summary_path, record";
+
+impl Ledger {
+    /// Opens the ledger, creating or migrating it.
+    pub fn open(path: &Path) -> Result<Self, LedgerError> {
+        let fail = |action| move |source| LedgerError::Sqlite { action, path: path.to_owned(), source };
+        let mut connection = Connection::open(path).map_err(fail("open"))?;
+        connection.busy_timeout(Duration::from_secs(10)).map_err(fail("open"))?;
+        connection
+            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
+            .map_err(fail("open"))?;
+        let found = schema::migrate(&mut connection).map_err(fail("migrate"))?;
+        if found > schema::VERSION {
+            return Err(LedgerError::Newer { path: path.to_owned(), found, known: schema::VERSION });
+        }
+        Ok(Self { connection, path: path.to_owned() })
+    }
+
+    /// Writes all entries or none; when this returns they are durable.
+    pub fn write(&mut self, entries: &[Entry]) -> Result<(), LedgerError> {
+        let path = self.path.clone();
+        let fail = |source| LedgerError::Sqlite { action: "write", path, source };
+        let written = self.connection.transaction().and_then(|transaction| {
+            for entry in entries {
+                write_entry(&transaction, entry)?;
+            }
+            transaction.commit()
+        });
+        written.map_err(fail)
+    }
+
+    /// The turns that have not ended, oldest first.
+    pub fn open_turns(&self) -> Result<Vec<Turn>, LedgerError> {
+        let sql = format!("SELECT {TURN_COLUMNS} FROM turns WHERE closed_at IS NULL ORDER BY seq");
+        self.query(&sql, params![])
+    }
+
+    /// Turns, newest first.
+    pub fn turns(&self, filter: TurnFilter) -> Result<Vec<Turn>, LedgerError> {
+        let sql = format!(
+            "SELECT {TURN_COLUMNS} FROM turns WHERE (?1 IS NULL OR actor = ?1) ORDER BY seq DESC LIMIT ?2"
+        );
+        self.query(&sql, params![filter.actor.map(Actor::as_str), filter.limit])
+    }
+
+    /// The journal of a turn, in the order in which it was written.
+    pub fn phases(&self, turn: TurnId) -> Result<Vec<PhaseRecord>, LedgerError> {
+        let read = || {
+            let mut statement = self.connection.prepare_cached(
+                "SELECT phase, edge, at, data FROM turn_phases WHERE turn_id = ?1 ORDER BY seq",
+            )?;
+            let rows = statement.query_map(params![turn.to_string()], |row| read_phase(row, turn))?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        read().map_err(|source| self.unreadable(source))
+    }
+
+    fn query(&self, sql: &str, params: &[&dyn rusqlite::ToSql]) -> Result<Vec<Turn>, LedgerError> {
+        let read = || {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let rows = statement.query_map(params, read_turn)?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        read().map_err(|source| self.unreadable(source))
+    }
+
+    fn unreadable(&self, source: rusqlite::Error) -> LedgerError {
+        LedgerError::Sqlite { action: "read", path: self.path.clone(), source }
+    }
+}
+
+fn write_entry(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<()> {
+    match entry {
+        Entry::Open(turn) => transaction
+            .prepare_cached(
+                "INSERT INTO turns (turn_id, actor, mode, iteration, machine, boot_id, opened_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?
+            .execute(params![
+                turn.id.to_string(),
+                turn.actor.as_str(),
+                turn.mode,
+                i64::try_from(turn.iteration).unwrap_or(i64::MAX),
+                turn.machine,
+                turn.boot_id,
+                turn.at.to_string(),
+            ])
+            .map(|_| ()),
+        Entry::Phase(record) => transaction
+            .prepare_cached(
+                "INSERT INTO turn_phases (turn_id, phase, edge, at, data) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![
+                record.turn.to_string(),
+                record.phase,
+                record.edge.as_str(),
+                record.at.to_string(),
+                record.data.to_string(),
+            ])
+            .map(|_| ()),
+        Entry::Close(closing) => {
+            let changed = transaction
+                .prepare_cached(
+                    "UPDATE turns SET closed_at = ?2, class = ?3, detail = ?4, prompt = ?5, agent = ?6,
+                     wall_seconds = ?7, tree_before = ?8, tree_after = ?9, log_path = ?10, summary_path = ?11,
+                     record = ?12 WHERE turn_id = ?1 AND closed_at IS NULL",
+                )?
+                .execute(params![
+                    closing.turn.to_string(),
+                    closing.at.to_string(),
+                    closing.class,
+                    closing.detail,
+                    closing.prompt,
+                    closing.agent,
+                    closing.wall_seconds,
+                    closing.tree_before,
+                    closing.tree_after,
+                    closing.log_path,
+                    closing.summary_path,
+                    closing.record.to_string(),
+                ])?;
+            // A turn ends once: a second end would be a turn that was taken twice.
+            if changed == 1 { Ok(()) } else { Err(rusqlite::Error::StatementChangedRows(changed)) }
+        }
+    }
+}
+
+fn invalid(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+}
+
+fn parsed<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
+where
+    T: std::str::FromStr,
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    let text: String = row.get(column)?;
+    text.parse().map_err(|error| invalid(column, error))
+}
+
+fn read_phase(row: &Row<'_>, turn: TurnId) -> rusqlite::Result<PhaseRecord> {
+    let edge: String = row.get(1)?;
+    Ok(PhaseRecord {
+        turn,
+        phase: row.get(0)?,
+        edge: if edge == "done" { Edge::Done } else { Edge::Begin },
+        at: parsed(row, 2)?,
+        data: parsed(row, 3)?,
+    })
+}
+
+fn read_turn(row: &Row<'_>) -> rusqlite::Result<Turn> {
+    let id: TurnId = parsed(row, 0)?;
+    let iteration: i64 = row.get(3)?;
+    let opening = TurnOpening {
+        id,
+        actor: parsed(row, 1)?,
+        mode: row.get(2)?,
+        iteration: u64::try_from(iteration).unwrap_or(0),
+        machine: row.get(4)?,
+        boot_id: row.get(5)?,
+        at: parsed(row, 6)?,
+    };
+    let closed: Option<String> = row.get(7)?;
+    let closing = match closed {
+        None => None,
+        Some(_) => Some(Closing {
+            turn: id,
+            at: parsed(row, 7)?,
+            class: row.get(8)?,
+            detail: row.get(9)?,
+            prompt: row.get(10)?,
+            agent: row.get(11)?,
+            wall_seconds: row.get(12)?,
+            tree_before: row.get(13)?,
+            tree_after: row.get(14)?,
+            log_path: row.get(15)?,
+            summary_path: row.get(16)?,
+            record: parsed(row, 17)?,
+        }),
+    };
+    Ok(Turn { opening, closing })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).unwrap()
+    }
+
+    fn opening(n: u128, actor: Actor) -> TurnOpening {
+        TurnOpening {
+            id: TurnId::from_parts(1, n),
+            actor,
+            mode: "combined".into(),
+            iteration: 3,
+            machine: "m".into(),
+            boot_id: "b".into(),
+            at: at(0),
+        }
+    }
+
+    fn phase(n: u128, phase: &str, edge: Edge) -> Entry {
+        Entry::Phase(PhaseRecord {
+            turn: TurnId::from_parts(1, n),
+            phase: phase.into(),
+            edge,
+            at: at(1),
+            data: serde_json::json!({"n": 1}),
+        })
+    }
+
+    fn closing(n: u128) -> Closing {
+        Closing {
+            turn: TurnId::from_parts(1, n),
+            at: at(2),
+            class: "ok".into(),
+            detail: String::new(),
+            prompt: Some("main.md".into()),
+            agent: Some("shell".into()),
+            wall_seconds: Some(1.25),
+            tree_before: None,
+            tree_after: Some("tree".into()),
+            log_path: None,
+            summary_path: None,
+            record: serde_json::json!({"leftover": {}}),
+        }
+    }
+
+    fn ledger() -> (tempfile::TempDir, Ledger) {
+        let directory = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(&directory.path().join("ledger.db")).unwrap();
+        (directory, ledger)
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_after_reopening() {
+        let (directory, mut ledger) = ledger();
+        ledger.write(&[Entry::Open(opening(1, Actor::Galph)), phase(1, "claimed", Edge::Begin)]).unwrap();
+        drop(ledger);
+        let mut ledger = Ledger::open(&directory.path().join("ledger.db")).unwrap();
+        assert_eq!(ledger.open_turns().unwrap(), [Turn { opening: opening(1, Actor::Galph), closing: None }]);
+        assert_eq!(ledger.phases(TurnId::from_parts(1, 1)).unwrap().len(), 1);
+        ledger.write(&[phase(1, "claimed", Edge::Done), Entry::Close(Box::new(closing(1)))]).unwrap();
+        assert_eq!(ledger.open_turns().unwrap(), []);
+        let turns = ledger.turns(TurnFilter { actor: Some(Actor::Galph), limit: 5 }).unwrap();
+        assert_eq!(turns, [Turn { opening: opening(1, Actor::Galph), closing: Some(closing(1)) }]);
+    }
+
+    #[test]
+    fn all_entries_are_written_or_none() {
+        let (_directory, mut ledger) = ledger();
+        let twice = [
+            Entry::Open(opening(1, Actor::Galph)),
+            phase(1, "claimed", Edge::Done),
+            phase(1, "claimed", Edge::Done),
+        ];
+        assert!(ledger.write(&twice).is_err());
+        assert_eq!(ledger.open_turns().unwrap(), []);
+    }
+
+    #[test]
+    fn a_seat_has_at_most_one_open_turn_and_a_turn_ends_once() {
+        let (_directory, mut ledger) = ledger();
+        ledger.write(&[Entry::Open(opening(1, Actor::Galph))]).unwrap();
+        assert!(ledger.write(&[Entry::Open(opening(2, Actor::Galph))]).is_err());
+        ledger.write(&[Entry::Open(opening(3, Actor::Ralph))]).unwrap();
+        ledger.write(&[Entry::Close(Box::new(closing(1)))]).unwrap();
+        assert!(ledger.write(&[Entry::Close(Box::new(closing(1)))]).is_err());
+    }
+
+    #[test]
+    fn a_newer_ledger_and_a_file_that_is_none_are_refused_in_words() {
+        let (directory, ledger) = ledger();
+        ledger.connection.pragma_update(None, "user_version", 99).unwrap();
+        drop(ledger);
+        let path = directory.path().join("ledger.db");
+        assert_eq!(
+            Ledger::open(&path).unwrap_err().to_string(),
+            format!("{} was written by a newer baton (schema 99, this one knows 1)", path.display())
+        );
+        let other = directory.path().join("other.db");
+        std::fs::write(&other, "this is not a database, it is text".repeat(50)).unwrap();
+        assert_eq!(
+            Ledger::open(&other).unwrap_err().to_string(),
+            format!("cannot open the ledger {}", other.display())
+        );
+    }
+}
