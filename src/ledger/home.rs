@@ -60,8 +60,8 @@ impl Home {
             .or_else(|| ambient.path_var("HOME").map(|home| home.join(".local/state")))
             .ok_or(HomeError::NoStateDirectory)?;
         let digest = Sha256::digest(workspace.as_os_str().as_encoded_bytes());
-        let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { root: base.join("baton/workspaces").join(name) })
+        let name = digest.iter().take(8).fold(0_u64, |name, byte| name << 8 | u64::from(*byte));
+        Ok(Self { root: base.join("baton/workspaces").join(format!("{name:016x}")) })
     }
 
     /// Makes the directory, with nothing in it that others may read.

@@ -58,7 +58,7 @@ pub fn render(state: &State) -> Vec<u8> {
 
 fn position(before: &[u8]) -> (usize, usize) {
     let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
-    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let line = before.split(|byte| *byte == b'\n').count();
     (line, before.len() - line_start + 1)
 }
 

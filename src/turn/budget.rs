@@ -110,7 +110,7 @@ mod tests {
     fn a_budget_ends_when_it_is_used_up(#[case] spent: Spent, #[case] expected: Option<&str>) {
         let allowed = Allowance {
             turns: Some(3),
-            wall: Some(Duration::from_secs(3600)),
+            wall: Some(Duration::from_hours(1)),
             tokens: Some(1000),
             cost_usd: Some(2.0),
         };
