@@ -165,17 +165,41 @@ mod tests {
     }
 
     #[rstest]
-    #[case("", "`` is not a prompt name: it is empty; write a file below the prompts folder, such as `main.md`")]
-    #[case("prompts/", "`prompts/` is not a prompt name: it is empty; write a file below the prompts folder, such as `main.md`")]
-    #[case(".md", "`.md` is not a prompt name: it is empty; write a file below the prompts folder, such as `main.md`")]
-    #[case("/etc/passwd", "`/etc/passwd` is not a prompt name: it is absolute; write it relative to the prompts folder, such as `main.md`")]
-    #[case("../main.md", "`../main.md` is not a prompt name: it leaves the prompts folder by `..`; move the file into the prompts folder")]
-    #[case("prompts/../../x", "`prompts/../../x` is not a prompt name: it leaves the prompts folder by `..`; move the file into the prompts folder")]
+    #[case(
+        "",
+        "`` is not a prompt name: it is empty; write a file below the prompts folder, such as `main.md`"
+    )]
+    #[case(
+        "prompts/",
+        "`prompts/` is not a prompt name: it is empty; write a file below the prompts folder, such as `main.md`"
+    )]
+    #[case(
+        ".md",
+        "`.md` is not a prompt name: it is empty; write a file below the prompts folder, such as `main.md`"
+    )]
+    #[case(
+        "/etc/passwd",
+        "`/etc/passwd` is not a prompt name: it is absolute; write it relative to the prompts folder, such as `main.md`"
+    )]
+    #[case(
+        "../main.md",
+        "`../main.md` is not a prompt name: it leaves the prompts folder by `..`; move the file into the prompts folder"
+    )]
+    #[case(
+        "prompts/../../x",
+        "`prompts/../../x` is not a prompt name: it leaves the prompts folder by `..`; move the file into the prompts folder"
+    )]
     #[case("a\\b", r"`a\\b` is not a prompt name: it has a backslash; write folders with `/`")]
     #[case("main.md\nreviewer.md", r"`main.md\nreviewer.md` is not a prompt name: it has a control character; name one file, on one line")]
-    #[case("main\0.md", r"`main\0.md` is not a prompt name: it has a control character; name one file, on one line")]
+    #[case(
+        "main\0.md",
+        r"`main\0.md` is not a prompt name: it has a control character; name one file, on one line"
+    )]
     #[case("deep/", "`deep/` is not a prompt name: it names a folder; name a file in it")]
-    #[case("nightly.yaml", "`nightly.yaml` is not a prompt name: it names a plan, and plans cannot be a turn's body in this version; name a `.md` file")]
+    #[case(
+        "nightly.yaml",
+        "`nightly.yaml` is not a prompt name: it names a plan, and plans cannot be a turn's body in this version; name a `.md` file"
+    )]
     fn what_is_not_a_prompt_name_is_refused_with_a_remedy(#[case] given: &str, #[case] text: &str) {
         assert_eq!(given.parse::<PromptName>().unwrap_err().to_string(), text);
     }

@@ -135,8 +135,10 @@ pub fn decide_deterministic(settings: &Settings, situation: &Situation<'_>) -> R
         let reason = "the review of this iteration was galph's, and this is ralph's own prompt".to_owned();
         Decision { prompt: own, source: Source::Deterministic, reason }
     } else {
-        let reason =
-            format!("a review is due every {} iterations, and {} is one", settings.review_every_n, situation.iteration);
+        let reason = format!(
+            "a review is due every {} iterations, and {} is one",
+            settings.review_every_n, situation.iteration
+        );
         Decision { prompt: settings.reviewer_prompt.clone(), source: Source::Cadence, reason }
     };
     check_allowed(settings, actor, &decision)?;

@@ -35,7 +35,9 @@ pub enum RouteError {
         may_run: Vec<PromptName>,
     },
     /// The selected prompt is not a file.
-    #[error("the prompt `{prompt}` for {actor} ({source_kind}) does not exist in `{prompts_dir}`: create `{prompts_dir}/{prompt}`, or run `baton init`")]
+    #[error(
+        "the prompt `{prompt}` for {actor} ({source_kind}) does not exist in `{prompts_dir}`: create `{prompts_dir}/{prompt}`, or run `baton init`"
+    )]
     Missing {
         /// Whose turn.
         actor: Actor,
@@ -47,7 +49,9 @@ pub enum RouteError {
         prompts_dir: String,
     },
     /// The router prompt is not a file.
-    #[error("the router prompt `{prompt}` does not exist in `{prompts_dir}`: create `{prompts_dir}/{prompt}`, or remove `router.prompt`")]
+    #[error(
+        "the router prompt `{prompt}` does not exist in `{prompts_dir}`: create `{prompts_dir}/{prompt}`, or remove `router.prompt`"
+    )]
     RouterPromptMissing {
         /// The router prompt.
         prompt: PromptName,
@@ -55,7 +59,9 @@ pub enum RouteError {
         prompts_dir: String,
     },
     /// `router_only` without a router prompt.
-    #[error("router mode `router_only` needs a router prompt for {actor}: set `router.prompt`, or choose `router_default`")]
+    #[error(
+        "router mode `router_only` needs a router prompt for {actor}: set `router.prompt`, or choose `router_default`"
+    )]
     NoRouterPrompt {
         /// Whose turn.
         actor: Actor,
