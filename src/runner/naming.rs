@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use crate::model::Actor;
+use crate::model::{Actor, PromptName};
 
 /// The log directory's name for runs that look at no repository.
 pub const NO_BRANCH: &str = "no-branch";
@@ -20,14 +20,14 @@ pub struct TurnFiles {
 
 /// `logs/<branch>/galph/iter-00017_20261121_063000.log`, for ralph with the prompt's stem, and the summary beside.
 ///
-/// `collision` makes the names differ where two turns begin within one second.
+/// `taken` says which names are in use, so that two turns which begin within one second get different ones.
 #[must_use]
 pub fn turn_files(
     logs_dir: &Path,
     branch: Option<&str>,
     actor: Actor,
     iteration: u64,
-    prompt: &str,
+    prompt: &PromptName,
     at: Timestamp,
     taken: impl Fn(&Path) -> bool,
 ) -> TurnFiles {
@@ -40,7 +40,7 @@ pub fn turn_files(
             let stem = format!("iter-{iteration:05}_{time}{again}");
             let log = match actor {
                 Actor::Galph => format!("{stem}.log"),
-                Actor::Ralph => format!("{stem}_{}.log", prompt_stem(prompt)),
+                Actor::Ralph => format!("{stem}_{}.log", prompt.label()),
             };
             TurnFiles {
                 log: base.join(actor.as_str()).join(log),
@@ -56,10 +56,6 @@ fn unreachable_names(base: &Path) -> TurnFiles {
     TurnFiles { log: base.join("overflow.log"), summary: base.join("overflow.md") }
 }
 
-fn prompt_stem(prompt: &str) -> String {
-    prompt.strip_suffix(".md").unwrap_or(prompt).replace('/', "-")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,8 +64,12 @@ mod tests {
         "2026-11-21T06:30:05Z".parse().unwrap()
     }
 
+    fn prompt(name: &str) -> PromptName {
+        name.parse().unwrap()
+    }
+
     fn files(actor: Actor, taken: impl Fn(&Path) -> bool) -> TurnFiles {
-        turn_files(Path::new("logs"), Some("feature/x"), actor, 17, "sub/main.md", at(), taken)
+        turn_files(Path::new("logs"), Some("feature/x"), actor, 17, &prompt("sub/main.md"), at(), taken)
     }
 
     #[test]
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn without_a_branch_the_directory_says_so() {
-        let files = turn_files(Path::new("logs"), None, Actor::Galph, 1, "p.md", at(), |_| false);
+        let files = turn_files(Path::new("logs"), None, Actor::Galph, 1, &prompt("p.md"), at(), |_| false);
         assert_eq!(files.log, Path::new("logs/no-branch/galph/iter-00001_20261121_063005.log"));
     }
 }

@@ -56,6 +56,21 @@ pub fn render(state: &State) -> Vec<u8> {
     bytes
 }
 
+/// A state inside another JSON document, in the file's own format: for `#[serde(with = "state::wire")]`.
+pub mod wire {
+    use super::{Deserialize, Deserializer, Document, Fields, Serialize, Serializer, State};
+
+    /// Writes a state as the file has it.
+    pub fn serialize<S: Serializer>(state: &State, serializer: S) -> Result<S::Ok, S::Error> {
+        Fields(state).serialize(serializer)
+    }
+
+    /// Reads a state as strictly as the file is read.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<State, D::Error> {
+        Document::deserialize(deserializer).map(|document| document.0)
+    }
+}
+
 fn position(before: &[u8]) -> (usize, usize) {
     let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
     let line = before.split(|byte| *byte == b'\n').count();

@@ -7,4 +7,4 @@ mod file;
 mod format;
 
 pub use file::{StateError, StateFile};
-pub use format::{FormatError, parse, render};
+pub use format::{FormatError, parse, render, wire};

@@ -65,7 +65,7 @@ pub enum StampOutcome {
     Pass {
         /// HEAD, short.
         commit: Option<String>,
-        /// The prompt, when the router is on.
+        /// The prompt, when the router is on; a turn that fails leaves what stands there.
         prompt: Option<String>,
         /// What the turn cost.
         spent: Usage,
@@ -74,8 +74,6 @@ pub enum StampOutcome {
     Fail {
         /// HEAD, short.
         commit: Option<String>,
-        /// The prompt, when the router is on.
-        prompt: Option<String>,
         /// What the turn cost.
         spent: Usage,
     },
@@ -317,9 +315,8 @@ fn stamped(state: &State, stamp: Stamp, now: Timestamp) -> Result<State, Refusal
             add_usage(&mut next, actor, spent);
             next.interruptions = 0;
         }
-        StampOutcome::Fail { commit, prompt, spent } => {
+        StampOutcome::Fail { commit, spent } => {
             fail(&mut next, actor, commit);
-            note_prompt(&mut next, actor, prompt);
             add_usage(&mut next, actor, spent);
             next.interruptions = 0;
         }

@@ -46,7 +46,7 @@ fn release_by(actor: Actor, ours: u128, new: u128, prior: Status) -> Input {
 }
 
 fn fail_by(actor: Actor, ours: u128, new: u128) -> Input {
-    let outcome = StampOutcome::Fail { commit: None, prompt: None, spent: spent() };
+    let outcome = StampOutcome::Fail { commit: None, spent: spent() };
     Input::Stamp(Stamp { actor, claim_token: token(ours), token: token(new), outcome })
 }
 

@@ -1,0 +1,368 @@
+//! What is written in a turn's journal, and a turn as its journal tells it.
+//!
+//! A restart folds the records into a [`TurnRecord`] and goes on from there: the same value that a turn carries while
+//! it runs, so that there is one path and not two.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::check::Check;
+use super::naming::TurnFiles;
+use crate::exec::ExitRecord;
+use crate::ledger::{Edge, PhaseRecord, TurnOpening};
+use crate::model::{AttemptId, Hold, OutcomeClass, PromptName, State, Token, Usage, Verdict};
+use crate::publish::{DirtyPath, DirtyRecord, RepoPath};
+use crate::repo::{Fingerprint, Head};
+use crate::state;
+use crate::turn::{Facts, Features, Phase};
+
+/// One record of the journal; each variant belongs to one edge of one phase.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "snake_case")]
+pub(super) enum Record {
+    ClaimBegin(Box<ClaimPlan>),
+    ClaimDone,
+    SelectBegin(SelectPlan),
+    SelectDone(Selected),
+    BaselineBegin(ChecksPlan),
+    BaselineDone(ChecksFound),
+    RunBegin(RunPlan),
+    RunDone(Box<Ran>),
+    VerifyBegin(ChecksPlan),
+    VerifyDone(ChecksFound),
+    CommitBegin(CommitPlan),
+    CommitDone(Committed),
+    StampBegin(Box<StampPlan>),
+    StampDone,
+}
+
+impl Record {
+    pub(super) const fn place(&self) -> (Phase, Edge) {
+        match self {
+            Self::ClaimBegin(_) => (Phase::Claimed, Edge::Begin),
+            Self::ClaimDone => (Phase::Claimed, Edge::Done),
+            Self::SelectBegin(_) => (Phase::Selected, Edge::Begin),
+            Self::SelectDone(_) => (Phase::Selected, Edge::Done),
+            Self::BaselineBegin(_) => (Phase::Baseline, Edge::Begin),
+            Self::BaselineDone(_) => (Phase::Baseline, Edge::Done),
+            Self::RunBegin(_) => (Phase::Running, Edge::Begin),
+            Self::RunDone(_) => (Phase::Running, Edge::Done),
+            Self::VerifyBegin(_) => (Phase::Verified, Edge::Begin),
+            Self::VerifyDone(_) => (Phase::Verified, Edge::Done),
+            Self::CommitBegin(_) => (Phase::Committed, Edge::Begin),
+            Self::CommitDone(_) => (Phase::Committed, Edge::Done),
+            Self::StampBegin(_) => (Phase::Stamped, Edge::Begin),
+            Self::StampDone => (Phase::Stamped, Edge::Done),
+        }
+    }
+}
+
+/// What a claim is about to do, and what the world looked like before.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct ClaimPlan {
+    pub(super) features: Features,
+    /// The state as the claim writes it, and its status before; `None` in solo mode.
+    pub(super) state: Option<ClaimedState>,
+    /// `None` where git is not used.
+    pub(super) base: Option<Base>,
+}
+
+/// The state around a claim.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct ClaimedState {
+    #[serde(with = "state::wire")]
+    pub(super) before: State,
+    #[serde(with = "state::wire")]
+    pub(super) after: State,
+    pub(super) token: Token,
+}
+
+/// The repository at the claim.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Base {
+    pub(super) head: Head,
+    pub(super) fingerprint: Fingerprint,
+    /// What was dirty and is not this turn's: an interrupted turn's leftovers are taken out.
+    pub(super) dirty: DirtyRecord,
+}
+
+/// A path that a turn changed and did not commit.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Leftover {
+    pub(super) path: RepoPath,
+    pub(super) now: DirtyPath,
+    pub(super) base: Option<DirtyPath>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct SelectPlan {
+    /// The router prompt's attempt.
+    pub(super) router: Option<RunPlan>,
+}
+
+/// The routing decision, or why there is none.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Selected {
+    pub(super) prompt: Option<PromptName>,
+    pub(super) source: String,
+    pub(super) reason: String,
+    /// Whether the state remembers the prompt if the turn passes.
+    pub(super) remembered: bool,
+    /// Set when the turn ends here.
+    pub(super) ended: Option<Ended>,
+    /// What the router prompt cost.
+    pub(super) usage: Usage,
+}
+
+/// A class with its reason.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Ended {
+    #[serde(flatten)]
+    pub(super) class: OutcomeClass,
+    pub(super) detail: String,
+    pub(super) cause: Cause,
+}
+
+/// Where a turn's end came from; the exit code depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The agent's run.
+    Agent,
+    /// Routing: nothing was run, or the router's reply was unusable.
+    Routing,
+    /// A `verify` command with `verify_policy: fail`.
+    Verification,
+}
+
+/// An attempt that is about to start.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct RunPlan {
+    pub(super) attempt: AttemptId,
+    pub(super) agent: String,
+    pub(super) prompt: PromptName,
+    pub(super) files: TurnFiles,
+}
+
+/// What came of an agent's attempt.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Ran {
+    #[serde(flatten)]
+    pub(super) class: OutcomeClass,
+    pub(super) detail: String,
+    pub(super) reply: String,
+    pub(super) usage: Usage,
+    pub(super) session: Option<String>,
+    pub(super) exit: Option<ExitRecord>,
+    /// The work tree after the agent; `None` where git is not used.
+    pub(super) fingerprint: Option<Fingerprint>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct ChecksPlan {
+    /// The attempts, by the command's name.
+    pub(super) attempts: BTreeMap<String, AttemptId>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct ChecksFound {
+    pub(super) checks: Vec<Check>,
+    /// The tree that was checked, as it was when the last command had ended.
+    pub(super) fingerprint: Option<Fingerprint>,
+    pub(super) ended: Option<Ended>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct CommitPlan {
+    pub(super) head: Head,
+}
+
+/// What was committed and what was not.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Committed {
+    pub(super) commits: Vec<CommitMade>,
+    /// Commits that the agent made itself.
+    pub(super) by_agent: Vec<CommitMade>,
+    /// Changed in the turn and left alone, with the reason.
+    pub(super) left: Vec<String>,
+    /// The tree of HEAD after the commits, and of the work tree.
+    pub(super) head_tree_is_work_tree: bool,
+    /// Paths that keep the two apart.
+    pub(super) uncommitted: Vec<String>,
+    pub(super) fingerprint: Option<Fingerprint>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct CommitMade {
+    pub(super) id: String,
+    pub(super) subject: String,
+}
+
+/// What the stamp is about to write.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct StampPlan {
+    pub(super) token: Token,
+    pub(super) commit: Option<String>,
+    pub(super) hold: Option<Hold>,
+    pub(super) completion: Option<Completion>,
+    pub(super) at: Timestamp,
+}
+
+/// What became of a promise of completion.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Completion {
+    /// All evidence is there.
+    Accepted {
+        /// The evidence in words.
+        evidence: String,
+    },
+    /// Some is missing.
+    Refused {
+        /// What, in words.
+        reason: String,
+    },
+}
+
+/// A turn as its journal tells it.
+#[derive(Debug, Clone)]
+pub(super) struct TurnRecord {
+    pub(super) opening: TurnOpening,
+    pub(super) facts: Facts,
+    pub(super) claim: Option<ClaimPlan>,
+    pub(super) select: Option<SelectPlan>,
+    pub(super) selected: Option<Selected>,
+    pub(super) baseline_plan: ChecksPlan,
+    pub(super) baseline: ChecksFound,
+    pub(super) run: Option<RunPlan>,
+    pub(super) ran: Option<Ran>,
+    pub(super) verify_plan: ChecksPlan,
+    pub(super) verified: ChecksFound,
+    pub(super) commit: Option<CommitPlan>,
+    pub(super) committed: Committed,
+    pub(super) stamp: Option<StampPlan>,
+    /// Where the turn's class comes from; `None` while it is undecided.
+    pub(super) ended: Option<Ended>,
+}
+
+impl TurnRecord {
+    pub(super) fn new(opening: TurnOpening) -> Self {
+        Self {
+            opening,
+            facts: Facts::default(),
+            claim: None,
+            select: None,
+            selected: None,
+            baseline_plan: ChecksPlan::default(),
+            baseline: ChecksFound::default(),
+            run: None,
+            ran: None,
+            verify_plan: ChecksPlan::default(),
+            verified: ChecksFound::default(),
+            commit: None,
+            committed: Committed::default(),
+            stamp: None,
+            ended: None,
+        }
+    }
+
+    /// The turn of an earlier process, from what it wrote.
+    pub(super) fn fold(opening: TurnOpening, records: &[PhaseRecord]) -> Result<Self, serde_json::Error> {
+        let mut turn = Self::new(opening);
+        for record in records {
+            turn.apply(serde_json::from_value(record.data.clone())?);
+        }
+        Ok(turn)
+    }
+
+    /// Takes one record in.
+    pub(super) fn apply(&mut self, record: Record) {
+        match record.place() {
+            (phase, Edge::Begin) => self.facts.begin(phase),
+            (phase, Edge::Done) => self.facts.finish(phase),
+        }
+        match record {
+            Record::ClaimBegin(plan) => self.claim = Some(*plan),
+            Record::ClaimDone | Record::StampDone => {}
+            Record::SelectBegin(plan) => self.select = Some(plan),
+            Record::SelectDone(selected) => {
+                self.end(selected.ended.clone());
+                self.selected = Some(selected);
+            }
+            Record::BaselineBegin(plan) => self.baseline_plan = plan,
+            Record::BaselineDone(found) => {
+                self.end(found.ended.clone());
+                self.baseline = found;
+            }
+            Record::RunBegin(plan) => self.run = Some(plan),
+            Record::RunDone(ran) => {
+                let detail = ran.detail.clone();
+                self.end(Some(Ended { class: ran.class, detail, cause: Cause::Agent }));
+                self.ran = Some(*ran);
+            }
+            Record::VerifyBegin(plan) => self.verify_plan = plan,
+            Record::VerifyDone(found) => {
+                self.end(found.ended.clone());
+                self.verified = found;
+            }
+            Record::CommitBegin(plan) => self.commit = Some(plan),
+            Record::CommitDone(committed) => self.committed = committed,
+            Record::StampBegin(plan) => self.stamp = Some(*plan),
+        }
+    }
+
+    fn end(&mut self, ended: Option<Ended>) {
+        if let Some(ended) = ended {
+            self.facts.verdict = Some(ended.class.verdict());
+            self.ended = Some(ended);
+        }
+    }
+
+    pub(super) fn features(&self) -> Features {
+        self.claim.as_ref().map_or(Features::MINIMUM, |claim| claim.features)
+    }
+
+    pub(super) fn passed(&self) -> bool {
+        self.facts.verdict == Some(Verdict::Pass)
+    }
+
+    pub(super) fn base(&self) -> Option<&Base> {
+        self.claim.as_ref().and_then(|claim| claim.base.as_ref())
+    }
+
+    pub(super) fn claimed_state(&self) -> Option<&ClaimedState> {
+        self.claim.as_ref().and_then(|claim| claim.state.as_ref())
+    }
+
+    /// The prompt that was selected, or that would have been.
+    pub(super) fn prompt(&self) -> Option<&PromptName> {
+        self.selected.as_ref().and_then(|selected| selected.prompt.as_ref())
+    }
+
+    /// The turn's files, once its log has been begun.
+    pub(super) fn files(&self) -> Option<&TurnFiles> {
+        let router = || self.select.as_ref().and_then(|plan| plan.router.as_ref());
+        self.run.as_ref().or_else(router).map(|plan| &plan.files)
+    }
+
+    /// What the turn cost, the router prompt included; turns and time are counted by the caller.
+    pub(super) fn usage(&self) -> Usage {
+        let router = self.selected.as_ref().map(|selected| selected.usage).unwrap_or_default();
+        router.plus(self.ran.as_ref().map(|ran| ran.usage).unwrap_or_default())
+    }
+
+    /// The attempts that belong to this turn.
+    pub(super) fn attempts(&self) -> Vec<AttemptId> {
+        let router = self.select.iter().filter_map(|plan| plan.router.as_ref().map(|run| run.attempt));
+        let checks = self.baseline_plan.attempts.values().chain(self.verify_plan.attempts.values()).copied();
+        router.chain(self.run.iter().map(|run| run.attempt)).chain(checks).collect()
+    }
+
+    /// Where the summary goes.
+    pub(super) fn summary_path(&self) -> Option<PathBuf> {
+        self.files().map(|files| files.summary.clone())
+    }
+}
