@@ -1,1 +1,33 @@
-//! git.
+//! git: open, guard the branch, record what is dirty, commit by category.
+//!
+//! One [`Repo`] is opened for the life of the process. [`Repo::preflight`] says whether a turn may start,
+//! [`Repo::dirty`] and [`Repo::dirty_since`] record the work tree, `publish` decides, [`Repo::commit`] carries
+//! the decision out: trees from HEAD's tree plus the chosen paths, one commit a category, the branch moved by
+//! compare-and-swap, everything fsynced, then just those paths refreshed in the index.
+//!
+//! It never stashes, resets, checks out, pushes, touches a remote, or commits what is staged; it never deletes a
+//! lock of git, and its scan never writes the user's index. What a turn means, and when to commit, is the
+//! `runner`'s business; what to commit is `publish`'s.
+
+mod commit;
+mod content;
+mod error;
+mod exclude;
+mod git_program;
+mod head;
+mod index;
+mod object;
+mod open;
+mod preflight;
+mod scan;
+mod tree;
+
+#[cfg(test)]
+mod testing;
+
+pub use commit::{Commit, CommitOrder, CommitPlan, Committed};
+pub use error::{GitLock, RepoError, Unsupported};
+pub use head::{Fingerprint, Head, Movement};
+pub use index::{IndexBackend, IndexRefresh, SupersededEntry};
+pub use open::Repo;
+pub use preflight::{Identity, Operation, Person, Ready};

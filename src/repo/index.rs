@@ -1,0 +1,272 @@
+//! The index after a commit: just the committed paths, under git's own lock.
+//!
+//! libgit2 reads and writes the index without holding `index.lock` in between, and so loses what a concurrent
+//! `git add` wrote. Hence `git update-index` where git is installed; else the lock is taken here, around
+//! libgit2's work on a copy.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use git2::{Index, IndexEntry, IndexTime, Oid};
+
+use super::git_program::{find_git, run_git};
+use super::object::{file_mode, mode_bits, object_id};
+use super::open::Repo;
+use crate::ambient::Ambient;
+use crate::publish::{FileMode, ObjectId, RepoPath};
+
+/// How long a lock that another git holds is waited for.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+const LOCK_PAUSE: Duration = Duration::from_millis(3);
+
+/// Who writes the index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IndexBackend {
+    /// This git program.
+    Git(PathBuf),
+    /// libgit2, under a lock of ours; extensions that it does not know (untracked cache, fsmonitor) are dropped.
+    BuiltIn,
+}
+
+impl IndexBackend {
+    /// git where it is on the search path, else the built-in one.
+    pub fn find(ambient: &Ambient) -> Self {
+        find_git(ambient).map_or(Self::BuiltIn, Self::Git)
+    }
+}
+
+/// A staged version that the refresh replaced; it was neither HEAD's nor the committed one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SupersededEntry {
+    /// The path.
+    pub path: RepoPath,
+    /// Its staged content; `git cat-file -p` still prints it.
+    pub staged: ObjectId,
+}
+
+/// What became of the index after a commit. The commit stands in any case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IndexRefresh {
+    /// The committed paths, and no others, are as in the new HEAD.
+    Done {
+        /// Staged versions of those very paths that gave way.
+        superseded: Vec<SupersededEntry>,
+    },
+    /// The index is as it was, so it shows the reverse of the commit as staged: say so, and try again.
+    Failed {
+        /// In git's words.
+        reason: String,
+    },
+}
+
+/// A committed path: its version in the index shall be `new`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Refreshed {
+    pub(super) new: Option<(Oid, FileMode)>,
+    pub(super) old: Option<(Oid, FileMode)>,
+}
+
+/// Whether the work tree is known to hold the new versions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WorkTree {
+    /// It was read just now: file times can be taken from it.
+    JustRead,
+    /// It may have changed since; only entries that still have the old version are touched.
+    Unknown,
+}
+
+impl Repo {
+    pub(super) fn refresh_index(
+        &self,
+        paths: &BTreeMap<RepoPath, Refreshed>,
+        work_tree: WorkTree,
+    ) -> IndexRefresh {
+        let mut superseded = Vec::new();
+        let mut due = BTreeMap::new();
+        for (path, refreshed) in paths {
+            let staged = self.staged_version(path);
+            if staged == refreshed.new && work_tree == WorkTree::Unknown {
+                continue;
+            }
+            if staged != refreshed.old && staged != refreshed.new {
+                if work_tree == WorkTree::Unknown {
+                    continue;
+                }
+                if let Some((id, _)) = staged {
+                    superseded.push(SupersededEntry { path: path.clone(), staged: object_id(id) });
+                }
+            }
+            due.insert(path, *refreshed);
+        }
+        if due.is_empty() {
+            return IndexRefresh::Done { superseded };
+        }
+        let written = match &self.index_backend {
+            IndexBackend::Git(git) => self.refresh_by_git(git, &due, work_tree),
+            IndexBackend::BuiltIn => self.refresh_built_in(&due, work_tree),
+        };
+        match written {
+            Ok(()) => IndexRefresh::Done { superseded },
+            Err(reason) => IndexRefresh::Failed { reason },
+        }
+    }
+
+    /// An index that cannot be read counts as one without the path: the refresh itself will say why.
+    fn staged_version(&self, path: &RepoPath) -> Option<(Oid, FileMode)> {
+        let entry = self.git.index().ok()?.get_path(path.as_path(), 0)?;
+        file_mode(entry.mode).map(|mode| (entry.id, mode))
+    }
+
+    fn refresh_by_git(
+        &self,
+        git: &Path,
+        due: &BTreeMap<&RepoPath, Refreshed>,
+        work_tree: WorkTree,
+    ) -> Result<(), String> {
+        let mut input = Vec::new();
+        for (path, refreshed) in due {
+            if work_tree == WorkTree::Unknown {
+                let line = match refreshed.new {
+                    Some((id, mode)) => format!("{} {id} 0\t", mode.as_octal()),
+                    None => format!("0 {} 0\t", Oid::ZERO_SHA1),
+                };
+                input.extend_from_slice(line.as_bytes());
+            }
+            input.extend_from_slice(path.as_bytes());
+            input.push(0);
+        }
+        let arguments: &[&str] = match work_tree {
+            WorkTree::JustRead => &["update-index", "-z", "--add", "--remove", "--replace", "--stdin"],
+            WorkTree::Unknown => &["update-index", "-z", "--add", "--remove", "--replace", "--index-info"],
+        };
+        let waiting = self.ambient.stopwatch();
+        loop {
+            match run_git(git, self.root(), &self.ambient, arguments, &input) {
+                Ok(()) => return Ok(()),
+                Err(failure) if failure.text.contains("index.lock") && waiting.elapsed() < LOCK_PATIENCE => {
+                    std::thread::sleep(LOCK_PAUSE);
+                }
+                Err(failure) => return Err(failure.text),
+            }
+        }
+    }
+
+    fn refresh_built_in(
+        &self,
+        due: &BTreeMap<&RepoPath, Refreshed>,
+        work_tree: WorkTree,
+    ) -> Result<(), String> {
+        let text = |error: std::io::Error| error.to_string();
+        let lock = self.lock_index()?;
+        let index_path = self.git_dir().join("index");
+        let copy =
+            tempfile::Builder::new().prefix("baton-index").tempfile_in(self.git_dir()).map_err(text)?;
+        match std::fs::copy(&index_path, copy.path()) {
+            Ok(_) => {}
+            // An empty file is no index; an absent one is an empty index.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                std::fs::remove_file(copy.path()).map_err(text)?
+            }
+            Err(error) => return Err(text(error)),
+        }
+        let write = || -> Result<(), git2::Error> {
+            let mut index = Index::open(copy.path())?;
+            for (path, refreshed) in due {
+                match refreshed.new {
+                    Some((id, mode)) => index.add(&self.index_entry(path, id, mode, work_tree))?,
+                    None => match index.remove(path.as_path(), 0) {
+                        Err(error) if !super::preflight::is_missing(&error) => return Err(error),
+                        _ => {}
+                    },
+                }
+            }
+            index.write()
+        };
+        write().map_err(|error| error.message().to_owned())?;
+        File::open(copy.path()).and_then(|file| file.sync_all()).map_err(text)?;
+        lock.replace_index(copy.path(), &index_path).map_err(text)
+    }
+
+    fn lock_index(&self) -> Result<IndexLock, String> {
+        let path = self.git_dir().join("index.lock");
+        let waiting = self.ambient.stopwatch();
+        loop {
+            match OpenOptions::new().write(true).create_new(true).open(&path) {
+                Ok(_) => return Ok(IndexLock { path: Some(path) }),
+                Err(error)
+                    if error.kind() == ErrorKind::AlreadyExists && waiting.elapsed() < LOCK_PATIENCE =>
+                {
+                    std::thread::sleep(LOCK_PAUSE);
+                }
+                Err(error) => return Err(format!("`{}`: {error}", path.display())),
+            }
+        }
+    }
+
+    /// With the file's times where they are known to belong to this content; else git compares it once more.
+    fn index_entry(&self, path: &RepoPath, id: Oid, mode: FileMode, work_tree: WorkTree) -> IndexEntry {
+        let mut entry = IndexEntry {
+            ctime: IndexTime::new(0, 0),
+            mtime: IndexTime::new(0, 0),
+            dev: 0,
+            ino: 0,
+            mode: mode_bits(mode),
+            uid: 0,
+            gid: 0,
+            file_size: 0,
+            id,
+            flags: 0,
+            flags_extended: 0,
+            path: path.as_bytes().to_vec(),
+        };
+        if work_tree == WorkTree::JustRead
+            && let Ok(metadata) = self.absolute(path).symlink_metadata()
+        {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "the index keeps the low 32 bits of each"
+            )]
+            {
+                entry.ctime = IndexTime::new(metadata.ctime() as i32, metadata.ctime_nsec() as u32);
+                entry.mtime = IndexTime::new(metadata.mtime() as i32, metadata.mtime_nsec() as u32);
+                entry.dev = metadata.dev() as u32;
+                entry.ino = metadata.ino() as u32;
+                entry.uid = metadata.uid();
+                entry.gid = metadata.gid();
+                entry.file_size = metadata.len() as u32;
+            }
+        }
+        entry
+    }
+}
+
+/// git's own lock, made by us; removed when dropped, unless it became the index.
+struct IndexLock {
+    path: Option<PathBuf>,
+}
+
+impl IndexLock {
+    /// The lock stays in place until the very moment at which it becomes the new index.
+    fn replace_index(mut self, new: &Path, index: &Path) -> std::io::Result<()> {
+        if let Some(lock) = &self.path {
+            std::fs::rename(new, lock)?;
+            std::fs::rename(lock, index)?;
+        }
+        self.path = None;
+        Ok(())
+    }
+}
+
+impl Drop for IndexLock {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path {
+            // If this fails the lock stays, and the next start reports it.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}

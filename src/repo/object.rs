@@ -1,0 +1,40 @@
+//! Between our object names and libgit2's.
+
+use git2::Oid;
+
+use crate::publish::{FileMode, ObjectId};
+
+/// The name as `publish` and the journal write it.
+#[expect(
+    clippy::expect_used,
+    reason = "libgit2 prints 40 lower-case hexadecimal digits, which is what is parsed"
+)]
+pub(super) fn object_id(oid: Oid) -> ObjectId {
+    oid.to_string().parse().expect("an object name")
+}
+
+/// The name as libgit2 wants it; fails for a name of another object format.
+pub(super) fn oid(id: &ObjectId) -> Result<Oid, git2::Error> {
+    Oid::from_str(id.as_str())
+}
+
+/// The mode of a tree or index entry; `None` for a directory.
+pub(super) const fn file_mode(bits: u32) -> Option<FileMode> {
+    match bits & 0o170_000 {
+        0o100_000 if bits & 0o111 != 0 => Some(FileMode::Executable),
+        0o100_000 => Some(FileMode::Regular),
+        0o120_000 => Some(FileMode::Symlink),
+        0o160_000 => Some(FileMode::Submodule),
+        _ => None,
+    }
+}
+
+/// The mode in an index entry.
+pub(super) const fn mode_bits(mode: FileMode) -> u32 {
+    match mode {
+        FileMode::Regular => 0o100_644,
+        FileMode::Executable => 0o100_755,
+        FileMode::Symlink => 0o120_000,
+        FileMode::Submodule => 0o160_000,
+    }
+}

@@ -1,0 +1,182 @@
+//! Whether a turn may start here: branch, identity, operations in progress, locks.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::Path;
+
+use git2::{ErrorCode, RepositoryState};
+
+use super::error::{GitLock, RepoError};
+use super::head::Head;
+use super::open::Repo;
+
+/// Something that git has begun and not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// `git merge`.
+    Merge,
+    /// `git rebase`.
+    Rebase,
+    /// `git cherry-pick`.
+    CherryPick,
+    /// `git revert`.
+    Revert,
+    /// `git bisect`.
+    Bisect,
+    /// `git am`.
+    ApplyMailbox,
+}
+
+impl Operation {
+    pub(super) const fn remedy(self) -> &'static str {
+        match self {
+            Self::Merge => "finish it with `git merge --continue`, or undo it with `git merge --abort`",
+            Self::Rebase => "finish it with `git rebase --continue`, or undo it with `git rebase --abort`",
+            Self::CherryPick => {
+                "finish it with `git cherry-pick --continue`, or undo it with `git cherry-pick --abort`"
+            }
+            Self::Revert => "finish it with `git revert --continue`, or undo it with `git revert --abort`",
+            Self::Bisect => "end it with `git bisect reset`",
+            Self::ApplyMailbox => "finish it with `git am --continue`, or undo it with `git am --abort`",
+        }
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Merge => "a merge",
+            Self::Rebase => "a rebase",
+            Self::CherryPick => "a cherry-pick",
+            Self::Revert => "a revert",
+            Self::Bisect => "a bisect",
+            Self::ApplyMailbox => "applying a mailbox",
+        })
+    }
+}
+
+/// One person on a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// Name.
+    pub name: String,
+    /// Address.
+    pub email: String,
+}
+
+/// Who is put on commits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Who wrote it.
+    pub author: Person,
+    /// Who committed it.
+    pub committer: Person,
+}
+
+/// The repository is fit for a turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ready {
+    /// The branch and its commit; the branch is never absent.
+    pub head: Head,
+    /// Who is put on commits.
+    pub identity: Identity,
+}
+
+impl Repo {
+    /// Checks everything that would make a turn's commits impossible or unwelcome, before anything is spent.
+    ///
+    /// `branch`: the only branch that is welcome (`--branch`); `None` welcomes any. Changes nothing.
+    pub fn preflight(&self, branch: Option<&str>) -> Result<Ready, RepoError> {
+        if let Some(operation) = self.operation() {
+            return Err(RepoError::InProgress { operation });
+        }
+        let head = self.head()?;
+        let Some(actual) = head.branch.clone() else {
+            return Err(RepoError::DetachedHead { commit: head.short });
+        };
+        if let Some(expected) = branch
+            && expected != actual
+        {
+            return Err(RepoError::WrongBranch { expected: expected.to_owned(), actual });
+        }
+        let identity = self.identity()?;
+        for path in
+            [self.git_dir().join("index.lock"), self.common_dir().join(format!("refs/heads/{actual}.lock"))]
+        {
+            if lock_exists(&path) {
+                return Err(RepoError::Locked { lock: GitLock { path } });
+            }
+        }
+        Ok(Ready { head, identity })
+    }
+
+    fn operation(&self) -> Option<Operation> {
+        match self.git.state() {
+            RepositoryState::Merge => Some(Operation::Merge),
+            RepositoryState::Revert | RepositoryState::RevertSequence => Some(Operation::Revert),
+            RepositoryState::CherryPick | RepositoryState::CherryPickSequence => Some(Operation::CherryPick),
+            RepositoryState::Bisect => Some(Operation::Bisect),
+            RepositoryState::Rebase
+            | RepositoryState::RebaseInteractive
+            | RepositoryState::RebaseMerge
+            | RepositoryState::ApplyMailboxOrRebase => Some(Operation::Rebase),
+            RepositoryState::ApplyMailbox => Some(Operation::ApplyMailbox),
+            RepositoryState::Clean => {
+                self.git_dir().join("sequencer").is_dir().then_some(Operation::CherryPick)
+            }
+        }
+    }
+
+    /// Author and committer as git would take them: `GIT_AUTHOR_*` and `GIT_COMMITTER_*`, then `author.*` and
+    /// `committer.*`, then `user.*`, and `EMAIL` as the last resort for the address.
+    pub fn identity(&self) -> Result<Identity, RepoError> {
+        let config = self.git.config().map_err(self.failed("read the configuration"))?;
+        let config = |key: &str| config.get_string(key).ok().filter(|text| !text.trim().is_empty());
+        let env = |name: &str| {
+            self.ambient
+                .env()
+                .get(OsStr::new(name))
+                .and_then(|text| text.to_str())
+                .filter(|text| !text.is_empty())
+        };
+        let person = |role: &str| {
+            let variable =
+                |part: &str| env(&format!("GIT_{}_{part}", role.to_ascii_uppercase())).map(str::to_owned);
+            let configured =
+                |part: &str| config(&format!("{role}.{part}")).or_else(|| config(&format!("user.{part}")));
+            let name = variable("NAME").or_else(|| configured("name"));
+            let email =
+                variable("EMAIL").or_else(|| configured("email")).or_else(|| env("EMAIL").map(str::to_owned));
+            match (name, email) {
+                (Some(name), Some(email)) => Ok(Person { name, email }),
+                (None, Some(_)) => Err(RepoError::NoIdentity { missing: "user.name is" }),
+                (Some(_), None) => Err(RepoError::NoIdentity { missing: "user.email is" }),
+                (None, None) => Err(RepoError::NoIdentity { missing: "user.name and user.email are" }),
+            }
+        };
+        let identity = Identity { author: person("author")?, committer: person("committer")? };
+        for person in [&identity.author, &identity.committer] {
+            self.signature(person)?;
+        }
+        Ok(identity)
+    }
+
+    /// At the clock's now, in UTC.
+    pub(super) fn signature(&self, person: &Person) -> Result<git2::Signature<'static>, RepoError> {
+        let time = git2::Time::new(self.ambient.now().as_second(), 0);
+        git2::Signature::new(&person.name, &person.email, &time).map_err(|source| RepoError::BadIdentity {
+            name: person.name.clone(),
+            email: person.email.clone(),
+            source,
+        })
+    }
+}
+
+pub(super) fn is_missing(error: &git2::Error) -> bool {
+    matches!(error.code(), ErrorCode::NotFound)
+}
+
+/// Whatever it is, even a dangling link: git creates its locks exclusively.
+pub(super) fn lock_exists(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}

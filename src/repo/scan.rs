@@ -1,0 +1,144 @@
+//! The work tree against HEAD.
+
+use git2::{Status, StatusOptions};
+
+use super::content::ContentReader;
+use super::error::{RepoError, Unsupported};
+use super::object::{file_mode, object_id};
+use super::open::Repo;
+use crate::publish::{Blob, Content, DirtyPath, DirtyRecord, FileMode, Obstacle, RepoPath};
+
+impl Repo {
+    /// Everything that differs from HEAD, in the work tree or in the index, untracked files one by one; what is
+    /// ignored is not in it. Reads only: neither the index nor the object database is written.
+    ///
+    /// One status scan, and the hashing of what it found.
+    pub fn dirty(&self) -> Result<DirtyRecord, RepoError> {
+        self.scan(&DirtyRecord::default())
+    }
+
+    /// As [`Repo::dirty`], with every path of `before` in any case, also those that are clean now.
+    pub fn dirty_since(&self, before: &DirtyRecord) -> Result<DirtyRecord, RepoError> {
+        self.scan(before)
+    }
+
+    fn scan(&self, before: &DirtyRecord) -> Result<DirtyRecord, RepoError> {
+        let mut options = StatusOptions::new();
+        options.include_untracked(true).recurse_untracked_dirs(true).include_ignored(false);
+        let statuses = self.git.statuses(Some(&mut options)).map_err(|error| self.scan_failed(error))?;
+        let mut scan = Scan::new(self)?;
+        let mut record = DirtyRecord::default();
+        for entry in statuses.iter() {
+            let bytes = entry.path_bytes();
+            let status = entry.status();
+            if status.is_ignored() || status == Status::CURRENT {
+                continue;
+            }
+            let (path, is_directory) = match bytes.strip_suffix(b"/") {
+                Some(path) => (RepoPath::from_bytes(path), true),
+                None => (RepoPath::from_bytes(bytes), false),
+            };
+            if is_directory {
+                let content = Content::NestedRepository;
+                record.insert(path, DirtyPath { content, head: None, size: 0, obstacle: None });
+            } else if let Some(dirty) = scan.look_at(&path, status)? {
+                record.insert(path, dirty);
+            }
+        }
+        for (path, was) in before.iter() {
+            if record.get(path).is_some() {
+                continue;
+            }
+            // A nested repository that is still there is in the record already.
+            let dirty = match was.content {
+                Content::NestedRepository => {
+                    DirtyPath { content: Content::Deleted, head: None, size: 0, obstacle: None }
+                }
+                _ => scan.dirty_path(path, None)?,
+            };
+            record.insert(path.clone(), dirty);
+        }
+        Ok(record)
+    }
+
+    fn scan_failed(&self, error: git2::Error) -> RepoError {
+        let feature = if error.message().contains("'sdir'") {
+            Unsupported::SparseIndex
+        } else if error.message().contains("'link'") {
+            Unsupported::SplitIndex
+        } else {
+            return self.failed("compare the work tree with HEAD")(error);
+        };
+        RepoError::Unsupported { workspace: self.workspace().to_owned(), feature }
+    }
+}
+
+struct Scan<'repo> {
+    repo: &'repo Repo,
+    reader: ContentReader<'repo>,
+    head: Option<git2::Tree<'repo>>,
+    index: git2::Index,
+}
+
+impl<'repo> Scan<'repo> {
+    fn new(repo: &'repo Repo) -> Result<Self, RepoError> {
+        let head = repo.git.head().and_then(|head| head.peel_to_tree()).ok();
+        let index = repo.git.index().map_err(|error| repo.scan_failed(error))?;
+        Ok(Self { repo, reader: ContentReader::new(repo)?, head, index })
+    }
+
+    fn look_at(&mut self, path: &RepoPath, status: Status) -> Result<Option<DirtyPath>, RepoError> {
+        if status == Status::WT_DELETED && self.is_meant_to_be_absent(path) {
+            return Ok(None);
+        }
+        if status == Status::WT_NEW {
+            let work = self.reader.read(path, None)?;
+            return Ok(Some(DirtyPath {
+                content: work.content,
+                head: None,
+                size: work.size,
+                obstacle: work.obstacle,
+            }));
+        }
+        let conflict = status.is_conflicted().then_some(Obstacle::Conflicted);
+        self.dirty_path(path, conflict).map(Some)
+    }
+
+    fn dirty_path(&mut self, path: &RepoPath, conflict: Option<Obstacle>) -> Result<DirtyPath, RepoError> {
+        let head = self.in_head(path)?;
+        let known = match &head {
+            Some(blob) => Some(blob.clone()),
+            None => self.in_index(path),
+        };
+        let work = self.reader.read(path, known.as_ref())?;
+        Ok(DirtyPath { content: work.content, head, size: work.size, obstacle: conflict.or(work.obstacle) })
+    }
+
+    /// Left out by a sparse checkout, or declared as unchanged: its absence is no deletion.
+    fn is_meant_to_be_absent(&self, path: &RepoPath) -> bool {
+        self.index.get_path(path.as_path(), 0).is_some_and(|entry| {
+            let extended = git2::IndexEntryExtendedFlag::from_bits_truncate(entry.flags_extended);
+            extended.is_skip_worktree() || git2::IndexEntryFlag::from_bits_truncate(entry.flags).is_valid()
+        })
+    }
+
+    fn in_head(&self, path: &RepoPath) -> Result<Option<Blob>, RepoError> {
+        let Some(tree) = &self.head else { return Ok(None) };
+        let entry = match tree.get_path(path.as_path()) {
+            Ok(entry) => entry,
+            Err(error) if super::preflight::is_missing(&error) => return Ok(None),
+            // One of its parents is a file in HEAD.
+            Err(error) if error.class() == git2::ErrorClass::Tree => return Ok(None),
+            Err(error) => return Err(self.repo.failed("read HEAD's tree")(error)),
+        };
+        #[expect(clippy::cast_sign_loss, reason = "a file mode is never negative")]
+        let mode = file_mode(entry.filemode_raw() as u32);
+        Ok(mode.map(|mode| Blob { id: object_id(entry.id()), mode }))
+    }
+
+    fn in_index(&self, path: &RepoPath) -> Option<Blob> {
+        let entry = self.index.get_path(path.as_path(), 0)?;
+        let mode: FileMode = file_mode(entry.mode)?;
+        Some(Blob { id: object_id(entry.id), mode })
+    }
+}

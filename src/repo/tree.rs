@@ -1,0 +1,160 @@
+//! A tree with some of its paths changed.
+//!
+//! Made here rather than by libgit2's builders, which cannot hash without storing and refuse a file that takes
+//! the place of a directory.
+
+use std::collections::BTreeMap;
+
+use git2::{ObjectType, Oid, Repository, Tree};
+
+use super::object::{file_mode, mode_bits};
+use crate::publish::{FileMode, RepoPath};
+
+/// What becomes of one path.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum TreeChange {
+    /// It holds this object; whatever stood in its way (a directory in its place, a file among its parents) goes.
+    Put { id: Oid, mode: FileMode },
+    /// It is not there; a directory of that name stays.
+    Remove,
+}
+
+/// Stores a serialised tree, or only computes its name.
+pub(super) type TreeSink<'a> = dyn Fn(&[u8]) -> Result<Oid, git2::Error> + 'a;
+
+#[derive(Default)]
+struct Node {
+    change: Option<TreeChange>,
+    children: BTreeMap<Vec<u8>, Node>,
+}
+
+struct Entry {
+    mode: u32,
+    id: Oid,
+}
+
+const TREE_MODE: u32 = 0o040_000;
+
+/// The name of `base` with `changes`; directories that become empty vanish, except the root.
+pub(super) fn edit_tree(
+    git: &Repository,
+    base: &Tree<'_>,
+    changes: &BTreeMap<RepoPath, TreeChange>,
+    sink: &TreeSink<'_>,
+) -> Result<Oid, git2::Error> {
+    let mut root = Node::default();
+    for (path, change) in changes {
+        let mut node = &mut root;
+        for part in path.as_bytes().split(|&byte| byte == b'/') {
+            check_name(part)?;
+            node = node.children.entry(part.to_vec()).or_default();
+        }
+        node.change = Some(*change);
+    }
+    if root.children.is_empty() {
+        return Ok(base.id());
+    }
+    let entries = edit_level(git, Some(base), &root, sink)?;
+    sink(&serialise(entries))
+}
+
+/// git's own checks refuse such an entry; a scan never finds one.
+fn check_name(part: &[u8]) -> Result<(), git2::Error> {
+    if matches!(part, b"" | b"." | b"..") || part.eq_ignore_ascii_case(b".git") {
+        return Err(git2::Error::from_str(&format!(
+            "`{}` cannot be part of a path",
+            String::from_utf8_lossy(part)
+        )));
+    }
+    Ok(())
+}
+
+fn edit_level(
+    git: &Repository,
+    base: Option<&Tree<'_>>,
+    node: &Node,
+    sink: &TreeSink<'_>,
+) -> Result<BTreeMap<Vec<u8>, Entry>, git2::Error> {
+    let mut entries = BTreeMap::new();
+    for entry in base.into_iter().flat_map(Tree::iter) {
+        #[expect(clippy::cast_sign_loss, reason = "a file mode is never negative")]
+        let mode = entry.filemode_raw() as u32;
+        entries.insert(entry.name_bytes().to_vec(), Entry { mode, id: entry.id() });
+    }
+    for (name, child) in &node.children {
+        let old = entries.get(name);
+        let old_directory = old.filter(|old| old.mode == TREE_MODE).map(|old| old.id);
+        if !child.children.is_empty() {
+            let subtree = old_directory.map(|id| git.find_tree(id)).transpose()?;
+            let below = edit_level(git, subtree.as_ref(), child, sink)?;
+            if !below.is_empty() {
+                let id = sink(&serialise(below))?;
+                entries.insert(name.clone(), Entry { mode: TREE_MODE, id });
+                continue;
+            }
+            if old_directory.is_some() {
+                entries.remove(name);
+            }
+        }
+        match child.change {
+            Some(TreeChange::Put { id, mode }) => {
+                entries.insert(name.clone(), Entry { mode: mode_bits(mode), id });
+            }
+            Some(TreeChange::Remove) if entries.get(name).is_some_and(|old| old.mode != TREE_MODE) => {
+                entries.remove(name);
+            }
+            Some(TreeChange::Remove) | None => {}
+        }
+    }
+    Ok(entries)
+}
+
+/// git orders entries as if the names of directories ended with a slash.
+fn serialise(entries: BTreeMap<Vec<u8>, Entry>) -> Vec<u8> {
+    let mut sorted: Vec<_> = entries.into_iter().collect();
+    sorted.sort_by_cached_key(|(name, entry)| {
+        let mut key = name.clone();
+        if entry.mode == TREE_MODE {
+            key.push(b'/');
+        }
+        key
+    });
+    let mut bytes = Vec::new();
+    for (name, entry) in sorted {
+        bytes.extend_from_slice(format!("{:o} ", entry.mode).as_bytes());
+        bytes.extend_from_slice(&name);
+        bytes.push(0);
+        bytes.extend_from_slice(entry.id.as_bytes());
+    }
+    bytes
+}
+
+/// Paths that differ between two trees, with what the new one and the old one hold.
+pub(super) type TreeDifference = BTreeMap<RepoPath, (Option<(Oid, FileMode)>, Option<(Oid, FileMode)>)>;
+
+/// What changed from `old` to `new`: for each path the new version, then the old one.
+pub(super) fn tree_difference(
+    git: &Repository,
+    old: &Tree<'_>,
+    new: &Tree<'_>,
+) -> Result<TreeDifference, git2::Error> {
+    let mut options = git2::DiffOptions::new();
+    options.ignore_submodules(false).include_typechange(true).skip_binary_check(true);
+    let diff = git.diff_tree_to_tree(Some(old), Some(new), Some(&mut options))?;
+    let mut difference = TreeDifference::new();
+    for delta in diff.deltas() {
+        let version = |file: git2::DiffFile<'_>| {
+            let mode = file_mode(u32::from(file.mode()))?;
+            (!file.id().is_zero()).then_some((file.id(), mode))
+        };
+        let (old, new) = (delta.old_file(), delta.new_file());
+        let Some(path) = new.path_bytes().or_else(|| old.path_bytes()) else { continue };
+        difference.insert(RepoPath::from_bytes(path), (version(new), version(old)));
+    }
+    Ok(difference)
+}
+
+/// Writes trees into the object database of `git`.
+pub(super) fn write_to(git: &Repository) -> impl Fn(&[u8]) -> Result<Oid, git2::Error> + '_ {
+    move |bytes| git.odb()?.write(ObjectType::Tree, bytes)
+}
