@@ -1,1 +1,38 @@
-//! run_turn and its journal.
+//! `run_turn`: the one path that all modes share, and its journal.
+//!
+//! A turn is a row of phases. Before each phase's effect its `begin` is durable in the journal, after it its `done`;
+//! `turn::decide_next` says from these alone what comes next, in a running turn and after a crash alike. The modes only
+//! decide whose turn it is and whether to go on; printing is the command line's.
+
+mod check;
+mod claim;
+mod close;
+mod commit;
+mod crash;
+mod environment;
+mod error;
+mod journal;
+mod log;
+mod naming;
+mod notes;
+mod observer;
+mod outcome;
+mod prompt;
+mod run;
+mod select;
+pub mod settings;
+mod stamp;
+mod summary;
+mod turn;
+mod verify;
+mod workspace;
+
+pub use check::{Check, CheckVerdict, describe_checks};
+pub use error::RunnerError;
+pub use journal::{Cause, Completion};
+pub use naming::{NO_BRANCH, TurnFiles, turn_files};
+pub use observer::{Event, Observer, TurnOrigin};
+pub use outcome::{TurnEnd, TurnOutcome};
+pub use prompt::{MAX_PROMPT_BYTES, PromptError, compose_prompt, read_prompt};
+pub use turn::{Runner, TurnKind};
+pub use workspace::{GitUse, Opening, Workspace};

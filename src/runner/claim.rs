@@ -1,0 +1,281 @@
+//! The claim: everything that can be known beforehand is checked, the world is recorded, the state is taken.
+
+use crate::agent::PromptEncoding;
+use crate::config::{Config, Isolation, Session};
+use crate::ledger::{Closing, Entry, TurnFilter};
+use crate::model::{Actor, Holder, PromptName, State, Token};
+use crate::publish::DirtyRecord;
+use crate::repo::Repo;
+use crate::route::{RoutePlan, Situation, check_plan, decide_plan};
+use crate::turn::{Claim, Features, Input, Phase, Refusal, apply};
+
+use super::journal::{Base, ClaimPlan, ClaimedState, Leftover, Record, TurnRecord};
+use super::notes::leftovers_of;
+use super::outcome::{TurnEnd, TurnOutcome};
+use super::prompt::read_prompt;
+use super::turn::{Runner, Step, TurnKind};
+use super::RunnerError;
+
+impl Runner<'_> {
+    /// Finds every reason not to take this turn that can be found without running anything.
+    pub(super) fn check_before_claim(
+        &self,
+        actor: Actor,
+        kind: TurnKind,
+        state: Option<&State>,
+    ) -> Result<(), RunnerError> {
+        refuse_unavailable(self.config)?;
+        if let Some(repo) = &self.workspace.repo {
+            repo.preflight(None)?;
+        }
+        let plan = decide_plan(&self.routing, &situation(actor, kind, state))?;
+        check_plan(actor, &plan, &self.prompts_dir(), |prompt| self.prompt_exists(prompt))?;
+        match &plan {
+            RoutePlan::Decided(decision) => self.check_prompt(actor, &decision.prompt),
+            RoutePlan::AskRouter { prompt, .. } => {
+                self.check_prompt(actor, prompt)?;
+                self.agent_for(actor, self.routing.own_prompt(actor)).map(|_| ())
+            }
+        }
+    }
+
+    fn check_prompt(&self, actor: Actor, prompt: &PromptName) -> Result<(), RunnerError> {
+        let text = read_prompt(&self.workspace.root, &self.config.prompts_dir, prompt.as_str())?;
+        let command = self.agent_for(actor, prompt)?;
+        // Only the shell agent reads the prompt itself; the notes that come later do not change what it finds.
+        if command.encoding == PromptEncoding::ShellScript {
+            command.prompt_content(&text).map_err(|source| RunnerError::Agent {
+                actor,
+                prompt: prompt.clone(),
+                because: format!("its content in {}/{prompt}", self.prompts_dir()),
+                source,
+            })?;
+        }
+        for (which, budget) in [("run", &self.config.budget.run), ("total", &self.config.budget.total)] {
+            // No agent of this version reports a cost: the adapters that read one come with their own issue.
+            if budget.cost_usd.is_some() {
+                return Err(RunnerError::NoCostReported { which, agent: command.agent, actor });
+            }
+        }
+        Ok(())
+    }
+
+    /// Records the world, then takes the state.
+    pub(super) fn claim(
+        &mut self,
+        turn: &mut TurnRecord,
+        kind: TurnKind,
+        state: Option<State>,
+    ) -> Result<Step, RunnerError> {
+        let base = match &self.workspace.repo {
+            Some(repo) => Some(self.record_base(repo, turn.opening.actor)?),
+            None => None,
+        };
+        let token = self.ambient.new_token();
+        let input = self.claim_input(turn, kind, &token);
+        let state = match state {
+            Some(before) => {
+                let after = apply(&before, input.clone(), turn.opening.at)?;
+                Some(ClaimedState { before, after, token })
+            }
+            None => None,
+        };
+        let features = features(self.config, turn.opening.actor, base.is_some(), state.is_some());
+        let takes_state = state.is_some();
+        self.crash_point(Phase::Claimed, "begin");
+        self.pending.push(Entry::Open(turn.opening.clone()));
+        self.journal_begin(turn, Record::ClaimBegin(Box::new(ClaimPlan { features, state, base })))?;
+        if takes_state
+            && let Err(error) = self.write_claim(turn, input)
+        {
+            if matches!(error, RunnerError::Refused(_)) {
+                self.close_void(turn.clone())?;
+            }
+            return Err(error);
+        }
+        self.journal_done(turn, Record::ClaimDone)?;
+        Ok(Step::Go)
+    }
+
+    fn claim_input(&self, turn: &TurnRecord, kind: TurnKind, token: &Token) -> Input {
+        let now = turn.opening.at;
+        let lease = jiff::SignedDuration::try_from(self.config.sync.lease.0).unwrap_or_default();
+        let claim = Claim {
+            actor: turn.opening.actor,
+            token: token.clone(),
+            holder: Holder {
+                id: turn.opening.id.to_string(),
+                host: self.ambient.host(),
+                pid: std::process::id(),
+                since: now,
+            },
+            lease_expires_at: now.checked_add(lease).unwrap_or(now),
+        };
+        match kind {
+            TurnKind::Again => Input::Reclaim(claim),
+            TurnKind::Expected | TurnKind::Solo(_) => Input::Claim(claim),
+        }
+    }
+
+    fn write_claim(&self, turn: &TurnRecord, input: Input) -> Result<(), RunnerError> {
+        let now = turn.opening.at;
+        self.workspace.state.update(|found| -> Result<State, RunnerError> {
+            let found = found.unwrap_or_else(|| State::initial(now));
+            Ok(apply(&found, input, now)?)
+        })?;
+        Ok(())
+    }
+
+    /// A claim that was begun: did it happen? The state knows, by its token.
+    pub(super) fn examine_claim(&mut self, turn: &mut TurnRecord) -> Result<Step, RunnerError> {
+        if let Some(claimed) = turn.claimed_state() {
+            let found = self.workspace.state.read()?;
+            if found.and_then(|state| state.token) != Some(claimed.token.clone()) {
+                return Ok(Step::Void);
+            }
+        }
+        self.journal_done(turn, Record::ClaimDone)?;
+        Ok(Step::Go)
+    }
+
+    /// Before a turn of an earlier process goes on: is it still ours? If not, its agent is stopped and the turn is over.
+    pub(super) fn check_still_ours(&mut self, turn: &TurnRecord) -> Result<Step, RunnerError> {
+        let Some(claimed) = turn.claimed_state().filter(|_| turn.facts.is_done(Phase::Claimed)) else {
+            return Ok(Step::Go);
+        };
+        let Some(found) = self.workspace.state.read()? else { return Ok(Step::Go) };
+        let stamped = turn.stamp.as_ref().map(|plan| &plan.token);
+        if found.token.as_ref() == Some(&claimed.token) || (stamped.is_some() && found.token.as_ref() == stamped)
+        {
+            return Ok(Step::Go);
+        }
+        let refusal = Refusal::Fenced {
+            actor: turn.opening.actor,
+            ours: claimed.token.clone(),
+            found: found.token.as_ref().map_or_else(|| "none".to_owned(), Token::to_string),
+        };
+        self.close_fenced(turn, &refusal)?;
+        Err(refusal.into())
+    }
+
+    /// HEAD and what is dirty now, less what earlier turns of this seat have left behind: that is this seat's own.
+    fn record_base(&self, repo: &Repo, actor: Actor) -> Result<Base, RunnerError> {
+        let now = repo.dirty()?;
+        let fingerprint = repo.fingerprint(&now, &self.workspace.rules)?;
+        let last = self.workspace.ledger.turns(TurnFilter { actor: Some(actor), limit: 1 })?;
+        let leftovers = last.into_iter().next().and_then(|turn| turn.closing).map(|closing| leftovers_of(&closing));
+        let dirty = without_leftovers(&now, &leftovers.unwrap_or_default());
+        Ok(Base { head: repo.head()?, fingerprint, dirty })
+    }
+
+    /// Ends a turn whose claim never happened.
+    pub(super) fn close_void(&mut self, turn: TurnRecord) -> Result<TurnOutcome, RunnerError> {
+        // The seat's leftovers stay the seat's: the turn before this one still tells of them.
+        let record = self.carried_leftovers(turn.opening.actor)?;
+        self.pending.push(Entry::Close(Box::new(Closing {
+            turn: turn.opening.id,
+            at: self.ambient.now(),
+            class: "void".to_owned(),
+            detail: "the claim never happened".to_owned(),
+            prompt: None,
+            agent: None,
+            wall_seconds: None,
+            tree_before: None,
+            tree_after: None,
+            log_path: None,
+            summary_path: None,
+            record,
+        })));
+        self.flush()?;
+        Ok(TurnOutcome {
+            turn: turn.opening.id,
+            actor: turn.opening.actor,
+            iteration: turn.opening.iteration,
+            prompt: None,
+            agent: None,
+            end: TurnEnd::Void,
+            usage: crate::model::Usage::default(),
+            wall: std::time::Duration::ZERO,
+            commits: Vec::new(),
+            completion: None,
+            stalemate: None,
+            summary: None,
+        })
+    }
+
+    fn carried_leftovers(&self, actor: Actor) -> Result<serde_json::Value, RunnerError> {
+        let last = self.workspace.ledger.turns(TurnFilter { actor: Some(actor), limit: 2 })?;
+        let closed = last.into_iter().find_map(|turn| turn.closing);
+        Ok(closed.map_or(serde_json::Value::Null, |closing| closing.record))
+    }
+}
+
+/// What a routing decision looks at.
+pub(super) fn situation(actor: Actor, kind: TurnKind, state: Option<&State>) -> Situation<'_> {
+    match (state, kind) {
+        (Some(state), _) => Situation::of(actor, state),
+        (None, TurnKind::Solo(count)) => {
+            Situation { actor, iteration: count, last_prompt: None, last_prompt_actor: None }
+        }
+        (None, TurnKind::Expected | TurnKind::Again) => {
+            Situation { actor, iteration: 1, last_prompt: None, last_prompt_actor: None }
+        }
+    }
+}
+
+fn features(config: &Config, actor: Actor, with_git: bool, with_state: bool) -> Features {
+    let verifies = !config.verify.is_empty();
+    let may_promise = actor == Actor::Galph && config.completion.promise.is_some();
+    let mut features = Features::MINIMUM;
+    if verifies && actor == Actor::Ralph && config.verify_baseline {
+        features = features.with(Phase::Baseline);
+    }
+    if verifies && (actor == Actor::Ralph || may_promise) {
+        features = features.with(Phase::Verified);
+    }
+    if with_git {
+        features = features.with(Phase::Committed);
+    }
+    if with_state {
+        features = features.with(Phase::Stamped);
+    }
+    features
+}
+
+/// What was dirty before, so that what an interrupted turn of the same seat left behind counts as this turn's work. A
+/// path that somebody changed since is theirs.
+fn without_leftovers(now: &DirtyRecord, leftovers: &[Leftover]) -> DirtyRecord {
+    let mut before = DirtyRecord::default();
+    for (path, dirty) in now.iter() {
+        let leftover = leftovers.iter().find(|left| left.path == *path && left.now.content == dirty.content);
+        match leftover {
+            None => before.insert(path.clone(), dirty.clone()),
+            Some(Leftover { base: Some(base), .. }) => before.insert(path.clone(), base.clone()),
+            Some(Leftover { base: None, .. }) => {}
+        }
+    }
+    before
+}
+
+/// Settings whose features come later are refused where ignoring them would break a promise.
+fn refuse_unavailable(config: &Config) -> Result<(), RunnerError> {
+    if config.turn.isolation == Isolation::Worktree {
+        return Err(RunnerError::NotAvailable {
+            setting: "turn.isolation: worktree",
+            remedy: "leave it at `none`; keep your own edits out of the tree while a turn runs",
+        });
+    }
+    if config.turn.session == Session::Resume {
+        return Err(RunnerError::NotAvailable {
+            setting: "turn.session: resume",
+            remedy: "leave it at `fresh`: agents that report a session come with their adapters",
+        });
+    }
+    if !config.gates.is_empty() {
+        return Err(RunnerError::NotAvailable {
+            setting: "gates",
+            remedy: "remove them; `baton stop` ends the loop before its next turn",
+        });
+    }
+    Ok(())
+}

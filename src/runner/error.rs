@@ -1,0 +1,148 @@
+//! Why a turn could not be taken or carried on. How an agent's turn itself ended is data, in `TurnOutcome`.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::agent::{AgentError, ChoiceError};
+use crate::attempt::AttemptError;
+use crate::exec::ExecError;
+use crate::ledger::{HomeError, LedgerError};
+use crate::model::{Actor, ParsePromptNameError, PromptName, TurnId};
+use crate::publish::RuleError;
+use crate::repo::RepoError;
+use crate::route::RouteError;
+use crate::state::StateError;
+use crate::turn::Refusal;
+
+use super::prompt::PromptError;
+
+/// A turn cannot be taken or carried on; what happened so far is in the journal.
+#[derive(Debug, thiserror::Error)]
+pub enum RunnerError {
+    /// The configuration names a prompt that cannot be one.
+    #[error("`{key}`: {source}")]
+    PromptName {
+        /// The configuration key.
+        key: &'static str,
+        /// What is wrong; shown in the text already.
+        source: ParsePromptNameError,
+    },
+    /// Routing refuses.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// The prompt cannot be used.
+    #[error(transparent)]
+    Prompt(#[from] PromptError),
+    /// The agent cannot be used.
+    #[error("{actor}'s turn with `{prompt}` has no agent (chosen by {because})")]
+    Agent {
+        /// Whose turn.
+        actor: Actor,
+        /// The prompt.
+        prompt: PromptName,
+        /// What chose it.
+        because: String,
+        /// Why not.
+        source: AgentError,
+    },
+    /// The choice of agents makes no sense.
+    #[error(transparent)]
+    Choice(#[from] ChoiceError),
+    /// A glob of the publishing rules.
+    #[error(transparent)]
+    Rules(#[from] RuleError),
+    /// A count of tests cannot be read with this expression.
+    #[error("`verify` command `{name}`: `tests.count_regex` is not a regular expression")]
+    CountRegex {
+        /// The command's name.
+        name: String,
+        /// Why not.
+        source: regex::Error,
+    },
+    /// A setting that this version cannot honour yet: better refused than ignored.
+    #[error("`{setting}` is not available in this version: {remedy}")]
+    NotAvailable {
+        /// The setting with its value.
+        setting: &'static str,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A cost cap over an agent that reports no cost would never hold.
+    #[error("`budget.{which}.cost_usd` cannot be kept: the agent `{agent}` of {actor} reports no cost")]
+    NoCostReported {
+        /// `run` or `total`.
+        which: &'static str,
+        /// The agent.
+        agent: String,
+        /// Whose.
+        actor: Actor,
+    },
+    /// The state cannot be read or written.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The state refuses the change.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The state file is gone and no turn of ours explains what it held.
+    #[error("{shown} has disappeared")]
+    StateGone {
+        /// The state file.
+        shown: String,
+    },
+    /// The repository.
+    #[error(transparent)]
+    Repo(#[from] RepoError),
+    /// The work of a turn cannot be committed as things are; its journal waits at `committed`.
+    #[error("{actor}'s work cannot be committed:{}", listed(.problems))]
+    Unpublishable {
+        /// Whose work.
+        actor: Actor,
+        /// One line a problem.
+        problems: Vec<String>,
+    },
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The records' directory or a lock.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// A journal record of another version or a damaged one.
+    #[error("the journal of turn {turn} cannot be read")]
+    Journal {
+        /// The turn.
+        turn: TurnId,
+        /// Why not.
+        source: serde_json::Error,
+    },
+    /// The journal was written on another machine.
+    #[error("turn {turn} was begun on another machine ({machine}); this one is {here}")]
+    OtherMachine {
+        /// The turn.
+        turn: TurnId,
+        /// Its machine.
+        machine: String,
+        /// This one.
+        here: String,
+    },
+    /// The attempt.
+    #[error(transparent)]
+    Attempt(#[from] AttemptError),
+    /// A log or a summary.
+    #[error("cannot write {}", .path.display())]
+    Log {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+impl From<ExecError> for RunnerError {
+    fn from(error: ExecError) -> Self {
+        Self::Attempt(error.into())
+    }
+}
+
+fn listed(problems: &[String]) -> String {
+    problems.iter().map(|problem| format!("\n    {problem}")).collect()
+}

@@ -1,0 +1,85 @@
+//! What the next prompt is told: verification, a refused promise, changes that an interrupted turn left behind.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ledger::{Closing, TurnFilter};
+use crate::model::Actor;
+
+use super::RunnerError;
+use super::check::{Check, describe_checks};
+use super::journal::{Completion, Leftover};
+use super::turn::Runner;
+
+/// How many turns back something is still worth telling.
+const LOOK_BACK: u32 = 4;
+
+/// What a turn leaves for the next one, in the ledger.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Legacy {
+    pub(super) checks: Vec<Check>,
+    pub(super) baseline: Vec<Check>,
+    pub(super) completion: Option<Completion>,
+    pub(super) leftovers: Vec<Leftover>,
+    /// Set when this turn ended in a hold for want of progress: turns before it do not count again.
+    pub(super) stalemate: bool,
+    pub(super) usage: crate::model::Usage,
+    pub(super) commits: Vec<String>,
+    pub(super) reply: String,
+}
+
+impl Legacy {
+    /// What a closed turn has left; nothing where an older version wrote it.
+    pub(super) fn of(closing: &Closing) -> Self {
+        serde_json::from_value(closing.record.clone()).unwrap_or_default()
+    }
+}
+
+/// The paths that a closed turn changed and did not commit.
+pub(super) fn leftovers_of(closing: &Closing) -> Vec<Leftover> {
+    Legacy::of(closing).leftovers
+}
+
+impl Runner<'_> {
+    /// The notes at the end of this seat's next prompt.
+    pub(super) fn notes_for(&self, actor: Actor) -> Result<Vec<String>, RunnerError> {
+        let turns = self.workspace.ledger.turns(TurnFilter { actor: None, limit: LOOK_BACK })?;
+        let closed: Vec<(Actor, Closing)> = turns
+            .into_iter()
+            .filter_map(|turn| Some((turn.opening.actor, turn.closing?)))
+            .filter(|(_, closing)| closing.class != "void")
+            .collect();
+        let mut notes = Vec::new();
+        // The newest verification is the one that counts, whoever's turn it followed.
+        if let Some((seat, legacy)) =
+            closed.iter().map(|(seat, closing)| (seat, Legacy::of(closing))).find(|(_, legacy)| !legacy.checks.is_empty())
+        {
+            notes.extend(
+                describe_checks(&legacy.checks, &legacy.baseline)
+                    .into_iter()
+                    .map(|line| format!("verified after {seat}'s turn: {line}")),
+            );
+        }
+        if let Some((_, own)) = closed.iter().find(|(seat, _)| *seat == actor) {
+            notes.extend(notes_on_own(own));
+        }
+        Ok(notes)
+    }
+}
+
+fn notes_on_own(closing: &Closing) -> Vec<String> {
+    let legacy = Legacy::of(closing);
+    let mut notes = Vec::new();
+    if let Some(Completion::Refused { reason }) = &legacy.completion {
+        notes.push(format!("your promise of completion was refused: {reason}"));
+    }
+    if !matches!(closing.class.as_str(), "ok" | "no_change") {
+        notes.push(format!("your last turn ended `{}`: {}", closing.class, closing.detail));
+        if !legacy.leftovers.is_empty() {
+            let paths: Vec<String> =
+                legacy.leftovers.iter().take(40).map(|left| format!("`{}`", left.path)).collect();
+            notes.push(format!("what it changed is still in the work tree: {}", paths.join(", ")));
+        }
+    }
+    notes
+}

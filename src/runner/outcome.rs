@@ -1,0 +1,58 @@
+//! What a mode learns of a turn.
+
+use std::time::Duration;
+
+use crate::attempt::InterruptSignal;
+use crate::model::{Actor, OutcomeClass, TurnId, Usage};
+
+use super::journal::{Cause, Completion};
+
+/// A turn that was taken.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TurnOutcome {
+    /// The turn.
+    pub turn: TurnId,
+    /// Whose it was.
+    pub actor: Actor,
+    /// The iteration; in solo mode the count of the run.
+    pub iteration: u64,
+    /// The prompt, if one was selected.
+    pub prompt: Option<String>,
+    /// The agent, if one was asked.
+    pub agent: Option<String>,
+    /// How it ended.
+    pub end: TurnEnd,
+    /// What it cost.
+    pub usage: Usage,
+    /// How long the agent ran.
+    pub wall: Duration,
+    /// The commits it made, as `short subject`.
+    pub commits: Vec<String>,
+    /// What became of a promise of completion, where galph made one.
+    pub completion: Option<Completion>,
+    /// Why the loop must stop, where turns go round in circles.
+    pub stalemate: Option<String>,
+    /// The summary, relative to the workspace.
+    pub summary: Option<String>,
+}
+
+/// How a turn ended for this process.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TurnEnd {
+    /// It is over.
+    Closed {
+        /// Its class.
+        class: OutcomeClass,
+        /// Why, in words; empty for a plain success.
+        detail: String,
+        /// Where the class comes from.
+        cause: Cause,
+    },
+    /// Its claim never happened: nothing was done, and the turn can be taken.
+    Void,
+    /// A signal stopped this process after the agent had finished; the journal waits, and the next start goes on.
+    Suspended {
+        /// The signal.
+        signal: InterruptSignal,
+    },
+}

@@ -1,0 +1,250 @@
+//! The agent's run: started once, watched, taken up again after a crash, classed by what it said and what it changed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::attempt::{self, AgentOrder, AgentOutcome, Glimpse};
+use crate::exec::{self, ExitRecord, Running};
+use crate::model::{OutcomeClass, PromptName, Usage};
+use crate::repo::Fingerprint;
+
+use super::environment::{AttemptContext, environment, variables};
+use super::journal::{Ran, Record, RunPlan, TurnRecord};
+use super::log::TurnLog;
+use super::naming::turn_files;
+use super::observer::{Event, TurnOrigin};
+use super::prompt::{compose_prompt, read_prompt};
+use super::turn::{Runner, Step};
+use super::{RunnerError, settings};
+
+/// An attempt that has ended.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) outcome: AgentOutcome,
+    pub(super) exit: ExitRecord,
+    pub(super) usage: Usage,
+}
+
+impl Runner<'_> {
+    pub(super) fn run_agent(&mut self, turn: &mut TurnRecord) -> Result<Step, RunnerError> {
+        let Some(prompt) = turn.prompt().cloned() else { return Ok(Step::Void) };
+        let plan = self.plan_attempt(turn, &prompt)?;
+        let finished = self.start_attempt(turn, &plan, Record::RunBegin(plan.clone()))?;
+        self.take_result(turn, finished)?;
+        Ok(Step::Go)
+    }
+
+    /// An agent's run that was begun: watched again while it lives, its result taken when it is there. One that
+    /// vanished is called interrupted; only one that provably never started is started.
+    pub(super) fn examine_agent(&mut self, turn: &mut TurnRecord) -> Result<Step, RunnerError> {
+        let Some(plan) = turn.run.clone() else { return self.run_agent(turn) };
+        match self.recover_attempt(turn, &plan)? {
+            Some(finished) => self.take_result(turn, finished)?,
+            None => return self.run_agent(turn),
+        }
+        Ok(Step::Go)
+    }
+
+    /// Names an attempt and its files.
+    pub(super) fn plan_attempt(
+        &self,
+        turn: &TurnRecord,
+        prompt: &PromptName,
+    ) -> Result<RunPlan, RunnerError> {
+        let actor = turn.opening.actor;
+        let command = self.agent_for(actor, prompt)?;
+        let branch = turn.base().and_then(|base| base.head.branch.clone());
+        let taken = |path: &std::path::Path| self.workspace.root.join(path).exists();
+        // One summary a turn: a router prompt's log and the turn's own share it.
+        let files = turn.files().cloned().unwrap_or_else(|| {
+            turn_files(
+                &self.config.logs_dir,
+                branch.as_deref(),
+                actor,
+                turn.opening.iteration,
+                prompt,
+                turn.opening.at,
+                taken,
+            )
+        });
+        Ok(RunPlan {
+            attempt: self.ambient.new_attempt_id(),
+            agent: command.agent,
+            prompt: prompt.clone(),
+            files,
+        })
+    }
+
+    /// Starts an attempt and watches it to its end. `record` is its `begin`: durable before the agent starts.
+    pub(super) fn start_attempt(
+        &mut self,
+        turn: &mut TurnRecord,
+        plan: &RunPlan,
+        record: Record,
+    ) -> Result<Finished, RunnerError> {
+        let (phase, _) = record.place();
+        let actor = turn.opening.actor;
+        let command = self.agent_for(actor, &plan.prompt)?;
+        let dir = self.attempt_dir(plan.attempt);
+        let last_summary = self.last_summary()?;
+        let context = AttemptContext {
+            actor,
+            iteration: turn.opening.iteration,
+            prompt: &plan.prompt,
+            workspace: &self.workspace.root,
+            turn: turn.opening.id,
+            attempt: plan.attempt,
+            attempt_dir: dir.path(),
+            last_summary: last_summary.as_deref(),
+        };
+        let text = read_prompt(&self.workspace.root, &self.config.prompts_dir, plan.prompt.as_str())?;
+        let shown = self.config.prompts_dir.join(plan.prompt.as_str()).display().to_string();
+        let prompt = compose_prompt(&shown, &text, &variables(&context), &self.notes_for(actor)?)?;
+        let order = AgentOrder {
+            attempt: plan.attempt,
+            command: &command,
+            prompt: &prompt,
+            workspace: &self.workspace.root,
+            environment: environment(self.config, self.ambient.env(), &context),
+            limits: settings::agent_limits(self.config),
+        };
+        let spec = attempt::write_agent_spec(&dir, order)?;
+        self.open_log(turn, plan)?;
+        // The supervisor boots while the journal is written; without its go the agent is never started.
+        let mut prepared = exec::submit(&dir, spec, &self.supervisor, self.ambient)?;
+        self.journal_begin(turn, record)?;
+        prepared.ready()?;
+        self.crash_point(phase, "ready");
+        let running = prepared.go()?;
+        self.crash_point(phase, "go");
+        self.observer.event(&Event::AgentRunning {
+            agent: &plan.agent,
+            log: &plan.files.log.display().to_string(),
+            origin: TurnOrigin::Here,
+        });
+        let exit = self.follow(turn, plan, running)?;
+        self.finish_attempt(turn, plan, &exit)
+    }
+
+    fn open_log(&mut self, turn: &TurnRecord, plan: &RunPlan) -> Result<(), RunnerError> {
+        let mut log = TurnLog::resume(&self.workspace.root, &plan.files.log)?;
+        log.line(&format!(
+            "{} iteration {} turn {} prompt {} agent {} attempt {}",
+            turn.opening.actor,
+            turn.opening.iteration,
+            turn.opening.id,
+            plan.prompt,
+            plan.agent,
+            plan.attempt
+        ));
+        if let Some(selected) = &turn.selected {
+            log.line(&format!("selected by {}: {}", selected.source, selected.reason));
+        }
+        self.log = Some(log);
+        Ok(())
+    }
+
+    /// Watches a running attempt: its bytes go into the log and to whoever watches.
+    pub(super) fn follow(
+        &mut self,
+        turn: &TurnRecord,
+        plan: &RunPlan,
+        running: Running,
+    ) -> Result<ExitRecord, RunnerError> {
+        if self.log.is_none() {
+            // A restart: what the log had is written anew from the captured output.
+            let _ = std::fs::remove_file(self.workspace.root.join(&plan.files.log));
+            self.open_log(turn, plan)?;
+        }
+        let dir = self.attempt_dir(plan.attempt);
+        let (log, observer) = (&mut self.log, &mut self.observer);
+        let exit = attempt::watch(running, &dir, &self.interrupts, self.ambient, |glimpse| match glimpse {
+            Glimpse::Output { stream, bytes } => {
+                if let Some(log) = log {
+                    log.raw(bytes);
+                }
+                observer.output(stream, bytes);
+            }
+            Glimpse::Tick { elapsed, quiet } => observer.tick(elapsed, quiet),
+        })?;
+        if let Some(text) = self.log.as_mut().and_then(TurnLog::take_failure) {
+            self.warn(&text);
+        }
+        Ok(exit)
+    }
+
+    /// Reads what an attempt left and says what it cost.
+    pub(super) fn finish_attempt(
+        &mut self,
+        turn: &TurnRecord,
+        plan: &RunPlan,
+        exit: &ExitRecord,
+    ) -> Result<Finished, RunnerError> {
+        let command = self.agent_for(turn.opening.actor, &plan.prompt)?;
+        let dir = self.attempt_dir(plan.attempt);
+        let outcome = attempt::read_outcome(&dir, &command, exit)?;
+        self.report_capture(exit);
+        let usage = Usage { wall_seconds: seconds(exit.wall), ..outcome.reply.usage };
+        Ok(Finished { outcome, exit: exit.clone(), usage })
+    }
+
+    fn report_capture(&mut self, exit: &ExitRecord) {
+        if exit.dropped_bytes > 0 {
+            self.warn(&format!("{} bytes of output were dropped", exit.dropped_bytes));
+        }
+        if let Some(error) = &exit.capture_error {
+            self.warn(&format!("output could not be kept: {error}"));
+        }
+        if exit.swept_count > 0 {
+            let names: Vec<String> =
+                exit.swept.iter().map(|process| format!("{} ({})", process.name, process.pid)).collect();
+            self.warn(&format!("the agent left processes running, which were ended: {}", names.join(", ")));
+        }
+        for process in &exit.survivors {
+            self.warn(&format!("process {} ({}) could not be ended", process.pid, process.name));
+        }
+    }
+
+    /// The agent's result, with what it changed.
+    fn take_result(&mut self, turn: &mut TurnRecord, finished: Finished) -> Result<(), RunnerError> {
+        let Finished { outcome, exit, usage } = finished;
+        let fingerprint = self.fingerprint_since(turn)?;
+        let unchanged =
+            fingerprint.is_some() && fingerprint.as_ref() == turn.base().map(|base| &base.fingerprint);
+        let class = match outcome.class {
+            OutcomeClass::Ok if unchanged => OutcomeClass::NoChange,
+            class => class,
+        };
+        self.journal_done(
+            turn,
+            Record::RunDone(Box::new(Ran {
+                class,
+                detail: outcome.detail,
+                reply: outcome.reply.text,
+                usage,
+                session: outcome.reply.session,
+                exit: Some(exit),
+                fingerprint,
+            })),
+        )
+    }
+
+    /// The identity of everything in the work tree; `None` where git is not used.
+    pub(super) fn fingerprint_since(&self, turn: &TurnRecord) -> Result<Option<Fingerprint>, RunnerError> {
+        let (Some(repo), Some(base)) = (&self.workspace.repo, turn.base()) else { return Ok(None) };
+        let now = repo.dirty_since(&base.dirty)?;
+        Ok(Some(repo.fingerprint(&now, &self.workspace.rules)?))
+    }
+
+    fn last_summary(&self) -> Result<Option<PathBuf>, RunnerError> {
+        let filter = crate::ledger::TurnFilter { actor: None, limit: 4 };
+        let turns = self.workspace.ledger.turns(filter)?;
+        let summary = turns.into_iter().filter_map(|turn| turn.closing?.summary_path).next();
+        Ok(summary.map(|relative| self.workspace.root.join(relative)))
+    }
+}
+
+/// Seconds with the precision of a millisecond.
+pub(super) fn seconds(duration: Duration) -> f64 {
+    Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)).as_secs_f64()
+}

@@ -1,0 +1,300 @@
+//! Drives a turn from phase to phase, a fresh one and one of an earlier process alike.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::agent::{AgentOptions, Choice, CommandSpec, CustomCommand, decide_agent, resolve};
+use crate::ambient::Ambient;
+use crate::attempt::{InterruptSignal, Interrupts, seek_program};
+use crate::config::Config;
+use crate::exec::AttemptDir;
+use crate::ledger::{Entry, PhaseRecord, Turn, TurnOpening};
+use crate::model::{Actor, AttemptId, PromptName, State};
+use crate::route::Settings;
+use crate::turn::{Next, Phase, decide_next};
+
+use super::crash::CrashPoints;
+use super::journal::{Record, TurnRecord};
+use super::log::TurnLog;
+use super::observer::{Event, Observer, TurnOrigin};
+use super::outcome::TurnOutcome;
+use super::workspace::Workspace;
+use super::{RunnerError, settings};
+
+/// Takes turns in one workspace.
+pub struct Runner<'a> {
+    pub(super) ambient: &'a Ambient,
+    pub(super) config: &'a Config,
+    pub(super) workspace: Workspace,
+    pub(super) routing: Settings,
+    pub(super) choice: Choice,
+    pub(super) commands: BTreeMap<String, CustomCommand>,
+    pub(super) options: BTreeMap<String, AgentOptions>,
+    pub(super) supervisor: PathBuf,
+    pub(super) interrupts: Interrupts,
+    pub(super) observer: &'a mut dyn Observer,
+    pub(super) mode: &'static str,
+    /// `done` records that the next `begin` or the turn's end makes durable: what they say can be found again in the
+    /// world, so that they need no write of their own.
+    pub(super) pending: Vec<Entry>,
+    pub(super) crash: CrashPoints,
+    pub(super) log: Option<TurnLog>,
+}
+
+/// What a turn is taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TurnKind {
+    /// The turn that the state expects.
+    Expected,
+    /// The same, after it failed.
+    Again,
+    /// A seat's prompt without any state; the number is the run's own count.
+    Solo(u64),
+}
+
+/// How a phase left the turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Go on.
+    Go,
+    /// The claim never happened.
+    Void,
+    /// Stopped by a signal, after the agent had finished.
+    Suspend(InterruptSignal),
+}
+
+impl<'a> Runner<'a> {
+    /// A runner over an opened workspace. `supervisor` is the executable that supervises attempts: this one.
+    pub fn new(
+        workspace: Workspace,
+        config: &'a Config,
+        ambient: &'a Ambient,
+        interrupts: Interrupts,
+        supervisor: PathBuf,
+        mode: &'static str,
+        observer: &'a mut dyn Observer,
+    ) -> Result<Self, RunnerError> {
+        Ok(Self {
+            routing: settings::routing(config)?,
+            choice: settings::choice(config)?,
+            commands: settings::custom_commands(config)?,
+            options: settings::agent_options(config),
+            pending: Vec::new(),
+            crash: CrashPoints::default(),
+            log: None,
+            ambient,
+            config,
+            workspace,
+            supervisor,
+            interrupts,
+            observer,
+            mode,
+        })
+    }
+
+    /// The state as it is now; `None` when there is no file.
+    pub fn state(&self) -> Result<Option<State>, RunnerError> {
+        Ok(self.workspace.state.read()?)
+    }
+
+    /// The workspace.
+    pub fn workspace(&self) -> &Workspace {
+        &self.workspace
+    }
+
+    /// Whoever watches.
+    pub fn observe(&mut self, event: &Event<'_>) {
+        self.observer.event(event);
+    }
+
+    /// Asks for the signals that have come.
+    pub fn interrupted(&self) -> Option<InterruptSignal> {
+        self.interrupts.pending()
+    }
+
+    /// Takes a turn for this seat.
+    pub fn run_turn(&mut self, actor: Actor, kind: TurnKind) -> Result<TurnOutcome, RunnerError> {
+        let state = match kind {
+            TurnKind::Expected | TurnKind::Again => Some(self.state_or_initial()?),
+            TurnKind::Solo(_) => None,
+        };
+        self.check_before_claim(actor, kind, state.as_ref())?;
+        let opening = TurnOpening {
+            id: self.ambient.new_turn_id(),
+            actor,
+            mode: self.mode.to_owned(),
+            iteration: match (kind, &state) {
+                (TurnKind::Solo(count), _) => count,
+                (_, Some(state)) => state.iteration,
+                (_, None) => 0,
+            },
+            machine: self.workspace.machine.clone(),
+            boot_id: self.ambient.boot_id(),
+            at: self.ambient.now(),
+        };
+        let mut turn = TurnRecord::new(opening);
+        let step = self.claim(&mut turn, kind, state)?;
+        self.announce(&turn, TurnOrigin::Here);
+        self.drive(turn, step)
+    }
+
+    /// Goes on with the turns that an earlier process began and did not end, oldest first; one a call.
+    pub fn resume(&mut self) -> Result<Option<TurnOutcome>, RunnerError> {
+        let Some(Turn { opening, .. }) = self.workspace.ledger.open_turns()?.into_iter().next() else {
+            return Ok(None);
+        };
+        if opening.machine != self.workspace.machine {
+            return Err(RunnerError::OtherMachine {
+                turn: opening.id,
+                machine: opening.machine,
+                here: self.workspace.machine.clone(),
+            });
+        }
+        let id = opening.id;
+        let records = self.workspace.ledger.phases(id)?;
+        let turn = TurnRecord::fold(opening, &records)
+            .map_err(|source| RunnerError::Journal { turn: id, source })?;
+        self.announce(&turn, TurnOrigin::Resumed);
+        let step = self.check_still_ours(&turn)?;
+        self.drive(turn, step).map(Some)
+    }
+
+    fn announce(&mut self, turn: &TurnRecord, origin: TurnOrigin) {
+        let opening = &turn.opening;
+        self.observer.event(&Event::Claimed {
+            actor: opening.actor,
+            iteration: opening.iteration,
+            turn: opening.id,
+            origin,
+        });
+    }
+
+    fn drive(&mut self, mut turn: TurnRecord, first: Step) -> Result<TurnOutcome, RunnerError> {
+        let mut step = first;
+        loop {
+            match step {
+                Step::Go => {}
+                Step::Void => return self.close_void(turn),
+                Step::Suspend(signal) => return self.suspend(turn, signal),
+            }
+            step = match decide_next(turn.facts, turn.features()) {
+                Next::Begin(phase) => {
+                    self.crash_point(phase, "begin");
+                    self.begin(&mut turn, phase)?
+                }
+                Next::Examine(phase) => self.examine(&mut turn, phase)?,
+                Next::Close => return self.close(turn),
+            };
+        }
+    }
+
+    fn begin(&mut self, turn: &mut TurnRecord, phase: Phase) -> Result<Step, RunnerError> {
+        match phase {
+            // A turn is claimed before it is driven; one without any record was void before it began.
+            Phase::Claimed => Ok(Step::Void),
+            Phase::Selected => self.select(turn),
+            Phase::Baseline => self.baseline(turn),
+            Phase::Running => self.run_agent(turn),
+            Phase::Verified => self.verify(turn),
+            Phase::Committed => self.commit(turn),
+            Phase::Stamped => self.stamp(turn),
+            // Combined and solo push nothing, so that no turn has this phase.
+            Phase::Published => Ok(Step::Go),
+        }
+    }
+
+    fn examine(&mut self, turn: &mut TurnRecord, phase: Phase) -> Result<Step, RunnerError> {
+        match phase {
+            Phase::Claimed => self.examine_claim(turn),
+            Phase::Selected => self.examine_selection(turn),
+            Phase::Baseline => self.baseline(turn),
+            Phase::Running => self.examine_agent(turn),
+            Phase::Verified => self.verify(turn),
+            Phase::Committed => self.examine_commit(turn),
+            Phase::Stamped => self.examine_stamp(turn),
+            Phase::Published => Ok(Step::Go),
+        }
+    }
+
+    /// Writes a `begin` record, and the `done` records before it; when this returns they are durable.
+    pub(super) fn journal_begin(&mut self, turn: &mut TurnRecord, record: Record) -> Result<(), RunnerError> {
+        let (phase, _) = record.place();
+        self.push(turn, record)?;
+        self.flush()?;
+        self.crash_point(phase, "effect");
+        Ok(())
+    }
+
+    /// Notes a record that the next `begin` makes durable.
+    pub(super) fn journal_done(&mut self, turn: &mut TurnRecord, record: Record) -> Result<(), RunnerError> {
+        let (phase, _) = record.place();
+        self.crash_point(phase, "done");
+        self.push(turn, record)
+    }
+
+    fn push(&mut self, turn: &mut TurnRecord, record: Record) -> Result<(), RunnerError> {
+        let (phase, edge) = record.place();
+        let data = serde_json::to_value(&record)
+            .map_err(|source| RunnerError::Journal { turn: turn.opening.id, source })?;
+        self.pending.push(Entry::Phase(PhaseRecord {
+            turn: turn.opening.id,
+            phase: phase.as_str().to_owned(),
+            edge,
+            at: self.ambient.now(),
+            data,
+        }));
+        turn.apply(record);
+        Ok(())
+    }
+
+    pub(super) fn flush(&mut self) -> Result<(), RunnerError> {
+        self.workspace.ledger.write(&self.pending)?;
+        self.pending.clear();
+        Ok(())
+    }
+
+    pub(super) fn crash_point(&mut self, phase: Phase, edge: &str) {
+        self.crash.pass(self.ambient, &format!("{phase}:{edge}"));
+    }
+
+    /// The state, or the first one of all where there is no file.
+    pub(super) fn state_or_initial(&self) -> Result<State, RunnerError> {
+        Ok(self.workspace.state.read()?.unwrap_or_else(|| State::initial(self.ambient.now())))
+    }
+
+    pub(super) fn warn(&mut self, text: &str) {
+        if let Some(log) = &mut self.log {
+            log.line(&format!("warning: {text}"));
+        }
+        self.observer.event(&Event::Warning { text });
+    }
+
+    pub(super) fn attempt_dir(&self, attempt: AttemptId) -> AttemptDir {
+        AttemptDir::new(self.workspace.home.attempt(attempt))
+    }
+
+    pub(super) fn prompt_exists(&self, prompt: &PromptName) -> bool {
+        self.prompt_path(prompt).is_file()
+    }
+
+    fn prompt_path(&self, prompt: &PromptName) -> PathBuf {
+        self.workspace.root.join(&self.config.prompts_dir).join(prompt.as_str())
+    }
+
+    pub(super) fn prompts_dir(&self) -> String {
+        self.config.prompts_dir.display().to_string()
+    }
+
+    /// The agent of a prompt, found and ready.
+    pub(super) fn agent_for(&self, actor: Actor, prompt: &PromptName) -> Result<CommandSpec, RunnerError> {
+        let chosen = decide_agent(&self.choice, actor, prompt);
+        let root: &Path = &self.workspace.root;
+        let seek = |name: &str| seek_program(name, root, self.ambient);
+        resolve(&chosen.name, &seek, &self.commands, &self.options).map_err(|source| RunnerError::Agent {
+            actor,
+            prompt: prompt.clone(),
+            because: chosen.because.to_string(),
+            source,
+        })
+    }
+}
