@@ -20,7 +20,11 @@ fn run(prompt: &str) -> (i32, String, String) {
 }
 
 fn blocks(sources: &[&str]) -> String {
-    sources.iter().map(|source| format!("Then:\n\n```sh\n{source}\n```\n")).collect()
+    let mut prompt = String::new();
+    for source in sources {
+        prompt += &["Then:\n\n```sh\n", source, "\n```\n"].concat();
+    }
+    prompt
 }
 
 #[test]

@@ -58,8 +58,9 @@ pub(super) fn read(text: &str, depth: usize) -> Reading {
                 heads(&tokens[at + 2..], 2, &mut reading.std_imports);
             }
             "super" if at < 2 || tokens[at - 1].text != "::" => {
-                let chain =
-                    (0..).take_while(|step| word(step * 2) == "super" && word(step * 2 + 1) == "::").count();
+                let chain = (0..tokens.len())
+                    .take_while(|step| word(step * 2) == "super" && word(step * 2 + 1) == "::")
+                    .count();
                 if chain > 0 && chain >= depth + inline.len() {
                     reading.supers_to_root.push(token.line);
                 }
@@ -234,7 +235,7 @@ mod tests {
     #[case("use crate::{\n  a::{b, c},\n  d,\n};", &["a", "d"])]
     #[case("fn f() { crate::cli::run(); let x: Vec<crate::model::Actor>; }", &["cli", "model"])]
     #[case("// use crate::a;\n/* crate::b /* nested */ crate::c */ use crate::d;", &["d"])]
-    #[case(r###"let a = "crate::x \" crate::y"; let b = r#"crate::z " "#; use crate::d;"###, &["d"])]
+    #[case(r##"let a = "crate::x \" crate::y"; let b = r#"crate::z " "#; use crate::d;"##, &["d"])]
     #[case("let a = '\"'; use crate::d; let b = '\\''; fn f<'a>(x: &'a str) { crate::e() }", &["d", "e"])]
     #[case("let c = b\"crate::x\"; let d = b'\"'; crate::d()", &["d"])]
     #[case("pub(crate) fn f() {} macro!($crate::x)", &["x"])]
