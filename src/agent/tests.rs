@@ -51,7 +51,7 @@ fn places(prompt: &str) -> Places<'_> {
     Places {
         prompt,
         prompt_file: Path::new("/git/attempt/prompt.md"),
-        workspace: Path::new("/work tree"),
+        workspace: Path::new("/my tree"),
         attempt_dir: Path::new("/git/attempt"),
     }
 }
@@ -324,7 +324,7 @@ fn places_are_filled_in_and_what_they_hold_is_not_read_again() {
     let tricky = Places { prompt_file: Path::new("/a/${workspace}"), ..places("") };
     let filled = spec.invocation(&tricky).unwrap();
     let expected: Vec<OsString> =
-        ["--in=/a/${workspace}", "/work tree:/git/attempt", "${HOME}", "$/work tree"]
+        ["--in=/a/${workspace}", "/my tree:/git/attempt", "${HOME}", "$/my tree"]
             .map(OsString::from)
             .into();
     assert_eq!((filled.args, filled.stdin), (expected, Stdin::Null));
