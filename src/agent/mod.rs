@@ -20,6 +20,8 @@ mod error;
 mod registry;
 mod reply;
 pub mod shell;
+#[cfg(test)]
+mod tests;
 
 pub use choice::{Because, Choice, Chosen, decide_agent, parse_prompt_agents, parse_role, parse_role_agents};
 pub use command::{

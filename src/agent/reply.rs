@@ -140,3 +140,110 @@ fn lossy_end(bytes: &[u8], limit: usize) -> String {
     }
     String::from_utf8_lossy(&bytes[start..]).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    fn text(stdout: &[u8], stderr: &[u8], ended: HowEnded) -> Reply {
+        read_text(&["[API Error: "], &Captured { stdout, stderr, ended, signalled_by_us: false })
+    }
+
+    #[test]
+    fn exit_code_0_is_ok_and_standard_output_is_the_reply() {
+        let reply = text(b"done\n<promise>COMPLETE</promise>\n", b"a warning\n", HowEnded::Code(0));
+        assert_eq!(reply.class, OutcomeClass::Ok);
+        assert_eq!(reply.text, "done\n<promise>COMPLETE</promise>\n");
+        assert_eq!((reply.terminal, reply.detail, reply.session), (false, None, None));
+    }
+
+    #[rstest]
+    #[case(HowEnded::Code(7), "", "first\nno such model\n\n", "exit code 7: no such model")]
+    #[case(HowEnded::Code(1), "it is on stdout\n", " \n", "exit code 1: it is on stdout")]
+    #[case(HowEnded::Code(-1), "", "", "exit code -1, without a word")]
+    #[case(HowEnded::Signal(9), "", "", "killed by signal 9, without a word")]
+    #[case(HowEnded::Code(1), "", "\u{1b}[31mred\u{1b}[0m", "exit code 1: \\u{1b}[31mred\\u{1b}[0m")]
+    #[case(
+        HowEnded::Code(0),
+        "x\n[API Error: 401 no key]\n",
+        "",
+        "exit code 0, but it says: [API Error: 401 no key]"
+    )]
+    fn what_ends_otherwise_has_failed_and_says_why_in_one_line(
+        #[case] ended: HowEnded,
+        #[case] stdout: &str,
+        #[case] stderr: &str,
+        #[case] detail: &str,
+    ) {
+        let reply = text(stdout.as_bytes(), stderr.as_bytes(), ended);
+        assert_eq!(reply.class, OutcomeClass::Failed);
+        assert_eq!(reply.detail.as_deref(), Some(detail));
+    }
+
+    #[rstest]
+    #[case(HowEnded::Code(0))]
+    #[case(HowEnded::Code(1))]
+    #[case(HowEnded::Signal(15))]
+    fn what_we_signalled_is_interrupted_whatever_it_says(#[case] ended: HowEnded) {
+        let captured = Captured { stdout: b"all is well\n", stderr: b"", ended, signalled_by_us: true };
+        let reply = read_text(&[], &captured);
+        assert_eq!(reply.class, OutcomeClass::Interrupted);
+        assert_eq!(reply.detail.as_deref(), Some("it was stopped from outside"));
+    }
+
+    #[test]
+    fn what_vanished_is_interrupted() {
+        let reply = text(b"all is well\n", b"", HowEnded::Vanished);
+        assert_eq!(reply.class, OutcomeClass::Interrupted);
+        assert_eq!(reply.detail.as_deref(), Some("it vanished, and nobody saw how it ended"));
+    }
+
+    #[rstest]
+    #[case::followed_by_a_retry("[API Error: 429]\nRetrying in 2.0 seconds...\nhere you are\n")]
+    #[case::long_before_the_end("[API Error: 429] is what I mended\n1\n2\n3\n4\n5\n6\n7\n8\n")]
+    #[case::inside_a_line("I saw [API Error: 429]\n")]
+    fn a_mark_of_failure_that_is_not_the_conclusion_does_not_count(#[case] stdout: &str) {
+        assert_eq!(text(stdout.as_bytes(), b"", HowEnded::Code(0)).class, OutcomeClass::Ok);
+    }
+
+    #[test]
+    fn a_long_reply_keeps_its_end_from_a_whole_character_on() {
+        let stdout = format!("{}é{}", "x".repeat(10), "y".repeat(MAX_REPLY_BYTES - 1));
+        let reply = text(stdout.as_bytes(), b"", HowEnded::Code(0));
+        assert_eq!(reply.text, "y".repeat(MAX_REPLY_BYTES - 1));
+    }
+
+    #[test]
+    fn a_long_last_line_is_cut_and_says_so() {
+        let detail = text(b"", "z".repeat(5000).as_bytes(), HowEnded::Code(1)).detail.unwrap();
+        assert_eq!(detail, format!("exit code 1: {}…", "z".repeat(MAX_DETAIL_CHARACTERS)));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_cut_anywhere_are_read(
+            stdout in prop::collection::vec(any::<u8>(), 0..600),
+            stderr in prop::collection::vec(any::<u8>(), 0..200),
+            limit in 0_usize..300,
+            code in -1_i32..3,
+            signalled_by_us in any::<bool>(),
+        ) {
+            let captured = Captured { stdout: &stdout, stderr: &stderr, ended: HowEnded::Code(code), signalled_by_us };
+            let reply = read_text(&["[API Error: "], &captured);
+            prop_assert_eq!(reply.class == OutcomeClass::Ok, code == 0 && !signalled_by_us);
+            prop_assert!(reply.detail.is_none_or(|detail| !detail.contains(char::is_control)));
+            // A replacement character takes three bytes where one was.
+            prop_assert!(lossy_end(&stdout, limit).len() <= limit * 3);
+        }
+
+        #[test]
+        fn the_end_of_valid_text_is_valid_text(whole in "\\PC{0,60}", limit in 1_usize..40) {
+            let end = lossy_end(whole.as_bytes(), limit);
+            prop_assert!(whole.ends_with(&end));
+            prop_assert!(end.len() <= limit);
+            prop_assert!(end.len() + 3 >= limit.min(whole.len()));
+        }
+    }
+}

@@ -23,7 +23,7 @@ pub enum ShellPromptError {
     )]
     NoBlock,
     /// A block never ends, so that what belongs to it is a guess.
-    #[error("line {line}: the block that opens here is never closed: add a line with `{fence}`")]
+    #[error("line {line}: the block that opens here is never closed: add a line with {fence}")]
     Unclosed {
         /// Where it opens, from 1.
         line: usize,
@@ -128,4 +128,96 @@ fn runs(info: &str) -> bool {
 fn unindented(line: &str, indent: usize) -> &str {
     let leading = line.len() - line.trim_start_matches(' ').len();
     &line[leading.min(indent)..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    fn sources(prompt: &str) -> Vec<(usize, String)> {
+        shell_blocks(prompt).unwrap().into_iter().map(|block| (block.line, block.source)).collect()
+    }
+
+    fn one(line: usize, source: &str) -> Vec<(usize, String)> {
+        vec![(line, source.to_owned())]
+    }
+
+    #[rstest]
+    #[case::sh("text\n```sh\necho a\n```\n", 2, "echo a\n")]
+    #[case::bash_with_more("``` bash title=x\necho a\n```", 1, "echo a\n")]
+    #[case::capitals("```Shell\necho a\n```", 1, "echo a\n")]
+    #[case::tildes("~~~sh\n```\necho a\n~~~", 1, "```\necho a\n")]
+    #[case::a_longer_closing_fence("```sh\necho a\n`````  \n", 1, "echo a\n")]
+    #[case::a_shorter_fence_is_content("````sh\n```\n````\n", 1, "```\n")]
+    #[case::indented_in_a_list(
+        "1. do\n\n   ```sh\n   if x; then\n     y\n   fi\n   ```\n",
+        3,
+        "if x; then\n  y\nfi\n"
+    )]
+    #[case::windows_line_ends("```sh\r\necho a\r\n```\r\n", 1, "echo a\n")]
+    #[case::empty("```sh\n```\n", 1, "")]
+    fn a_fenced_shell_block_is_found(#[case] prompt: &str, #[case] line: usize, #[case] source: &str) {
+        assert_eq!(sources(prompt), one(line, source));
+    }
+
+    #[rstest]
+    #[case::another_language("```rust\nfn main() {}\n```\n")]
+    #[case::no_language("```\nrm -rf /\n```\n")]
+    #[case::a_session("```shell-session\n$ rm -rf /\n```\n")]
+    #[case::an_example_in_a_longer_fence("````markdown\n```sh\nrm -rf /\n```\n````\n")]
+    #[case::indented_code("    ```sh\n    rm -rf /\n    ```\n")]
+    #[case::inline_code("``` `sh` ```\n")]
+    #[case::prose("run sh\n")]
+    #[case::nothing("")]
+    fn what_is_not_a_fenced_shell_block_is_never_run(#[case] prompt: &str) {
+        assert_eq!(sources(prompt), vec![]);
+        assert_eq!(script(prompt), Err(ShellPromptError::NoBlock));
+    }
+
+    #[rstest]
+    #[case("a\n```sh\necho\n", "line 2: the block that opens here is never closed: add a line with ```")]
+    #[case(
+        "~~~~text\n```sh\nrm\n```\n",
+        "line 1: the block that opens here is never closed: add a line with ~~~~"
+    )]
+    #[case(
+        "```sh\na\n\0\n```\n",
+        "line 3: a NUL byte cannot stand in a shell block: is the prompt a text file?"
+    )]
+    #[case(
+        "",
+        "it has no fenced block that is marked `sh`, `bash` or `shell`: add one, or choose another agent"
+    )]
+    fn a_prompt_that_cannot_be_run_is_refused_with_the_line(#[case] prompt: &str, #[case] text: &str) {
+        assert_eq!(script(prompt).unwrap_err().to_string(), text);
+    }
+
+    #[test]
+    fn the_program_is_what_a_person_can_read() {
+        insta::assert_snapshot!(script("```sh\necho 'a b'\n```\n").unwrap(), @r#"
+        # The fenced shell blocks of a prompt, one subshell each.
+        printf '%s\n' 'baton: block 1 of 1 (line 1 of the prompt)' >&2
+        (
+        set -e
+        eval 'echo '\''a b'\''
+        '
+        )
+        baton_status=$?
+        if [ "$baton_status" -ne 0 ]; then
+            printf '%s\n' "baton: block 1 of 1 (line 1 of the prompt) failed with exit code $baton_status" >&2
+            exit "$baton_status"
+        fi
+        "#);
+    }
+
+    proptest! {
+        #[test]
+        fn any_prompt_is_a_program_or_a_refusal(prompt in "((```|~~~|    |sh|text|'|\"|\n|\0|é| ){0,30})|\\PC{0,60}") {
+            if let Ok(program) = script(&prompt) {
+                prop_assert!(!program.contains('\0'));
+            }
+        }
+    }
 }

@@ -5,6 +5,7 @@
 
 mod exit;
 mod failure;
+mod init;
 mod output;
 
 use std::path::PathBuf;
@@ -30,7 +31,9 @@ struct CommandLine {
 }
 
 #[derive(Debug, Subcommand)]
-enum Verb {}
+enum Verb {
+    Init(init::Args),
+}
 
 /// What every verb is given.
 pub(crate) struct Context {
@@ -66,6 +69,8 @@ fn context(directory: Option<PathBuf>, output: Output) -> Result<Context, Failur
     Ok(Context { ambient: Ambient::real(), directory: absolute, output })
 }
 
-fn dispatch(verb: Verb, _context: &Context) -> Result<Exit, Failure> {
-    match verb {}
+fn dispatch(verb: Verb, context: &Context) -> Result<Exit, Failure> {
+    match verb {
+        Verb::Init(args) => init::run(&args, context),
+    }
 }

@@ -135,7 +135,7 @@ fn canonical(text: &str) -> Result<String, PromptNameProblem> {
     if last == ".md" {
         return Err(Problem::Empty);
     }
-    let name = if last.ends_with(".md") { joined } else { format!("{joined}.md") };
+    let name = format!("{}.md", joined.strip_suffix(".md").unwrap_or(&joined));
     if name.len() > MAX_PROMPT_NAME_BYTES { Err(Problem::TooLong) } else { Ok(name) }
 }
 
@@ -224,7 +224,7 @@ mod tests {
             if let Ok(name) = text.parse::<PromptName>() {
                 let only_normal = Path::new(name.as_str()).components().all(|c| matches!(c, Component::Normal(_)));
                 prop_assert!(only_normal, "{name}");
-                prop_assert!(name.as_str().ends_with(".md"));
+                prop_assert!(name.as_str().strip_suffix(".md").is_some());
                 prop_assert_eq!(name.as_str().parse::<PromptName>().unwrap(), name);
             }
         }

@@ -15,6 +15,8 @@ mod decide;
 mod error;
 mod replied;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 pub use decide::{
     Decision, RoutePlan, Situation, Source, check_plan, check_selected, decide_deterministic, decide_plan,

@@ -1,1 +1,10 @@
-fn main() {}
+//! The integration tests: one binary, one file a behaviour.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a test stops at the first surprise, and starts the processes and reads the clock that it checks against"
+)]
+
+mod layers;
+mod shell_agent;
