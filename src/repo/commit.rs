@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use git2::ErrorCode;
+use git2::{ErrorCode, Oid};
 
 use super::content::ContentReader;
 use super::error::{GitLock, RepoError};
 use super::head::Head;
-use super::index::{IndexRefresh, Refreshed, WorkTree};
+use super::index::{IndexRefresh, LOCK_PAUSE, Refreshed, WorkTree};
 use super::object::{object_id, oid};
 use super::open::Repo;
 use super::preflight::Identity;
@@ -101,19 +101,33 @@ impl Repo {
         if commits.is_empty() {
             return Ok(Committed { commits, index: IndexRefresh::Done { superseded: Vec::new() } });
         }
-        let reference = format!("refs/heads/{branch}");
         let log = format!("baton: {} commits", commits.len());
-        match self.git.reference_matching(&reference, tip.id(), true, base, &log) {
-            Ok(_) => {}
-            Err(error) if error.code() == ErrorCode::Modified => return Err(moved(branch)),
-            Err(error) if error.code() == ErrorCode::Locked => {
-                let path = self.common_dir().join(format!("{reference}.lock"));
-                return Err(RepoError::Locked { lock: GitLock { path } });
-            }
-            Err(error) => return Err(self.failed("move the branch")(error)),
-        }
+        self.move_branch(branch, base, tip.id(), &log)?;
         let index = self.refresh_index(&refreshed, WorkTree::JustRead);
         Ok(Committed { commits, index })
+    }
+
+    /// Compare-and-swap; another git's lock is waited for, with a limit.
+    fn move_branch(&self, branch: &str, from: Oid, to: Oid, log: &str) -> Result<(), RepoError> {
+        let reference = format!("refs/heads/{branch}");
+        let waiting = self.ambient.stopwatch();
+        loop {
+            match self.git.reference_matching(&reference, to, true, from, log) {
+                Ok(_) => return Ok(()),
+                Err(error) if error.code() == ErrorCode::Modified => {
+                    let expected = object_id(from);
+                    return Err(RepoError::BranchMoved { branch: branch.to_owned(), expected });
+                }
+                Err(error) if error.code() == ErrorCode::Locked => {
+                    if waiting.elapsed() > self.lock_patience {
+                        let path = self.common_dir().join(format!("{reference}.lock"));
+                        return Err(RepoError::Locked { lock: GitLock { path } });
+                    }
+                    std::thread::sleep(LOCK_PAUSE);
+                }
+                Err(error) => return Err(self.failed("move the branch")(error)),
+            }
+        }
     }
 
     /// Every blob is stored and compared before any tree is made.
@@ -123,14 +137,14 @@ impl Repo {
         for plan in plans {
             let mut changes = BTreeMap::new();
             for (path, selected) in &plan.batch.paths {
-                let changed = || RepoError::ChangedSinceSelected { path: path.clone() };
+                let stale = || RepoError::ChangedSinceSelected { path: path.clone() };
                 let change = match &selected.content {
                     Some(blob) => {
-                        let id = reader.store(path, blob, selected.head.as_ref())?.ok_or_else(changed)?;
+                        let id = reader.store(path, blob, selected.head.as_ref())?.ok_or_else(stale)?;
                         TreeChange::Put { id, mode: blob.mode }
                     }
                     None if reader.is_absent(path) => TreeChange::Remove,
-                    None => return Err(changed()),
+                    None => return Err(stale()),
                 };
                 changes.insert(path.clone(), change);
             }

@@ -55,6 +55,9 @@ impl<'repo> ContentReader<'repo> {
     /// path means, and gives the mode where the file system has none to trust.
     pub(super) fn read(&mut self, path: &RepoPath, known: Option<&Blob>) -> Result<WorkFile, RepoError> {
         let bare = |content| WorkFile { content, size: 0, obstacle: None };
+        if self.repo.is_beyond_link(path) {
+            return Ok(bare(Content::Deleted));
+        }
         let absolute = self.repo.absolute(path);
         let metadata = match absolute.symlink_metadata() {
             Ok(metadata) => metadata,
@@ -189,6 +192,9 @@ impl<'repo> ContentReader<'repo> {
         head: Option<&Blob>,
     ) -> Result<Option<Oid>, RepoError> {
         let failed = self.repo.failed("store a file");
+        if self.repo.is_beyond_link(path) {
+            return Ok(None);
+        }
         let absolute = self.repo.absolute(path);
         let Ok(metadata) = absolute.symlink_metadata() else { return Ok(None) };
         let stored = if metadata.is_symlink() && selected.mode == FileMode::Symlink {
@@ -205,9 +211,18 @@ impl<'repo> ContentReader<'repo> {
     /// Whether the work tree has no file at a path.
     pub(super) fn is_absent(&self, path: &RepoPath) -> bool {
         match self.repo.absolute(path).symlink_metadata() {
-            Ok(metadata) => metadata.is_dir(),
+            Ok(metadata) => metadata.is_dir() || self.repo.is_beyond_link(path),
             Err(error) => is_absence(&error),
         }
+    }
+}
+
+impl Repo {
+    /// Whether one of the path's parents is a symbolic link: what lies behind it is not this path's.
+    pub(super) fn is_beyond_link(&self, path: &RepoPath) -> bool {
+        path.as_path().ancestors().skip(1).filter(|parent| !parent.as_os_str().is_empty()).any(|parent| {
+            self.root.join(parent).symlink_metadata().is_ok_and(|metadata| metadata.is_symlink())
+        })
     }
 }
 

@@ -65,12 +65,10 @@ impl Repo {
     pub fn head(&self) -> Result<Head, RepoError> {
         let failed = self.failed("read HEAD");
         let head = self.git.find_reference("HEAD").map_err(&failed)?;
-        let branch = match head.symbolic_target_bytes() {
-            Some(target) => Some(
-                String::from_utf8_lossy(target.strip_prefix(b"refs/heads/").unwrap_or(target)).into_owned(),
-            ),
-            None => None,
-        };
+        let branch = head.symbolic_target_bytes().map(|target| {
+            let name = target.strip_prefix(b"refs/heads/").unwrap_or(target);
+            String::from_utf8_lossy(name).into_owned()
+        });
         let resolved = match head.resolve() {
             Ok(resolved) => resolved,
             Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::UnbornBranch) => {

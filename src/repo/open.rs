@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use git2::{Config, ConfigLevel, Repository, RepositoryOpenFlags};
 
 use super::error::{RepoError, opening_failed};
-use super::index::IndexBackend;
+use super::index::{IndexBackend, LOCK_PATIENCE};
 use crate::ambient::Ambient;
 use crate::publish::RepoPath;
 
@@ -19,6 +20,8 @@ pub struct Repo {
     pub(super) root: PathBuf,
     pub(super) ambient: Ambient,
     pub(super) index_backend: IndexBackend,
+    /// How long a lock that another git holds is waited for.
+    pub(super) lock_patience: Duration,
     workspace: PathBuf,
     prefix: RepoPath,
 }
@@ -55,7 +58,15 @@ impl Repo {
         configure(&git, ambient.env())
             .map_err(|source| RepoError::Unopenable { workspace: workspace.clone(), source })?;
         let index_backend = IndexBackend::find(ambient);
-        Ok(Self { git, root, ambient: ambient.clone(), index_backend, workspace, prefix })
+        Ok(Self {
+            git,
+            root,
+            ambient: ambient.clone(),
+            index_backend,
+            lock_patience: LOCK_PATIENCE,
+            workspace,
+            prefix,
+        })
     }
 
     /// Refreshes the index by this means instead of the one that was found.

@@ -2,12 +2,13 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::path::Path;
+use std::path::PathBuf;
 
 use git2::{ErrorCode, RepositoryState};
 
 use super::error::{GitLock, RepoError};
 use super::head::Head;
+use super::index::LOCK_PAUSE;
 use super::open::Repo;
 
 /// Something that git has begun and not ended.
@@ -100,14 +101,24 @@ impl Repo {
             return Err(RepoError::WrongBranch { expected: expected.to_owned(), actual });
         }
         let identity = self.identity()?;
-        for path in
-            [self.git_dir().join("index.lock"), self.common_dir().join(format!("refs/heads/{actual}.lock"))]
-        {
-            if lock_exists(&path) {
-                return Err(RepoError::Locked { lock: GitLock { path } });
-            }
+        let locks =
+            [self.git_dir().join("index.lock"), self.common_dir().join(format!("refs/heads/{actual}.lock"))];
+        for path in locks {
+            self.wait_for_lock(path)?;
         }
         Ok(Ready { head, identity })
+    }
+
+    /// A person's `git status` takes the lock for a moment too; only one that stays is reported.
+    fn wait_for_lock(&self, path: PathBuf) -> Result<(), RepoError> {
+        let waiting = self.ambient.stopwatch();
+        while path.symlink_metadata().is_ok() {
+            if waiting.elapsed() > self.lock_patience {
+                return Err(RepoError::Locked { lock: GitLock { path } });
+            }
+            std::thread::sleep(LOCK_PAUSE);
+        }
+        Ok(())
     }
 
     fn operation(&self) -> Option<Operation> {
@@ -174,9 +185,4 @@ impl Repo {
 
 pub(super) fn is_missing(error: &git2::Error) -> bool {
     matches!(error.code(), ErrorCode::NotFound)
-}
-
-/// Whatever it is, even a dangling link: git creates its locks exclusively.
-pub(super) fn lock_exists(path: &Path) -> bool {
-    path.symlink_metadata().is_ok()
 }

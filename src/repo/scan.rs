@@ -1,12 +1,14 @@
 //! The work tree against HEAD.
 
-use git2::{Status, StatusOptions};
+use git2::{ErrorClass, Status, StatusOptions, Statuses};
 
 use super::content::ContentReader;
 use super::error::{RepoError, Unsupported};
 use super::object::{file_mode, object_id};
 use super::open::Repo;
 use crate::publish::{Blob, Content, DirtyPath, DirtyRecord, FileMode, Obstacle, RepoPath};
+
+const SCAN_TRIES: u32 = 5;
 
 impl Repo {
     /// Everything that differs from HEAD, in the work tree or in the index, untracked files one by one; what is
@@ -23,9 +25,7 @@ impl Repo {
     }
 
     fn scan(&self, before: &DirtyRecord) -> Result<DirtyRecord, RepoError> {
-        let mut options = StatusOptions::new();
-        options.include_untracked(true).recurse_untracked_dirs(true).include_ignored(false);
-        let statuses = self.git.statuses(Some(&mut options)).map_err(|error| self.scan_failed(error))?;
+        let statuses = self.statuses()?;
         let mut scan = Scan::new(self)?;
         let mut record = DirtyRecord::default();
         for entry in statuses.iter() {
@@ -59,6 +59,20 @@ impl Repo {
             record.insert(path.clone(), dirty);
         }
         Ok(record)
+    }
+
+    /// libgit2 may meet an index that another git replaces just then, and take it for a broken one.
+    fn statuses(&self) -> Result<Statuses<'_>, RepoError> {
+        let mut options = StatusOptions::new();
+        options.include_untracked(true).recurse_untracked_dirs(true).include_ignored(false);
+        let mut tries = 1;
+        loop {
+            match self.git.statuses(Some(&mut options)) {
+                Ok(statuses) => return Ok(statuses),
+                Err(error) if error.class() == ErrorClass::Index && tries < SCAN_TRIES => tries += 1,
+                Err(error) => return Err(self.scan_failed(error)),
+            }
+        }
     }
 
     fn scan_failed(&self, error: git2::Error) -> RepoError {
