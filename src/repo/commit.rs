@@ -309,9 +309,7 @@ mod tests {
     }
 
     #[rstest]
-    fn modes_and_links_are_committed_as_they_are(
-        #[values(Backend::Git, Backend::BuiltIn)] backend: Backend,
-    ) {
+    fn modes_and_links_are_committed_as_they_are(#[values(Backend::Git, Backend::BuiltIn)] backend: Backend) {
         let test = TestRepo::with(&[("run.sh", "#!/bin/sh\n"), ("file", "f"), ("dir/a", "a")]);
         let repo = open(&test, backend);
         let before = repo.dirty().unwrap();
@@ -327,10 +325,7 @@ mod tests {
         assert_eq!(committed.index, IndexRefresh::Done { superseded: Vec::new() });
         assert_eq!(test.status(), "");
         let tree = test.git(&["ls-tree", "-r", "--format=%(objectmode) %(path)", "HEAD"]);
-        assert_eq!(
-            tree,
-            "120000 dangling\n120000 dir\n100644 elsewhere/a\n120000 file\n100755 run.sh\n"
-        );
+        assert_eq!(tree, "120000 dangling\n120000 dir\n100644 elsewhere/a\n120000 file\n100755 run.sh\n");
         test.assert_sound();
     }
 
@@ -390,10 +385,9 @@ mod tests {
     }
 
     #[rstest]
-    fn line_endings_are_converted_as_git_does(
-        #[values(Backend::Git, Backend::BuiltIn)] backend: Backend,
-    ) {
-        let test = TestRepo::with(&[(".gitattributes", "*.txt text eol=crlf\n*.bin -text\n"), ("a.txt", "1\r\n")]);
+    fn line_endings_are_converted_as_git_does(#[values(Backend::Git, Backend::BuiltIn)] backend: Backend) {
+        let test =
+            TestRepo::with(&[(".gitattributes", "*.txt text eol=crlf\n*.bin -text\n"), ("a.txt", "1\r\n")]);
         let repo = open(&test, backend);
         let before = repo.dirty().unwrap();
         assert!(before.is_empty());
@@ -453,7 +447,9 @@ mod tests {
             let error = commit(&repo, &selection).unwrap_err();
             assert_eq!(
                 error.to_string(),
-                format!("`{path}` changed while it was being committed; nothing was committed, and the work tree is as it was")
+                format!(
+                    "`{path}` changed while it was being committed; nothing was committed, and the work tree is as it was"
+                )
             );
             assert_eq!(repo.head().unwrap(), head);
             test.write("b", "2");
