@@ -102,6 +102,11 @@ impl Repo {
             return Ok(Committed { commits, index: IndexRefresh::Done { superseded: Vec::new() } });
         }
         let log = format!("baton: {} commits", commits.len());
+        // libgit2 syncs the directory that an object is put into, not the one in which it made that directory.
+        let objects = self.common_dir().join("objects");
+        std::fs::File::open(&objects)
+            .and_then(|directory| directory.sync_all())
+            .map_err(|source| RepoError::Io { doing: "sync", path: objects, source })?;
         self.move_branch(branch, base, tip.id(), &log)?;
         let index = self.refresh_index(&refreshed, WorkTree::JustRead);
         Ok(Committed { commits, index })
@@ -397,7 +402,7 @@ mod tests {
         let objects = test.git(&["count-objects"]);
         repo.dirty().unwrap();
         assert_eq!(test.git(&["count-objects"]), objects);
-        publish(&repo, &before);
+        let _ = publish(&repo, &before);
         assert_eq!(test.status(), "");
         assert_eq!(test.git(&["show", "HEAD:a.txt"]), "1\n2\n");
         assert_eq!(test.git(&["show", "HEAD:b.txt"]), "b\n");
@@ -410,7 +415,7 @@ mod tests {
         test.git(&["config", "core.autocrlf", "input"]);
         let repo = test.open();
         test.write("b", "b\r\n");
-        publish(&repo, &DirtyRecord::default());
+        let _ = publish(&repo, &DirtyRecord::default());
         assert_eq!(test.git(&["show", "HEAD:b"]), "b\n");
         assert_eq!(test.status(), "");
     }
@@ -462,12 +467,12 @@ mod tests {
         let repo = test.open();
         test.write("a", "2");
         let (head, identity) = (repo.head().unwrap(), repo.identity().unwrap());
-        let (selection, _) = {
-            let now = repo.dirty().unwrap();
-            let rules = crate::repo::testing::rules();
-            let actor = crate::model::Actor::Ralph;
-            (crate::publish::decide_selection(&DirtyRecord::default(), &now, actor, &rules), ())
-        };
+        let selection = crate::publish::decide_selection(
+            &DirtyRecord::default(),
+            &repo.dirty().unwrap(),
+            crate::model::Actor::Ralph,
+            &crate::repo::testing::rules(),
+        );
         test.git(&["commit", "-q", "--allow-empty", "-m", "theirs"]);
         let order = CommitOrder { head: &head, plans: &plans(&selection), identity: &identity };
         let error = repo.commit(order).unwrap_err();
@@ -602,7 +607,7 @@ mod tests {
         let repo = test.try_open(&root).unwrap();
         assert_ne!(repo.git_dir(), repo.common_dir());
         std::fs::write(root.join("a"), "2").unwrap();
-        publish(&repo, &DirtyRecord::default());
+        let _ = publish(&repo, &DirtyRecord::default());
         let status = test.run_in(&root, &["status", "--porcelain", "-b"]).stdout;
         assert_eq!(String::from_utf8_lossy(&status), "## side\n");
         assert_eq!(test.git(&["log", "--format=%s", "main"]), "first\n");

@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt as _;
 use git2::{AttrCheckFlags, AttrValue, ObjectType, Odb, Oid, Repository, RepositoryOpenFlags};
 
 use super::error::RepoError;
-use super::object::{object_id, oid};
+use super::object::{object_id, oid, sync_loose_object};
 use super::open::Repo;
 use crate::publish::{Blob, Content, FileMode, ObjectId, Obstacle, RepoPath};
 
@@ -197,6 +197,8 @@ impl<'repo> ContentReader<'repo> {
         }
         let absolute = self.repo.absolute(path);
         let Ok(metadata) = absolute.symlink_metadata() else { return Ok(None) };
+        let wanted = oid(&selected.id).map_err(&failed)?;
+        let existed = self.repo.git.odb().map_err(&failed)?.exists(wanted);
         let stored = if metadata.is_symlink() && selected.mode == FileMode::Symlink {
             let Ok(target) = std::fs::read_link(&absolute) else { return Ok(None) };
             self.repo.git.blob(target.as_os_str().as_bytes()).map_err(&failed)?
@@ -205,7 +207,15 @@ impl<'repo> ContentReader<'repo> {
         } else {
             return Ok(None);
         };
-        Ok((stored == oid(&selected.id).map_err(&failed)?).then_some(stored))
+        if existed {
+            let objects = self.repo.common_dir().join("objects");
+            sync_loose_object(&objects, wanted).map_err(|source| RepoError::Io {
+                doing: "sync",
+                path: objects,
+                source,
+            })?;
+        }
+        Ok((stored == wanted).then_some(stored))
     }
 
     /// Whether the work tree has no file at a path.

@@ -81,8 +81,8 @@ mod tests {
         let repo = test.open();
         assert_eq!(repo.exclude(&["/.baton/", "/logs/", "/.baton/"]).unwrap(), ["/.baton/"]);
         assert!(repo.exclude(&["/.baton/", "/logs/"]).unwrap().is_empty());
-        let text = std::fs::read_to_string(test.root.join(".git/info/exclude")).unwrap();
-        assert_eq!(text, "# mine\r\n/logs/\r\n*.o\n/.baton/\n");
+        let written = std::fs::read_to_string(test.root.join(".git/info/exclude")).unwrap();
+        assert_eq!(written, "# mine\r\n/logs/\r\n*.o\n/.baton/\n");
         test.write(".baton/x", "x");
         assert!(repo.dirty().unwrap().is_empty());
     }
