@@ -85,10 +85,12 @@ impl Repo {
         paths: &BTreeMap<RepoPath, Refreshed>,
         work_tree: WorkTree,
     ) -> IndexRefresh {
+        // One that cannot be read counts as empty here: the refresh itself will say what is wrong.
+        let index = self.git.index().and_then(|mut index| index.read(false).map(|()| index)).ok();
         let mut superseded = Vec::new();
         let mut due = BTreeMap::new();
         for (path, refreshed) in paths {
-            let staged = self.staged_version(path);
+            let staged = index.as_ref().and_then(|index| staged_version(index, path));
             if staged == refreshed.new && work_tree == WorkTree::Unknown {
                 continue;
             }
@@ -113,12 +115,6 @@ impl Repo {
             Ok(()) => IndexRefresh::Done { superseded },
             Err(reason) => IndexRefresh::Failed { reason },
         }
-    }
-
-    /// An index that cannot be read counts as one without the path: the refresh itself will say why.
-    fn staged_version(&self, path: &RepoPath) -> Option<(Oid, FileMode)> {
-        let entry = self.git.index().ok()?.get_path(path.as_path(), 0)?;
-        file_mode(entry.mode).map(|mode| (entry.id, mode))
     }
 
     fn refresh_by_git(
@@ -262,6 +258,11 @@ impl Repo {
         }
         entry
     }
+}
+
+fn staged_version(index: &Index, path: &RepoPath) -> Option<(Oid, FileMode)> {
+    let entry = index.get_path(path.as_path(), 0)?;
+    file_mode(entry.mode).map(|mode| (entry.id, mode))
 }
 
 /// git's own lock, made by us; removed when dropped, unless it became the index.
