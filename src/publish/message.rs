@@ -117,9 +117,9 @@ mod tests {
     use crate::publish::{FileMode, ObjectId};
     use rstest::rstest;
 
-    fn blob(digit: char) -> Option<Blob> {
+    fn blob(digit: char) -> Blob {
         let id: ObjectId = digit.to_string().repeat(40).parse().unwrap();
-        Some(Blob { id, mode: FileMode::Regular })
+        Blob { id, mode: FileMode::Regular }
     }
 
     fn turn() -> TurnId {
@@ -133,11 +133,11 @@ mod tests {
     #[test]
     fn a_message_lists_what_was_added_changed_deleted_and_renamed() {
         let paths = BTreeMap::from([
-            ("new.rs".into(), SelectedPath { content: blob('1'), head: None }),
-            ("lib.rs".into(), SelectedPath { content: blob('2'), head: blob('3') }),
-            ("gone.rs".into(), SelectedPath { content: None, head: blob('4') }),
-            ("old name".into(), SelectedPath { content: None, head: blob('5') }),
-            (RepoPath::from_bytes(*b"\xff"), SelectedPath { content: blob('5'), head: None }),
+            ("new.rs".into(), SelectedPath { content: Some(blob('1')), head: None }),
+            ("lib.rs".into(), SelectedPath { content: Some(blob('2')), head: Some(blob('3')) }),
+            ("gone.rs".into(), SelectedPath { content: None, head: Some(blob('4')) }),
+            ("old name".into(), SelectedPath { content: None, head: Some(blob('5')) }),
+            (RepoPath::from_bytes(*b"\xff"), SelectedPath { content: Some(blob('5')), head: None }),
         ]);
         assert_eq!(
             commit_message(context(Actor::Ralph, "main.md"), Category::Work, &paths),
@@ -165,7 +165,7 @@ mod tests {
         let paths = (0..5000)
             .map(|n| {
                 let path = RepoPath::from(format!("{n:04}{}", "x".repeat(4000)).as_str());
-                (path, SelectedPath { content: blob('1'), head: None })
+                (path, SelectedPath { content: Some(blob('1')), head: None })
             })
             .collect();
         let message = commit_message(context(Actor::Ralph, &"p".repeat(9000)), Category::Work, &paths);

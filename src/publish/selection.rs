@@ -329,3 +329,259 @@ fn over_file_cap(category: Category, now: &DirtyPath, rules: &Rules) -> Option<L
     let cap = rules.caps(category).file;
     (now.size > cap.0).then_some(LeftReason::OverFileCap { category, size: now.size, cap })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publish::{ObjectId, RuleSpec};
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    fn blob(digit: u8, mode: FileMode) -> Blob {
+        let id: ObjectId = format!("{digit:x}").repeat(40).parse().unwrap();
+        Blob { id, mode }
+    }
+
+    fn file(digit: u8) -> Blob {
+        blob(digit, FileMode::Regular)
+    }
+
+    fn changed(size: u64) -> DirtyPath {
+        DirtyPath { content: Content::File(file(1)), head: Some(file(2)), size, obstacle: None }
+    }
+
+    fn added(size: u64) -> DirtyPath {
+        DirtyPath { head: None, ..changed(size) }
+    }
+
+    fn deleted() -> DirtyPath {
+        DirtyPath { content: Content::Deleted, ..changed(0) }
+    }
+
+    fn rules() -> Rules {
+        let mut spec = RuleSpec::default();
+        spec.reports.extensions = vec![".png".into()];
+        spec.work.exclude = vec!["vendor/**".into()];
+        Rules::compile(spec).unwrap()
+    }
+
+    fn place(path: &str, dirty: DirtyPath, actor: Actor) -> String {
+        let now: DirtyRecord = [(path.into(), dirty)].into_iter().collect();
+        let selection = decide_selection(&DirtyRecord::default(), &now, actor, &rules());
+        let committed = selection.batches.iter().map(|batch| batch.category.to_string());
+        let left = selection.left.values().map(ToString::to_string);
+        let refused = selection.refused.values().map(ToString::to_string);
+        let all: Vec<_> = committed.chain(left).chain(refused).collect();
+        assert_eq!(all.len(), 1);
+        all.concat()
+    }
+
+    #[rstest]
+    #[case::report("a/plot.png", added(9), "reports evidence")]
+    #[case::report_too_large(
+        "plot.png",
+        added(6 << 20),
+        "its 6291456 bytes are over the 5MiB that `reports evidence` allows for a file"
+    )]
+    #[case::fixture("tests/fixtures/a/x.json", changed(6 << 20), "tracked outputs")]
+    #[case::new_fixture("tests/fixtures/a/x.json", added(9), "work")]
+    #[case::doc("plans/a/b.md", changed(9), "doc/meta hygiene")]
+    #[case::deleted_doc("plans/a/b.md", deleted(), "doc/meta hygiene")]
+    #[case::source("src/lib.rs", changed(9), "work")]
+    #[case::deleted_source("src/lib.rs", deleted(), "work")]
+    #[case::excluded("vendor/x/y.c", changed(9), "`publish.work.exclude` names it")]
+    #[case::log("logs/main/x.png", added(9), "it is in the log directory")]
+    #[case::tmp("tmp/x.png", added(9), "it is in the tmp directory")]
+    #[case::own(".baton/inbox/x", added(9), "it belongs to baton")]
+    #[case::state(
+        "sync/state.json",
+        changed(9),
+        "it is the state file, which is not committed with the work"
+    )]
+    #[case::protected("sync/other", added(9), "`publish.protect` names it")]
+    #[case::settings("orchestration.yaml", deleted(), "`publish.protect` names it")]
+    fn a_path_of_ralphs_turn_goes_to_its_place(
+        #[case] path: &str,
+        #[case] dirty: DirtyPath,
+        #[case] expected: &str,
+    ) {
+        assert_eq!(place(path, dirty, Actor::Ralph), expected);
+    }
+
+    #[rstest]
+    #[case(Content::Submodule(None), "it is a submodule")]
+    #[case(Content::NestedRepository, "it is a repository of its own")]
+    #[case(Content::Special, "it is neither a file nor a symbolic link")]
+    #[case(Content::Unreadable, "it cannot be read")]
+    fn what_is_not_a_file_is_left_alone(#[case] content: Content, #[case] expected: &str) {
+        assert_eq!(place("a", DirtyPath { content, ..added(0) }, Actor::Ralph), expected);
+    }
+
+    #[test]
+    fn a_removed_submodule_is_left_alone() {
+        let head = Some(blob(3, FileMode::Submodule));
+        assert_eq!(place("a", DirtyPath { head, ..deleted() }, Actor::Ralph), "it is a submodule");
+    }
+
+    #[test]
+    fn galph_commits_documents_and_no_work() {
+        assert_eq!(place("docs/fix_plan.md", changed(9), Actor::Galph), "doc/meta hygiene");
+        assert_eq!(
+            place("src/lib.rs", changed(9), Actor::Galph),
+            "no category of galph's turn is meant for it"
+        );
+        let now: DirtyRecord =
+            [("src/lib.rs".into(), changed(9)), ("logs/x".into(), added(9))].into_iter().collect();
+        let selection = decide_selection(&DirtyRecord::default(), &now, Actor::Galph, &rules());
+        let outside: Vec<_> = selection.outside_categories().map(|(path, _)| path.to_string()).collect();
+        assert_eq!(outside, ["src/lib.rs"]);
+    }
+
+    #[test]
+    fn a_total_cap_leaves_out_only_what_does_not_fit() {
+        let mib = 1 << 20;
+        let sizes = [("a", 10), ("b", 10), ("c", 10), ("d", 10), ("e", 10), ("f", 10), ("g", 10), ("h", 10)];
+        let more = [("i", 10), ("j", 9), ("k", 10), ("l", 1)];
+        let now: DirtyRecord =
+            sizes.into_iter().chain(more).map(|(path, size)| (path.into(), added(size * mib))).collect();
+        let selection = decide_selection(&DirtyRecord::default(), &now, Actor::Ralph, &rules());
+        let left: Vec<_> = selection.left.iter().map(|(path, reason)| format!("{path}: {reason}")).collect();
+        assert_eq!(left, ["k: with its 10485760 bytes the turn's `work` would be over 100MiB"]);
+    }
+
+    #[test]
+    fn an_earlier_path_that_nobody_looked_at_again_counts_as_changed() {
+        let before: DirtyRecord = [("a".into(), changed(9))].into_iter().collect();
+        let selection = decide_selection(&before, &DirtyRecord::default(), Actor::Ralph, &rules());
+        assert_eq!(
+            selection.refused[&"a".into()].to_string(),
+            "it had changes before the turn, and was changed again during it"
+        );
+    }
+
+    fn any_path() -> impl Strategy<Value = RepoPath> {
+        let part = prop_oneof![
+            Just("logs"),
+            Just("tmp"),
+            Just(".baton"),
+            Just("sync"),
+            Just("plans"),
+            Just("tests"),
+            Just("fixtures"),
+            Just("vendor"),
+            Just("src"),
+            Just("ws"),
+        ];
+        let name = prop_oneof![
+            Just("a.png"),
+            Just("b.md"),
+            Just("c.json"),
+            Just("state.json"),
+            Just("lib.rs"),
+            Just("orchestration.yaml"),
+            Just("input.md"),
+            Just("\u{fc}\n"),
+        ];
+        (proptest::collection::vec(part, 0..3), name).prop_map(|(mut parts, name)| {
+            parts.push(name);
+            RepoPath::from(parts.join("/").as_str())
+        })
+    }
+
+    fn any_blob() -> impl Strategy<Value = Blob> {
+        let mode = prop_oneof![
+            6 => Just(FileMode::Regular), 1 => Just(FileMode::Executable),
+            1 => Just(FileMode::Symlink), 1 => Just(FileMode::Submodule),
+        ];
+        (0_u8..3, mode).prop_map(|(digit, mode)| blob(digit, mode))
+    }
+
+    fn any_dirty() -> impl Strategy<Value = DirtyPath> {
+        let content = prop_oneof![
+            6 => any_blob().prop_map(Content::File),
+            3 => Just(Content::Deleted),
+            1 => Just(Content::Submodule(None)),
+            1 => Just(Content::NestedRepository),
+            1 => Just(Content::Special),
+            1 => Just(Content::Unreadable),
+        ];
+        let obstacle = prop_oneof![
+            6 => Just(None), 1 => Just(Some(Obstacle::Conflicted)),
+            1 => Just(Some(Obstacle::Filter("lfs".into()))),
+        ];
+        (content, proptest::option::of(any_blob()), 0_u64..12 << 20, obstacle)
+            .prop_map(|(content, head, size, obstacle)| DirtyPath { content, head, size, obstacle })
+    }
+
+    fn any_record() -> impl Strategy<Value = DirtyRecord> {
+        proptest::collection::btree_map(any_path(), any_dirty(), 0..24)
+            .prop_map(|paths| paths.into_iter().collect())
+    }
+
+    proptest! {
+        #[test]
+        fn every_path_is_in_exactly_one_place(
+            before in any_record(),
+            fresh in any_record(),
+            kept in proptest::collection::vec(any::<bool>(), 24),
+            galph: bool,
+            below_root: bool,
+        ) {
+            let actor = if galph { Actor::Galph } else { Actor::Ralph };
+            let workspace: RepoPath = if below_root { "ws".into() } else { RepoPath::default() };
+            let rules = Rules::compile(RuleSpec { workspace: workspace.clone(), ..RuleSpec::default() }).unwrap();
+            let unchanged = before.iter().zip(kept).filter(|(_, kept)| *kept);
+            let mut now = fresh;
+            for ((path, dirty), _) in unchanged {
+                now.insert(path.clone(), dirty.clone());
+            }
+            let selection = decide_selection(&before, &now, actor, &rules);
+
+            let mut seen: BTreeMap<&RepoPath, u32> = BTreeMap::new();
+            let committed = selection.batches.iter().flat_map(|batch| batch.paths.keys());
+            for path in committed.chain(selection.left.keys()).chain(selection.refused.keys()) {
+                *seen.entry(path).or_default() += 1;
+            }
+            prop_assert!(seen.values().all(|count| *count == 1));
+            let mut all: Vec<_> = before.iter().chain(now.iter()).map(|(path, _)| path).collect();
+            all.sort();
+            all.dedup();
+            prop_assert_eq!(seen.into_keys().collect::<Vec<_>>(), all);
+
+            let order: Vec<_> = selection.batches.iter().map(|batch| batch.category).collect();
+            prop_assert!(order.windows(2).all(|pair| pair[0] < pair[1]));
+            for batch in &selection.batches {
+                prop_assert!(!batch.paths.is_empty());
+                prop_assert!(batch.category != Category::Work || actor == Actor::Ralph);
+                let mut total = 0;
+                for (path, selected) in &batch.paths {
+                    let inside = path.below(&workspace).unwrap();
+                    prop_assert!(!rules.is_protected(&inside), "{path} is protected");
+                    for own in ["logs", "tmp", ".baton", "sync/state.json"] {
+                        prop_assert!(!inside.is_within(&own.into()), "{path} is in {own}");
+                    }
+                    prop_assert!(before.get(path).is_none(), "{path} was dirty before");
+                    let dirty = now.get(path).unwrap();
+                    prop_assert!(!dirty.matches_head());
+                    prop_assert!(matches!(
+                        (&dirty.content, &dirty.obstacle),
+                        (Content::File(_), None) | (Content::Deleted, None | Some(Obstacle::Filter(_)))
+                    ));
+                    prop_assert!(dirty.size <= rules.caps(batch.category).file.0);
+                    total += dirty.size;
+                    if batch.category == Category::TrackedOutputs {
+                        prop_assert!(selected.head.is_some());
+                    }
+                }
+                prop_assert!(rules.caps(batch.category).total.is_none_or(|cap| total <= cap.0));
+            }
+        }
+
+        #[test]
+        fn a_turn_that_changed_nothing_commits_and_refuses_nothing(record in any_record()) {
+            let rules = Rules::compile(RuleSpec::default()).unwrap();
+            let selection = decide_selection(&record, &record, Actor::Ralph, &rules);
+            prop_assert!(selection.batches.is_empty() && selection.refused.is_empty());
+        }
+    }
+}

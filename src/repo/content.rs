@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt as _;
 use git2::{AttrCheckFlags, AttrValue, ObjectType, Odb, Oid, Repository, RepositoryOpenFlags};
 
 use super::error::RepoError;
-use super::object::{object_id, oid};
+use super::object::{object_id, oid, sync_loose_object};
 use super::open::Repo;
 use crate::publish::{Blob, Content, FileMode, ObjectId, Obstacle, RepoPath};
 
@@ -55,6 +55,9 @@ impl<'repo> ContentReader<'repo> {
     /// path means, and gives the mode where the file system has none to trust.
     pub(super) fn read(&mut self, path: &RepoPath, known: Option<&Blob>) -> Result<WorkFile, RepoError> {
         let bare = |content| WorkFile { content, size: 0, obstacle: None };
+        if self.repo.is_beyond_link(path) {
+            return Ok(bare(Content::Deleted));
+        }
         let absolute = self.repo.absolute(path);
         let metadata = match absolute.symlink_metadata() {
             Ok(metadata) => metadata,
@@ -189,8 +192,13 @@ impl<'repo> ContentReader<'repo> {
         head: Option<&Blob>,
     ) -> Result<Option<Oid>, RepoError> {
         let failed = self.repo.failed("store a file");
+        if self.repo.is_beyond_link(path) {
+            return Ok(None);
+        }
         let absolute = self.repo.absolute(path);
         let Ok(metadata) = absolute.symlink_metadata() else { return Ok(None) };
+        let wanted = oid(&selected.id).map_err(&failed)?;
+        let existed = self.repo.git.odb().map_err(&failed)?.exists(wanted);
         let stored = if metadata.is_symlink() && selected.mode == FileMode::Symlink {
             let Ok(target) = std::fs::read_link(&absolute) else { return Ok(None) };
             self.repo.git.blob(target.as_os_str().as_bytes()).map_err(&failed)?
@@ -199,15 +207,32 @@ impl<'repo> ContentReader<'repo> {
         } else {
             return Ok(None);
         };
-        Ok((stored == oid(&selected.id).map_err(&failed)?).then_some(stored))
+        if existed {
+            let objects = self.repo.common_dir().join("objects");
+            sync_loose_object(&objects, wanted).map_err(|source| RepoError::Io {
+                doing: "sync",
+                path: objects,
+                source,
+            })?;
+        }
+        Ok((stored == wanted).then_some(stored))
     }
 
     /// Whether the work tree has no file at a path.
     pub(super) fn is_absent(&self, path: &RepoPath) -> bool {
         match self.repo.absolute(path).symlink_metadata() {
-            Ok(metadata) => metadata.is_dir(),
+            Ok(metadata) => metadata.is_dir() || self.repo.is_beyond_link(path),
             Err(error) => is_absence(&error),
         }
+    }
+}
+
+impl Repo {
+    /// Whether one of the path's parents is a symbolic link: what lies behind it is not this path's.
+    pub(super) fn is_beyond_link(&self, path: &RepoPath) -> bool {
+        path.as_path().ancestors().skip(1).filter(|parent| !parent.as_os_str().is_empty()).any(|parent| {
+            self.root.join(parent).symlink_metadata().is_ok_and(|metadata| metadata.is_symlink())
+        })
     }
 }
 

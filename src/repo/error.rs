@@ -168,12 +168,6 @@ pub enum RepoError {
         /// The path.
         path: RepoPath,
     },
-    /// A selection with refused paths was handed in.
-    #[error("`{path}` may not be committed; nothing was committed, and the work tree is as it was")]
-    Refused {
-        /// The first refused path.
-        path: RepoPath,
-    },
     /// libgit2 failed.
     #[error("git failed to {doing} in `{}`", place.display())]
     Git {

@@ -55,10 +55,63 @@ impl Repo {
 
     /// The pattern that excludes a directory of the workspace, given relative to it.
     pub fn exclude_pattern(&self, directory: &str) -> String {
-        let directory = directory.trim_matches('/');
-        match self.prefix().to_string() {
-            prefix if prefix.is_empty() => format!("/{directory}/"),
-            prefix => format!("/{prefix}/{directory}/"),
+        let directory = directory.trim_start_matches("./").trim_matches('/');
+        let prefix = String::from_utf8_lossy(self.prefix().as_bytes()).into_owned();
+        let place = if prefix.is_empty() { directory.to_owned() } else { format!("{prefix}/{directory}") };
+        let special = |character: char| matches!(character, '*' | '?' | '[' | '\\');
+        let mut pattern = String::from("/");
+        for character in place.chars() {
+            if special(character) {
+                pattern.push('\\');
+            }
+            pattern.push(character);
         }
+        pattern + "/"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::repo::testing::TestRepo;
+
+    #[test]
+    fn patterns_are_appended_once_after_what_the_user_wrote() {
+        let test = TestRepo::with(&[]);
+        test.write(".git/info/exclude", "# mine\r\n/logs/\r\n*.o");
+        let repo = test.open();
+        assert_eq!(repo.exclude(&["/.baton/", "/logs/", "/.baton/"]).unwrap(), ["/.baton/"]);
+        assert!(repo.exclude(&["/.baton/", "/logs/"]).unwrap().is_empty());
+        let written = std::fs::read_to_string(test.root.join(".git/info/exclude")).unwrap();
+        assert_eq!(written, "# mine\r\n/logs/\r\n*.o\n/.baton/\n");
+        test.write(".baton/x", "x");
+        assert!(repo.dirty().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_missing_file_and_directory_are_made() {
+        let test = TestRepo::with(&[]);
+        std::fs::remove_dir_all(test.root.join(".git/info")).unwrap();
+        test.open().exclude(&["/.baton/"]).unwrap();
+        assert_eq!(std::fs::read_to_string(test.root.join(".git/info/exclude")).unwrap(), "/.baton/\n");
+    }
+
+    #[test]
+    fn a_pattern_is_anchored_at_the_workspace() {
+        let test = TestRepo::with(&[("sub/a", "1")]);
+        assert_eq!(test.open().exclude_pattern("logs"), "/logs/");
+        let repo = test.try_open(&test.root.join("sub")).unwrap();
+        assert_eq!(repo.exclude_pattern("./logs/"), "/sub/logs/");
+        repo.exclude(&[&repo.exclude_pattern("logs")]).unwrap();
+        test.write("sub/logs/x", "x");
+        assert_eq!(test.status(), "");
+    }
+
+    #[test]
+    fn a_linked_work_tree_uses_the_shared_file() {
+        let test = TestRepo::with(&[]);
+        test.git(&["worktree", "add", "-q", "../side"]);
+        test.try_open(&test.root.with_file_name("side")).unwrap().exclude(&["/.baton/"]).unwrap();
+        test.write(".baton/x", "x");
+        assert_eq!(test.status(), "");
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::ambient::Ambient;
 
 /// A git that takes longer is ended: an index refresh of a large repository takes well under a second.
-const TIME_LIMIT: Duration = Duration::from_secs(60);
+const TIME_LIMIT: Duration = Duration::from_mins(1);
 
 /// The first executable `git` on the search path.
 pub(super) fn find_git(ambient: &Ambient) -> Option<PathBuf> {

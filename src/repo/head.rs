@@ -65,12 +65,10 @@ impl Repo {
     pub fn head(&self) -> Result<Head, RepoError> {
         let failed = self.failed("read HEAD");
         let head = self.git.find_reference("HEAD").map_err(&failed)?;
-        let branch = match head.symbolic_target_bytes() {
-            Some(target) => Some(
-                String::from_utf8_lossy(target.strip_prefix(b"refs/heads/").unwrap_or(target)).into_owned(),
-            ),
-            None => None,
-        };
+        let branch = head.symbolic_target_bytes().map(|target| {
+            let name = target.strip_prefix(b"refs/heads/").unwrap_or(target);
+            String::from_utf8_lossy(name).into_owned()
+        });
         let resolved = match head.resolve() {
             Ok(resolved) => resolved,
             Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::UnbornBranch) => {
@@ -125,13 +123,12 @@ impl Repo {
         }
         let failed = self.failed("compare commits");
         let (old, new) = (oid(&before.commit).map_err(&failed)?, oid(&now.commit).map_err(&failed)?);
-        match self.git.graph_descendant_of(new, old) {
-            Ok(true) => Ok(Movement::Advanced(self.commits_since(&before.commit)?)),
-            Ok(false) => Ok(Movement::Rewritten { to: now.commit }),
-            // The old commit itself is gone (a rewritten history that was pruned).
-            Err(error) if error.code() == ErrorCode::NotFound => Ok(Movement::Rewritten { to: now.commit }),
-            Err(error) => Err(failed(error)),
+        // A rewritten history may have been pruned: then the old commit itself is gone.
+        let exists = self.git.odb().map_err(&failed)?.exists(old);
+        if exists && self.git.graph_descendant_of(new, old).map_err(&failed)? {
+            return Ok(Movement::Advanced(self.commits_since(&before.commit)?));
         }
+        Ok(Movement::Rewritten { to: now.commit })
     }
 
     /// The commits that HEAD has and `base` has not, oldest first, with the turn whose trailer they carry.
@@ -152,5 +149,66 @@ impl Repo {
             });
         }
         Ok(commits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repo::testing::{TestRepo, publish, rules};
+
+    #[test]
+    fn the_tree_that_was_verified_is_the_tree_that_is_committed() {
+        let test = TestRepo::with(&[("a", "1"), ("d/b", "1"), ("d/c", "1")]);
+        let repo = test.open();
+        let clean = repo.fingerprint(&repo.dirty().unwrap(), &rules()).unwrap();
+        assert_eq!(clean.tree.as_str(), test.git(&["rev-parse", "HEAD^{tree}"]).trim());
+        test.write("a", "2");
+        test.write("new/x", "x");
+        std::fs::remove_dir_all(test.root.join("d")).unwrap();
+        test.write("sync/state.json", "{}");
+        test.write("logs/l", "l");
+        let verified = repo.fingerprint(&repo.dirty().unwrap(), &rules()).unwrap();
+        assert_ne!(verified.tree, clean.tree);
+        let _ = publish(&repo, &DirtyRecord::default());
+        let published = repo.fingerprint(&repo.dirty().unwrap(), &rules()).unwrap();
+        assert_eq!(published.tree, verified.tree);
+        assert_ne!(published.head, verified.head);
+        assert_eq!(published.tree.as_str(), test.git(&["rev-parse", "HEAD^{tree}"]).trim());
+    }
+
+    #[test]
+    fn what_an_agent_did_to_head_is_told_apart() {
+        let test = TestRepo::with(&[("a", "1")]);
+        test.git(&["commit", "-q", "--allow-empty", "-m", "second"]);
+        let repo = test.open();
+        let before = repo.head().unwrap();
+        assert_eq!(repo.movement_since(&before).unwrap(), Movement::Unmoved);
+
+        test.git(&["commit", "-q", "--allow-empty", "-m", "the agent's own"]);
+        let Movement::Advanced(commits) = repo.movement_since(&before).unwrap() else {
+            panic!("not advanced")
+        };
+        assert_eq!(commits.len(), 1);
+        assert_eq!((commits[0].subject.as_str(), commits[0].turn), ("the agent's own", None));
+
+        test.git(&["reset", "-q", "--hard", "HEAD~2"]);
+        let to = repo.head().unwrap().commit;
+        assert_eq!(repo.movement_since(&before).unwrap(), Movement::Rewritten { to: to.clone() });
+
+        test.git(&["switch", "-q", "-c", "feature/x"]);
+        assert_eq!(repo.movement_since(&before).unwrap(), Movement::Switched { to: "feature/x".into() });
+
+        test.git(&["checkout", "-q", "--detach"]);
+        assert_eq!(repo.movement_since(&before).unwrap(), Movement::Detached { at: to });
+    }
+
+    #[test]
+    fn a_commit_that_was_pruned_counts_as_rewritten() {
+        let test = TestRepo::with(&[("a", "1")]);
+        let repo = test.open();
+        let mut before = repo.head().unwrap();
+        before.commit = "1".repeat(40).parse().unwrap();
+        assert!(matches!(repo.movement_since(&before).unwrap(), Movement::Rewritten { .. }));
     }
 }

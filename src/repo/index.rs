@@ -20,8 +20,8 @@ use crate::ambient::Ambient;
 use crate::publish::{FileMode, ObjectId, RepoPath};
 
 /// How long a lock that another git holds is waited for.
-const LOCK_PATIENCE: Duration = Duration::from_secs(5);
-const LOCK_PAUSE: Duration = Duration::from_millis(3);
+pub(super) const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const LOCK_PAUSE: Duration = Duration::from_millis(3);
 
 /// Who writes the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,10 +85,12 @@ impl Repo {
         paths: &BTreeMap<RepoPath, Refreshed>,
         work_tree: WorkTree,
     ) -> IndexRefresh {
+        // One that cannot be read counts as empty here: the refresh itself will say what is wrong.
+        let index = self.git.index().and_then(|mut index| index.read(false).map(|()| index)).ok();
         let mut superseded = Vec::new();
         let mut due = BTreeMap::new();
         for (path, refreshed) in paths {
-            let staged = self.staged_version(path);
+            let staged = index.as_ref().and_then(|index| staged_version(index, path));
             if staged == refreshed.new && work_tree == WorkTree::Unknown {
                 continue;
             }
@@ -115,39 +117,52 @@ impl Repo {
         }
     }
 
-    /// An index that cannot be read counts as one without the path: the refresh itself will say why.
-    fn staged_version(&self, path: &RepoPath) -> Option<(Oid, FileMode)> {
-        let entry = self.git.index().ok()?.get_path(path.as_path(), 0)?;
-        file_mode(entry.mode).map(|mode| (entry.id, mode))
-    }
-
     fn refresh_by_git(
         &self,
         git: &Path,
         due: &BTreeMap<&RepoPath, Refreshed>,
         work_tree: WorkTree,
     ) -> Result<(), String> {
-        let mut input = Vec::new();
+        let mut info = Vec::new();
+        let mut listed = Vec::new();
+        let mut unreachable = Vec::new();
         for (path, refreshed) in due {
-            if work_tree == WorkTree::Unknown {
-                let line = match refreshed.new {
-                    Some((id, mode)) => format!("{} {id} 0\t", mode.as_octal()),
-                    None => format!("0 {} 0\t", Oid::ZERO_SHA1),
-                };
-                input.extend_from_slice(line.as_bytes());
-            }
+            let input = match (work_tree, refreshed.new) {
+                (WorkTree::Unknown, Some((id, mode))) => {
+                    info.extend_from_slice(format!("{} {id} 0\t", mode.as_octal()).as_bytes());
+                    &mut info
+                }
+                (WorkTree::Unknown, None) => {
+                    info.extend_from_slice(format!("0 {} 0\t", Oid::ZERO_SHA1).as_bytes());
+                    &mut info
+                }
+                // Where a directory or a link stands in the way of a removed path, git would refuse to look.
+                (WorkTree::JustRead, None) if self.absolute(path).symlink_metadata().is_ok() => {
+                    &mut unreachable
+                }
+                (WorkTree::JustRead, None) if self.is_beyond_link(path) => &mut unreachable,
+                (WorkTree::JustRead, _) => &mut listed,
+            };
             input.extend_from_slice(path.as_bytes());
             input.push(0);
         }
-        let arguments: &[&str] = match work_tree {
-            WorkTree::JustRead => &["update-index", "-z", "--add", "--remove", "--replace", "--stdin"],
-            WorkTree::Unknown => &["update-index", "-z", "--add", "--remove", "--replace", "--index-info"],
-        };
+        self.update_index(git, &["--index-info"], &info)?;
+        self.update_index(git, &["--force-remove", "--stdin"], &unreachable)?;
+        self.update_index(git, &["--stdin"], &listed)
+    }
+
+    fn update_index(&self, git: &Path, mode: &[&str], input: &[u8]) -> Result<(), String> {
+        if input.is_empty() {
+            return Ok(());
+        }
+        let arguments = [&["update-index", "-z", "--add", "--remove", "--replace"], mode].concat();
         let waiting = self.ambient.stopwatch();
         loop {
-            match run_git(git, self.root(), &self.ambient, arguments, &input) {
+            match run_git(git, self.root(), &self.ambient, &arguments, input) {
                 Ok(()) => return Ok(()),
-                Err(failure) if failure.text.contains("index.lock") && waiting.elapsed() < LOCK_PATIENCE => {
+                Err(failure)
+                    if failure.text.contains("index.lock") && waiting.elapsed() < self.lock_patience =>
+                {
                     std::thread::sleep(LOCK_PAUSE);
                 }
                 Err(failure) => return Err(failure.text),
@@ -169,7 +184,7 @@ impl Repo {
             Ok(_) => {}
             // An empty file is no index; an absent one is an empty index.
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                std::fs::remove_file(copy.path()).map_err(text)?
+                std::fs::remove_file(copy.path()).map_err(text)?;
             }
             Err(error) => return Err(text(error)),
         }
@@ -198,7 +213,7 @@ impl Repo {
             match OpenOptions::new().write(true).create_new(true).open(&path) {
                 Ok(_) => return Ok(IndexLock { path: Some(path) }),
                 Err(error)
-                    if error.kind() == ErrorKind::AlreadyExists && waiting.elapsed() < LOCK_PATIENCE =>
+                    if error.kind() == ErrorKind::AlreadyExists && waiting.elapsed() < self.lock_patience =>
                 {
                     std::thread::sleep(LOCK_PAUSE);
                 }
@@ -243,6 +258,11 @@ impl Repo {
         }
         entry
     }
+}
+
+fn staged_version(index: &Index, path: &RepoPath) -> Option<(Oid, FileMode)> {
+    let entry = index.get_path(path.as_path(), 0)?;
+    file_mode(entry.mode).map(|mode| (entry.id, mode))
 }
 
 /// git's own lock, made by us; removed when dropped, unless it became the index.

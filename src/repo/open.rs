@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use git2::{Config, ConfigLevel, Repository, RepositoryOpenFlags};
 
 use super::error::{RepoError, opening_failed};
-use super::index::IndexBackend;
+use super::index::{IndexBackend, LOCK_PATIENCE};
 use crate::ambient::Ambient;
 use crate::publish::RepoPath;
 
@@ -19,6 +20,8 @@ pub struct Repo {
     pub(super) root: PathBuf,
     pub(super) ambient: Ambient,
     pub(super) index_backend: IndexBackend,
+    /// How long a lock that another git holds is waited for.
+    pub(super) lock_patience: Duration,
     workspace: PathBuf,
     prefix: RepoPath,
 }
@@ -55,7 +58,15 @@ impl Repo {
         configure(&git, ambient.env())
             .map_err(|source| RepoError::Unopenable { workspace: workspace.clone(), source })?;
         let index_backend = IndexBackend::find(ambient);
-        Ok(Self { git, root, ambient: ambient.clone(), index_backend, workspace, prefix })
+        Ok(Self {
+            git,
+            root,
+            ambient: ambient.clone(),
+            index_backend,
+            lock_patience: LOCK_PATIENCE,
+            workspace,
+            prefix,
+        })
     }
 
     /// Refreshes the index by this means instead of the one that was found.
@@ -155,4 +166,110 @@ fn make_durable(git: &Repository) -> Result<(), git2::Error> {
     git.odb()?;
     git.refdb()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repo::testing::TestRepo;
+
+    #[test]
+    fn a_directory_without_a_repository_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = std::fs::canonicalize(directory.path()).unwrap();
+        let error = TestRepo::unborn().try_open(&place).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "`{}` is not inside a git repository; make one with `git init` and a first commit, or use `--no-git`",
+                place.display()
+            )
+        );
+    }
+
+    #[test]
+    fn a_bare_repository_is_refused() {
+        let test = TestRepo::unborn();
+        test.git(&["init", "-q", "--bare", "../bare.git"]);
+        let place = test.root.with_file_name("bare.git");
+        assert_eq!(
+            test.try_open(&place).unwrap_err().to_string(),
+            format!("`{}/` is a bare repository, without a work tree; use a clone of it", place.display())
+        );
+    }
+
+    #[test]
+    fn formats_that_cannot_be_read_are_named_with_a_remedy() {
+        for (format, text) in [
+            (
+                "--ref-format=reftable",
+                "stores its references as a reftable, which the built-in git cannot read; convert it with `git refs migrate --ref-format=files`",
+            ),
+            (
+                "--object-format=sha256",
+                "uses SHA-256 object names, which the built-in git cannot read; use a repository with SHA-1 object names (`git init --object-format=sha1`)",
+            ),
+        ] {
+            let test = TestRepo::unborn();
+            test.git(&["init", "-q", format, "../odd"]);
+            let place = test.root.with_file_name("odd");
+            assert_eq!(
+                test.try_open(&place).unwrap_err().to_string(),
+                format!("the repository of `{}` {text}", place.display())
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_extension_and_a_broken_repository_are_refused() {
+        let test = TestRepo::with(&[]);
+        test.git(&["config", "core.repositoryFormatVersion", "1"]);
+        test.git(&["config", "extensions.fromTheFuture", "yes"]);
+        assert_eq!(
+            test.try_open(&test.root).unwrap_err().to_string(),
+            format!(
+                "the repository of `{}` uses an extension of the repository format, which the built-in git cannot read; see `git config --get-regexp '^extensions'`",
+                test.root.display()
+            )
+        );
+        test.write(".git/config", "[core\n");
+        assert_eq!(
+            test.try_open(&test.root).unwrap_err().to_string(),
+            format!(
+                "the repository of `{}` cannot be opened; `git status` and `git fsck` there say more",
+                test.root.display()
+            )
+        );
+    }
+
+    #[test]
+    fn a_repository_of_another_user_has_its_own_message() {
+        let error = git2::Error::new(git2::ErrorCode::Owner, git2::ErrorClass::Config, "not owned");
+        assert_eq!(
+            opening_failed(Path::new("/there"), error).to_string(),
+            "the repository of `/there` belongs to another user, so git does not trust it; if you do, run `git config --global --add safe.directory '/there'`"
+        );
+    }
+
+    #[test]
+    fn a_split_index_is_named_with_a_remedy() {
+        let test = TestRepo::with(&[("a", "1")]);
+        test.git(&["update-index", "--split-index"]);
+        assert_eq!(
+            test.open().dirty().unwrap_err().to_string(),
+            format!(
+                "the repository of `{}` has a split index, which the built-in git cannot read; turn it off with `git update-index --no-split-index`",
+                test.root.display()
+            )
+        );
+    }
+
+    #[test]
+    fn what_is_set_for_durability_stays_out_of_the_users_configuration() {
+        let test = TestRepo::with(&[]);
+        let was = std::fs::read(test.root.join(".git/config")).unwrap();
+        let repo = test.open();
+        assert!(repo.git.config().unwrap().get_bool("core.fsyncobjectfiles").is_err());
+        assert_eq!(std::fs::read(test.root.join(".git/config")).unwrap(), was);
+    }
 }

@@ -2,12 +2,13 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::path::Path;
+use std::path::PathBuf;
 
 use git2::{ErrorCode, RepositoryState};
 
 use super::error::{GitLock, RepoError};
 use super::head::Head;
+use super::index::LOCK_PAUSE;
 use super::open::Repo;
 
 /// Something that git has begun and not ended.
@@ -100,14 +101,24 @@ impl Repo {
             return Err(RepoError::WrongBranch { expected: expected.to_owned(), actual });
         }
         let identity = self.identity()?;
-        for path in
-            [self.git_dir().join("index.lock"), self.common_dir().join(format!("refs/heads/{actual}.lock"))]
-        {
-            if lock_exists(&path) {
-                return Err(RepoError::Locked { lock: GitLock { path } });
-            }
+        let locks =
+            [self.git_dir().join("index.lock"), self.common_dir().join(format!("refs/heads/{actual}.lock"))];
+        for path in locks {
+            self.wait_for_lock(path)?;
         }
         Ok(Ready { head, identity })
+    }
+
+    /// A person's `git status` takes the lock for a moment too; only one that stays is reported.
+    fn wait_for_lock(&self, path: PathBuf) -> Result<(), RepoError> {
+        let waiting = self.ambient.stopwatch();
+        while path.symlink_metadata().is_ok() {
+            if waiting.elapsed() > self.lock_patience {
+                return Err(RepoError::Locked { lock: GitLock { path } });
+            }
+            std::thread::sleep(LOCK_PAUSE);
+        }
+        Ok(())
     }
 
     fn operation(&self) -> Option<Operation> {
@@ -176,7 +187,163 @@ pub(super) fn is_missing(error: &git2::Error) -> bool {
     matches!(error.code(), ErrorCode::NotFound)
 }
 
-/// Whatever it is, even a dangling link: git creates its locks exclusively.
-pub(super) fn lock_exists(path: &Path) -> bool {
-    path.symlink_metadata().is_ok()
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use crate::repo::testing::TestRepo;
+
+    fn refusal(test: &TestRepo) -> String {
+        test.open().preflight(None).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_healthy_repository_is_ready() {
+        let test = TestRepo::with(&[("a", "1")]);
+        let ready = test.open().preflight(Some("main")).unwrap();
+        assert_eq!(ready.head.branch.as_deref(), Some("main"));
+        assert_eq!(ready.identity.author.name, "Tester");
+        assert_eq!(ready.head.commit.as_str(), test.git(&["rev-parse", "HEAD"]).trim());
+        assert_eq!(ready.head.short, test.git(&["rev-parse", "--short", "HEAD"]).trim());
+    }
+
+    #[test]
+    fn a_branch_without_commits_is_refused() {
+        assert_eq!(
+            refusal(&TestRepo::unborn()),
+            "the branch `main` has no commits yet; make the first one with `git commit --allow-empty -m 'Initial commit'`"
+        );
+    }
+
+    #[test]
+    fn a_detached_head_is_refused() {
+        let test = TestRepo::with(&[]);
+        test.git(&["checkout", "-q", "--detach"]);
+        let short = test.git(&["rev-parse", "--short", "HEAD"]);
+        assert_eq!(
+            refusal(&test),
+            format!(
+                "HEAD is detached at {}, on no branch; run `git switch <branch>` (or `git switch -c <new branch>`)",
+                short.trim()
+            )
+        );
+    }
+
+    #[test]
+    fn another_branch_than_asked_for_is_refused() {
+        let error = TestRepo::with(&[]).open().preflight(Some("feature")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the branch is `main`, not `feature` as asked for; run `git switch feature`, or change `--branch`"
+        );
+    }
+
+    #[rstest]
+    #[case(
+        "MERGE_HEAD",
+        "a merge is in progress; finish it with `git merge --continue`, or undo it with `git merge --abort`"
+    )]
+    #[case(
+        "CHERRY_PICK_HEAD",
+        "a cherry-pick is in progress; finish it with `git cherry-pick --continue`, or undo it with `git cherry-pick --abort`"
+    )]
+    #[case(
+        "REVERT_HEAD",
+        "a revert is in progress; finish it with `git revert --continue`, or undo it with `git revert --abort`"
+    )]
+    #[case("BISECT_LOG", "a bisect is in progress; end it with `git bisect reset`")]
+    #[case(
+        "rebase-merge/interactive",
+        "a rebase is in progress; finish it with `git rebase --continue`, or undo it with `git rebase --abort`"
+    )]
+    #[case(
+        "rebase-apply/rebasing",
+        "a rebase is in progress; finish it with `git rebase --continue`, or undo it with `git rebase --abort`"
+    )]
+    #[case(
+        "rebase-apply/applying",
+        "applying a mailbox is in progress; finish it with `git am --continue`, or undo it with `git am --abort`"
+    )]
+    #[case(
+        "sequencer/todo",
+        "a cherry-pick is in progress; finish it with `git cherry-pick --continue`, or undo it with `git cherry-pick --abort`"
+    )]
+    fn an_operation_in_progress_is_refused_and_named(#[case] marker: &str, #[case] text: &str) {
+        let test = TestRepo::with(&[]);
+        test.write(&format!(".git/{marker}"), &test.git(&["rev-parse", "HEAD"]));
+        assert_eq!(refusal(&test), text);
+    }
+
+    #[test]
+    fn a_rebase_that_stopped_is_told_from_a_detached_head() {
+        let test = TestRepo::with(&[("a", "1")]);
+        test.git(&["switch", "-q", "-c", "side"]);
+        test.write("a", "2");
+        test.git(&["commit", "-qam", "side"]);
+        test.git(&["switch", "-q", "main"]);
+        test.write("a", "3");
+        test.git(&["commit", "-qam", "main"]);
+        assert!(!test.run(&["rebase", "side"]).status.success());
+        assert!(refusal(&test).starts_with("a rebase is in progress; "));
+    }
+
+    #[rstest]
+    #[case(&["user.name"], "user.name is")]
+    #[case(&["user.email"], "user.email is")]
+    #[case(&["user.name", "user.email"], "user.name and user.email are")]
+    fn a_missing_identity_is_refused(#[case] unset: &[&str], #[case] missing: &str) {
+        let test = TestRepo::with(&[]);
+        for key in unset {
+            test.git(&["config", "--unset", key]);
+        }
+        assert_eq!(
+            refusal(&test),
+            format!(
+                "git does not know who you are: {missing} not set; run `git config --global user.name 'Your Name'` and `git config --global user.email you@example.org`"
+            )
+        );
+    }
+
+    #[test]
+    fn the_environment_names_people_before_the_configuration() {
+        let mut test = TestRepo::with(&[]);
+        test.git(&["config", "--unset", "user.name"]);
+        test.set_env("GIT_AUTHOR_NAME", "Ann");
+        test.set_env("GIT_COMMITTER_NAME", "Cis");
+        test.set_env("GIT_COMMITTER_EMAIL", "cis@example.org");
+        let identity = test.open().preflight(None).unwrap().identity;
+        assert_eq!(
+            (identity.author.name.as_str(), identity.author.email.as_str()),
+            ("Ann", "tester@example.org")
+        );
+        assert_eq!(
+            (identity.committer.name.as_str(), identity.committer.email.as_str()),
+            ("Cis", "cis@example.org")
+        );
+    }
+
+    #[test]
+    fn a_name_that_no_commit_can_carry_is_refused() {
+        let mut test = TestRepo::with(&[]);
+        test.set_env("GIT_AUTHOR_NAME", "<>");
+        assert_eq!(
+            refusal(&test),
+            "`<> <tester@example.org>` cannot be put on a commit; set `user.name` and `user.email` to text without `<`, `>` and line breaks"
+        );
+    }
+
+    #[test]
+    fn a_lock_that_stays_is_reported_and_kept() {
+        let test = TestRepo::with(&[]);
+        let lock = test.root.join(".git/index.lock");
+        std::fs::write(&lock, "").unwrap();
+        assert_eq!(
+            refusal(&test),
+            format!(
+                "`{}` exists: another git is at work there, or was killed; if no git is running in this repository, remove the file and start again",
+                lock.display()
+            )
+        );
+        assert!(lock.exists());
+    }
 }

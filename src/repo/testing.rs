@@ -1,1 +1,187 @@
+//! Real repositories in temporary directories, with no configuration but their own.
+#![expect(clippy::disallowed_methods, reason = "tests check the results with the system's git")]
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use super::commit::{CommitOrder, CommitPlan, Committed};
+use super::error::RepoError;
+use super::index::IndexBackend;
+use super::open::Repo;
+use crate::ambient::Ambient;
+use crate::model::{Actor, TurnId};
+use crate::publish::{
+    CommitContext, DirtyRecord, RepoPath, RuleSpec, Rules, Selection, commit_message, decide_selection,
+};
+
+pub(super) struct TestRepo {
+    pub(super) root: PathBuf,
+    env: BTreeMap<OsString, OsString>,
+    _directory: tempfile::TempDir,
+}
+
+pub(super) fn turn() -> TurnId {
+    "01JD5F3Z8K0000000000000000".parse().unwrap()
+}
+
+/// Only `docs` and `work`, so that a test's files go where their names say.
+pub(super) fn rules() -> Rules {
+    let mut spec = RuleSpec::default();
+    spec.reports.enabled = false;
+    spec.tracked_outputs.enabled = false;
+    Rules::compile(spec).unwrap()
+}
+
+impl TestRepo {
+    /// With an identity and no commit.
+    pub(super) fn unborn() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let base = std::fs::canonicalize(directory.path()).unwrap();
+        let home = base.join("home");
+        let root = base.join("repo");
+        std::fs::create_dir_all(&home).unwrap();
+        std::fs::create_dir_all(&root).unwrap();
+        let mut env = BTreeMap::new();
+        for (name, value) in [("GIT_CONFIG_NOSYSTEM", "1"), ("GIT_CONFIG_GLOBAL", "/dev/null")] {
+            env.insert(name.into(), value.into());
+        }
+        env.insert("HOME".into(), home.into());
+        env.insert("PATH".into(), std::env::var_os("PATH").unwrap());
+        let repo = Self { root, env, _directory: directory };
+        repo.git(&["init", "-q", "-b", "main"]);
+        repo.git(&["config", "user.name", "Tester"]);
+        repo.git(&["config", "user.email", "tester@example.org"]);
+        repo
+    }
+
+    /// With one commit of these files.
+    pub(super) fn with(files: &[(&str, &str)]) -> Self {
+        let repo = Self::unborn();
+        for (path, text) in files {
+            repo.write(path, text);
+        }
+        repo.git(&["add", "-A"]);
+        repo.git(&["commit", "-q", "--allow-empty", "-m", "first"]);
+        repo
+    }
+
+    pub(super) fn set_env(&mut self, name: &str, value: &str) {
+        self.env.insert(name.into(), value.into());
+    }
+
+    pub(super) fn ambient(&self) -> Ambient {
+        Ambient::fixed("2026-01-02T03:04:05Z".parse().unwrap(), self.env.clone())
+    }
+
+    pub(super) fn open(&self) -> Repo {
+        self.try_open(&self.root).unwrap()
+    }
+
+    pub(super) fn open_built_in(&self) -> Repo {
+        self.open().with_index_backend(IndexBackend::BuiltIn)
+    }
+
+    pub(super) fn try_open(&self, workspace: &Path) -> Result<Repo, RepoError> {
+        let mut repo = Repo::open(workspace, &self.ambient())?;
+        repo.lock_patience = std::time::Duration::from_millis(20);
+        Ok(repo)
+    }
+
+    pub(super) fn write(&self, path: &str, text: &str) {
+        let path = self.root.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    pub(super) fn remove(&self, path: &str) {
+        std::fs::remove_file(self.root.join(path)).unwrap();
+    }
+
+    pub(super) fn run(&self, arguments: &[&str]) -> Output {
+        self.run_in(&self.root, arguments)
+    }
+
+    pub(super) fn run_in(&self, directory: &Path, arguments: &[&str]) -> Output {
+        Command::new("git")
+            .args(arguments)
+            .current_dir(directory)
+            .env_clear()
+            .envs(&self.env)
+            .output()
+            .unwrap()
+    }
+
+    /// What git prints; it must succeed.
+    pub(super) fn git(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    pub(super) fn status(&self) -> String {
+        self.git(&["status", "--porcelain"])
+    }
+
+    /// Object by object, and links between them.
+    pub(super) fn assert_sound(&self) {
+        let output = self.run(&["fsck", "--strict", "--full"]);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success() && !text.contains("error"), "{text}");
+    }
+
+    pub(super) fn spawn_adds(&self, names: &[String]) -> std::thread::JoinHandle<Vec<String>> {
+        let (root, env, names) = (self.root.clone(), self.env.clone(), names.to_vec());
+        std::thread::spawn(move || {
+            let add = |name: &String| {
+                let command = Command::new("git")
+                    .args(["add", "--"])
+                    .arg(name)
+                    .current_dir(&root)
+                    .env_clear()
+                    .envs(&env)
+                    .output();
+                command.unwrap().status.success()
+            };
+            names.into_iter().filter(add).collect()
+        })
+    }
+}
+
+/// One turn's publishing, as the runner does it.
+pub(super) fn publish(repo: &Repo, before: &DirtyRecord) -> (Selection, Committed) {
+    let (selection, committed) = try_publish(repo, before);
+    (selection, committed.unwrap())
+}
+
+pub(super) fn try_publish(repo: &Repo, before: &DirtyRecord) -> (Selection, Result<Committed, RepoError>) {
+    let mut spec = RuleSpec { workspace: repo.prefix().clone(), ..RuleSpec::default() };
+    spec.reports.enabled = false;
+    spec.tracked_outputs.enabled = false;
+    let rules = Rules::compile(spec).unwrap();
+    let now = repo.dirty_since(before).unwrap();
+    let selection = decide_selection(before, &now, Actor::Ralph, &rules);
+    let committed = commit(repo, &selection);
+    (selection, committed)
+}
+
+pub(super) fn plans(selection: &Selection) -> Vec<CommitPlan> {
+    let context = CommitContext { actor: Actor::Ralph, prompt: "main.md", iteration: 3, turn: turn() };
+    let plan = |batch: &crate::publish::Batch| CommitPlan {
+        batch: batch.clone(),
+        message: commit_message(context, batch.category, &batch.paths),
+    };
+    selection.batches.iter().map(plan).collect()
+}
+
+pub(super) fn commit(repo: &Repo, selection: &Selection) -> Result<Committed, RepoError> {
+    let head = repo.head()?;
+    let identity = repo.identity()?;
+    repo.commit(CommitOrder { head: &head, plans: &plans(selection), identity: &identity })
+}
+
+pub(super) fn paths(selection: &Selection) -> Vec<String> {
+    let paths = selection.batches.iter().flat_map(|batch| batch.paths.keys());
+    paths.map(RepoPath::to_string).collect()
+}

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use git2::{ObjectType, Oid, Repository, Tree};
 
-use super::object::{file_mode, mode_bits};
+use super::object::{file_mode, mode_bits, sync_loose_object};
 use crate::publish::{FileMode, RepoPath};
 
 /// What becomes of one path.
@@ -154,7 +154,16 @@ pub(super) fn tree_difference(
     Ok(difference)
 }
 
-/// Writes trees into the object database of `git`.
+/// Writes trees durably into the object database of `git`.
 pub(super) fn write_to(git: &Repository) -> impl Fn(&[u8]) -> Result<Oid, git2::Error> + '_ {
-    move |bytes| git.odb()?.write(ObjectType::Tree, bytes)
+    move |bytes| {
+        let odb = git.odb()?;
+        let id = Oid::hash_object(ObjectType::Tree, bytes)?;
+        if odb.exists(id) {
+            sync_loose_object(&git.commondir().join("objects"), id)
+                .map_err(|error| git2::Error::from_str(&error.to_string()))?;
+            return Ok(id);
+        }
+        odb.write(ObjectType::Tree, bytes)
+    }
 }
