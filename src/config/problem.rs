@@ -1,8 +1,10 @@
 //! What is wrong with a configuration, and where.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::origin::Origin;
+use super::yaml::SyntaxError;
 
 /// One problem, with its place, its line and a remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,15 +101,25 @@ impl std::error::Error for ConfigError {}
 
 /// Collects problems while a configuration is read.
 #[derive(Debug, Default)]
-pub(super) struct Problems<'a> {
-    sources: Vec<(&'a str, &'a str)>,
+pub(super) struct Problems {
+    sources: Vec<(Arc<str>, String)>,
     found: Vec<Problem>,
 }
 
-impl<'a> Problems<'a> {
+impl Problems {
     /// Makes a file's text available for excerpts, under the name by which origins know it.
-    pub(super) fn add_source(&mut self, file: &'a str, text: &'a str) {
-        self.sources.push((file, text));
+    pub(super) fn add_source(&mut self, file: &Arc<str>, text: String) {
+        self.sources.push((Arc::clone(file), text));
+    }
+
+    /// Notes a problem with a whole file.
+    pub(super) fn add_file(&mut self, file: &str, message: impl Into<String>, help: Option<&str>) {
+        self.found.push(Problem {
+            place: file.to_owned(),
+            message: message.into(),
+            excerpt: None,
+            help: help.map(str::to_owned),
+        });
     }
 
     /// Notes a problem.
@@ -116,11 +128,21 @@ impl<'a> Problems<'a> {
             Origin::File { file, line, column } => self
                 .sources
                 .iter()
-                .find(|(name, _)| **name == **file)
+                .find(|(name, _)| name == file)
                 .and_then(|(_, text)| Excerpt::of(text, *line, *column)),
             Origin::BuiltIn | Origin::Environment(_) | Origin::Flag(_) => None,
         };
         self.found.push(Problem { place: origin.to_string(), message: message.into(), excerpt, help });
+    }
+
+    /// Notes that a file is not the YAML that we read.
+    pub(super) fn add_syntax(&mut self, file: &Arc<str>, error: SyntaxError) {
+        let SyntaxError { line, column, message, help } = error;
+        if line == 0 {
+            self.add_file(file, message, help.as_deref());
+        } else {
+            self.add(&Origin::File { file: Arc::clone(file), line, column }, message, help);
+        }
     }
 
     /// Whether there is none.
