@@ -7,6 +7,7 @@ mod exit;
 mod failure;
 mod init;
 mod output;
+mod supervise;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -47,6 +48,9 @@ pub(crate) struct Context {
 
 /// Runs the command line of this process and says how it ended.
 pub fn run() -> ExitCode {
+    if let Some(ended) = supervise::supervise_if_asked() {
+        return ended;
+    }
     let line = CommandLine::parse();
     let output = Output::new();
     let ended = context(line.directory, output).and_then(|context| dispatch(line.verb, &context));
