@@ -136,7 +136,7 @@ impl Runner<'_> {
             IndexRefresh::Done { superseded } if superseded.is_empty() => {}
             IndexRefresh::Done { superseded } => {
                 let paths: Vec<String> =
-                    superseded.iter().map(|entry| format!("{} ({})", entry.path, entry.id)).collect();
+                    superseded.iter().map(|entry| format!("{} ({})", entry.path, entry.staged)).collect();
                 self.warn(&format!(
                     "staged versions gave way to what was committed; their content is kept by git as: {}",
                     paths.join(", ")

@@ -174,7 +174,6 @@ fn expand(
 ) -> Result<String, PromptError> {
     let mut environment = minijinja::Environment::new();
     environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
-    environment.set_keep_trailing_newline(true);
     environment.render_str(body, variables).map_err(|error| PromptError::Template {
         shown: shown.to_owned(),
         line: skipped + error.line().unwrap_or(1),
