@@ -3,6 +3,7 @@
 //! A verb is a file with an `Args` struct and a `run` function, one variant of `Verb` and one arm of
 //! `dispatch`.
 
+mod config;
 mod exit;
 mod failure;
 mod output;
@@ -30,7 +31,10 @@ struct CommandLine {
 }
 
 #[derive(Debug, Subcommand)]
-enum Verb {}
+enum Verb {
+    /// Shows, checks and describes the configuration
+    Config(config::Args),
+}
 
 /// What every verb is given.
 pub(crate) struct Context {
@@ -66,6 +70,8 @@ fn context(directory: Option<PathBuf>, output: Output) -> Result<Context, Failur
     Ok(Context { ambient: Ambient::real(), directory: absolute, output })
 }
 
-fn dispatch(verb: Verb, _context: &Context) -> Result<Exit, Failure> {
-    match verb {}
+fn dispatch(verb: Verb, context: &Context) -> Result<Exit, Failure> {
+    match verb {
+        Verb::Config(args) => config::run(&args, context),
+    }
 }
