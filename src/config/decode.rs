@@ -152,6 +152,7 @@ impl<'de> Deserializer<'de> for &'de Node {
             Value::Text(text) => visitor.visit_borrowed_str(text),
             Value::List(items) => visitor.visit_seq(Items { items, next: 0 }),
             Value::Map(entries) => visitor.visit_map(Entries { entries, next: 0 }),
+            Value::Refused => visitor.visit_unit(),
         };
         visited.map_err(|error| error.at(self))
     }
@@ -198,6 +199,9 @@ impl<'de> SeqAccess<'de> for Items<'de> {
     type Error = DecodeError;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, DecodeError> {
+        while self.items.get(self.next).is_some_and(|item| item.value == Value::Refused) {
+            self.next += 1;
+        }
         let index = self.next;
         let Some(item) = self.items.get(index) else { return Ok(None) };
         self.next += 1;

@@ -34,6 +34,8 @@ pub struct Loaded {
     pub origins: Origins,
     /// What a person should know.
     pub notices: Vec<Notice>,
+    /// The files that were read, as origins name them.
+    pub files: Vec<String>,
 }
 
 /// The nearest directory, from `start` upward, that has an `orchestration.yaml` (of whatever kind).
@@ -65,14 +67,16 @@ pub fn load(
 ) -> Result<Loaded, ConfigError> {
     let mut problems = Problems::default();
     let mut notices = Vec::new();
+    let mut files = Vec::new();
     let built_in = built_in_tree();
     let mut tree = built_in.clone();
     let user = user_file.map(|path| (path.to_path_buf(), path.to_string_lossy().into_owned()));
     let project = (workspace.join(PROJECT_FILE), PROJECT_FILE.to_owned());
     for (path, shown) in user.into_iter().chain([project]) {
-        if let Some(mut layer) = read_layer(&path, &shown.into(), &mut problems) {
+        if let Some(mut layer) = read_layer(&path, &shown.as_str().into(), &mut problems) {
             normalise(&mut layer, &mut problems, &mut notices);
             lay_over(&mut tree, layer);
+            files.push(shown);
         }
     }
     let given = read_given(env, flags, seat, &mut problems, &mut notices);
@@ -92,7 +96,7 @@ pub fn load(
     });
     match config {
         Some(config) if problems.is_empty() => {
-            Ok(Loaded { config, origins: origins_of(&tree, choices.origins), notices })
+            Ok(Loaded { config, origins: origins_of(&tree, choices.origins), notices, files })
         }
         _ => Err(ConfigError::new(problems.into_vec())),
     }

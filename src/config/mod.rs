@@ -56,3 +56,6 @@ pub use turns::{
     TestCount, TurnConfig, VerifyCommand, VerifyPolicy,
 };
 pub use yaml::to_yaml;
+
+#[cfg(test)]
+mod tests;

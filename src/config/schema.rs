@@ -46,7 +46,7 @@ fn add_defaults(schema: &mut Value, built_in: &Node) {
 
 fn as_json(node: &Node) -> Value {
     match &node.value {
-        Given::Null => Value::Null,
+        Given::Null | Given::Refused => Value::Null,
         Given::Switch(switch) => json!(switch),
         Given::Unsigned(number) => json!(number),
         Given::Negative(number) => json!(number),
