@@ -7,7 +7,9 @@ use clap::Subcommand;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::config::{ConfigError, Loaded, Origin, Overrides, find_workspace, load, schema, to_yaml, user_file};
+use crate::config::{
+    ConfigError, Loaded, Origin, Overrides, find_workspace, load, schema, to_yaml, user_file,
+};
 use crate::model::Actor;
 
 use super::{Context, Exit, Failure};
@@ -130,8 +132,7 @@ fn collect_leaves<'v>(value: &'v Value, prefix: &str, leaves: &mut Vec<(String, 
 
 /// What was read, with the number of values that each source gave.
 fn summary(loaded: &Loaded) -> String {
-    let mut counts: BTreeMap<&str, usize> =
-        loaded.files.iter().map(|file| (file.as_str(), 0)).collect();
+    let mut counts: BTreeMap<&str, usize> = loaded.files.iter().map(|file| (file.as_str(), 0)).collect();
     let mut built_in = 0;
     for (_, origin) in loaded.origins.iter() {
         let source = match origin {
@@ -155,4 +156,51 @@ fn pretty_json(value: &impl Serialize) -> Result<String, Failure> {
 
 fn unwritable(error: impl std::error::Error) -> Failure {
     Failure::new(Exit::Operational, "the configuration cannot be written out").caused_by(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loaded(text: &str) -> Loaded {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("orchestration.yaml"), text).unwrap();
+        let env = BTreeMap::from([("SYNC_LOOPS".into(), "3".into())]);
+        load(folder.path(), None, &env, &Overrides::default(), None).unwrap()
+    }
+
+    fn ask(origin: bool, json: bool) -> ShowArgs {
+        ShowArgs { origin, json, seat: SeatArgs { role: None } }
+    }
+
+    #[test]
+    fn every_value_is_shown_with_its_place() {
+        let text = shown(&ask(true, false), &loaded("redact: [A]\nagent: {roles: {loop: codex}}\n")).unwrap();
+        for line in [
+            "redact = [\"A\"]  # orchestration.yaml:1:9",
+            "agent.roles.ralph = \"codex\"  # orchestration.yaml:2:23",
+            "sync.loops = 3  # environment SYNC_LOOPS",
+            "sync.lease = \"10m\"  # built-in",
+        ] {
+            assert!(text.lines().any(|shown| shown == line), "{line}\n{text}");
+        }
+    }
+
+    #[test]
+    fn origins_are_there_for_programs_too() {
+        let text = shown(&ask(true, true), &loaded("redact: [A]\n")).unwrap();
+        let values: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            values["redact"],
+            serde_json::json!({ "value": ["A"], "origin": "orchestration.yaml:1:9" })
+        );
+    }
+
+    #[test]
+    fn what_was_read_is_summed_up_in_one_line() {
+        assert_eq!(
+            summary(&loaded("redact: [A]\nlogs_dir: b\n")),
+            "valid: SYNC_LOOPS (1), orchestration.yaml (2), built-in (83)"
+        );
+    }
 }

@@ -67,7 +67,8 @@ fn rename_keys(
     rename: impl Fn(&str) -> Option<String>,
     problems: &mut Problems,
 ) {
-    let Some(Value::Map(entries)) = tree.at_mut(&NodePath::dotted(section)).map(|node| &mut node.value) else {
+    let Some(Value::Map(entries)) = tree.at_mut(&NodePath::dotted(section)).map(|node| &mut node.value)
+    else {
         return;
     };
     let mut renamed: Vec<(String, Entry)> = Vec::new();

@@ -47,9 +47,8 @@ pub fn find_workspace(start: &Path) -> Option<PathBuf> {
 ///
 /// A variable that is not absolute is ignored.
 pub fn user_file(env: &BTreeMap<OsString, OsString>) -> Option<PathBuf> {
-    let folder = |name: &str| {
-        env.get(OsStr::new(name)).map(PathBuf::from).filter(|folder| folder.is_absolute())
-    };
+    let folder =
+        |name: &str| env.get(OsStr::new(name)).map(PathBuf::from).filter(|folder| folder.is_absolute());
     let base = folder("XDG_CONFIG_HOME").or_else(|| folder("HOME").map(|home| home.join(".config")))?;
     Some(base.join("baton").join("config.yaml"))
 }
@@ -168,12 +167,13 @@ impl FileRefusal {
 }
 
 fn read_file(path: &Path) -> Result<Option<Vec<u8>>, FileRefusal> {
-    let absent = |error: &std::io::Error| {
-        matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
-    };
+    let absent =
+        |error: &std::io::Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
     let metadata = match path.metadata() {
         Ok(metadata) => metadata,
-        Err(error) if absent(&error) && path.symlink_metadata().is_ok() => return Err(FileRefusal::LinkToNothing),
+        Err(error) if absent(&error) && path.symlink_metadata().is_ok() => {
+            return Err(FileRefusal::LinkToNothing);
+        }
         Err(error) if absent(&error) => return Ok(None),
         Err(error) => return Err(FileRefusal::Unreadable(error)),
     };

@@ -156,7 +156,9 @@ impl Node {
 
     /// Marks the outermost list item on this path as refused; whether there was one that was not.
     pub(super) fn refuse_item(&mut self, path: &NodePath) -> bool {
-        let Some(position) = path.0.iter().position(|step| matches!(step, Step::Index(_))) else { return false };
+        let Some(position) = path.0.iter().position(|step| matches!(step, Step::Index(_))) else {
+            return false;
+        };
         match path.0[..=position].iter().try_fold(self, Self::step_mut) {
             Some(item) if item.value != Value::Refused => {
                 item.value = Value::Refused;
@@ -191,13 +193,11 @@ impl Node {
             entries.push(Entry { key: first.to_owned(), key_origin: key_origin.clone(), node: around });
             entries.len() - 1
         });
-        match rest {
-            Some(rest) => entries[index].node.put(rest, key_origin, node),
-            None => {
-                entries[index].node = node;
-                true
-            }
+        if let Some(rest) = rest {
+            return entries[index].node.put(rest, key_origin, node);
         }
+        entries[index].node = node;
+        true
     }
 
     /// Gives the node and all in it the built-in origin.

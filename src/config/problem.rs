@@ -42,8 +42,7 @@ impl Excerpt {
         let whole = source.lines().nth(index)?;
         let before = usize::try_from(column.saturating_sub(1)).ok()?;
         let length = whole.chars().count();
-        let skipped =
-            if length <= EXCERPT_WIDTH { 0 } else { before.saturating_sub(EXCERPT_WIDTH / 2) };
+        let skipped = if length <= EXCERPT_WIDTH { 0 } else { before.saturating_sub(EXCERPT_WIDTH / 2) };
         let mut text: String = whole
             .chars()
             .skip(skipped)

@@ -19,14 +19,15 @@ use super::root::{Actors, Config};
 use super::routing::Router;
 use super::sharing::{GitConfig, SyncConfig};
 use super::surfaces::{Gate, Governance, Notify, ServeConfig};
-use super::turns::{
-    Budgets, Completion, Limits, NoProgress, TurnConfig, VerifyCommand, VerifyPolicy,
-};
+use super::turns::{Budgets, Completion, Limits, NoProgress, TurnConfig, VerifyCommand, VerifyPolicy};
 
 /// orchestration.yaml
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "orchestration.yaml", description = "How two coding agents take turns in this repository.")]
+#[schemars(
+    title = "orchestration.yaml",
+    description = "How two coding agents take turns in this repository."
+)]
 pub(super) struct RawConfig {
     /// Where prompts lie.
     prompts_dir: String,
@@ -177,7 +178,9 @@ fn suggest_key(key: &str, known: &[&'static str], built_in: &Node) -> Option<Str
     let elsewhere = all
         .iter()
         .map(|(dotted, _)| (likeness(key, dotted.rsplit('.').next().unwrap_or(dotted)), dotted.as_str()))
-        .filter(|(liked, dotted)| *liked > here.map_or(0.9, |here| likeness(key, here)) && dotted.contains('.'))
+        .filter(|(liked, dotted)| {
+            *liked > here.map_or(0.9, |here| likeness(key, here)) && dotted.contains('.')
+        })
         .collect::<Vec<_>>();
     let best = elsewhere.iter().map(|(liked, _)| *liked).fold(0.0, f64::max);
     let mut liked_best = elsewhere.iter().filter(|(liked, _)| *liked >= best).map(|(_, dotted)| *dotted);

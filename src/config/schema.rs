@@ -53,9 +53,11 @@ fn as_json(node: &Node) -> Value {
         Given::Fraction(number) => json!(number),
         Given::Text(text) => json!(text),
         Given::List(items) => items.iter().map(as_json).collect(),
-        Given::Map(entries) => {
-            entries.iter().map(|entry| (entry.key.clone(), as_json(&entry.node))).collect::<serde_json::Map<_, _>>().into()
-        }
+        Given::Map(entries) => entries
+            .iter()
+            .map(|entry| (entry.key.clone(), as_json(&entry.node)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
     }
 }
 
@@ -72,7 +74,8 @@ fn add_earlier_keys(schema: &mut Value) {
         insert_property(schema, flat, property);
     }
     for key in UNUSED_KEYS {
-        let property = json!({ "deprecated": true, "description": "Accepted from earlier files; no effect." });
+        let property =
+            json!({ "deprecated": true, "description": "Accepted from earlier files; no effect." });
         insert_property(schema, key, property);
     }
 }

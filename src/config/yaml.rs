@@ -6,8 +6,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::Serialize;
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_yaml::budget::BudgetBreach;
 use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
 use serde_yaml::{Error, Location, Options, Spanned};
@@ -87,9 +87,10 @@ fn explain(error: &Error) -> SyntaxError {
         plain => plain,
     };
     let (message, help) = match innermost {
-        Error::MultipleDocuments { .. } => {
-            ("a second document begins here".to_owned(), Some("keep one document; remove the `---` between them"))
-        }
+        Error::MultipleDocuments { .. } => (
+            "a second document begins here".to_owned(),
+            Some("keep one document; remove the `---` between them"),
+        ),
         Error::DuplicateMappingKey { key: Some(key), .. } => {
             (format!("the key `{key}` is given twice"), Some("keep one of the two"))
         }
@@ -114,7 +115,10 @@ fn explain(error: &Error) -> SyntaxError {
 }
 
 fn too_deep() -> (String, Option<&'static str>) {
-    (format!("nested deeper than {DEEPEST} levels"), Some("no key is that deep; look for an unclosed bracket"))
+    (
+        format!("nested deeper than {DEEPEST} levels"),
+        Some("no key is that deep; look for an unclosed bracket"),
+    )
 }
 
 /// The parser's own words, without the place that they end in.
