@@ -3,11 +3,15 @@
 //! A verb is a file with an `Args` struct and a `run` function, one variant of `Verb` and one arm of
 //! `dispatch`.
 
+mod config;
 mod exit;
 mod failure;
+mod failures;
 mod init;
 mod output;
+mod run;
 mod supervise;
+mod workspace;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,6 +38,9 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Init(init::Args),
+    /// Shows, checks and describes the configuration
+    Config(config::Args),
+    Run(Box<run::Args>),
 }
 
 /// What every verb is given.
@@ -76,5 +83,7 @@ fn context(directory: Option<PathBuf>, output: Output) -> Result<Context, Failur
 fn dispatch(verb: Verb, context: &Context) -> Result<Exit, Failure> {
     match verb {
         Verb::Init(args) => init::run(&args, context),
+        Verb::Config(args) => config::run(&args, context),
+        Verb::Run(args) => run::run(&args, context),
     }
 }

@@ -10,7 +10,17 @@ use crate::model::Actor;
 
 /// The agents that need no `agent.commands` entry; `auto` is the first installed one.
 pub const KNOWN_AGENTS: [&str; 12] = [
-    "auto", "claude", "codex", "gemini", "opencode", "copilot", "qwen", "goose", "aider", "amp", "cursor-agent",
+    "auto",
+    "claude",
+    "codex",
+    "gemini",
+    "opencode",
+    "copilot",
+    "qwen",
+    "goose",
+    "aider",
+    "amp",
+    "cursor-agent",
     "shell",
 ];
 

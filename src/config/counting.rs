@@ -65,7 +65,11 @@ mod tests {
     #[case(r"(\d+) passed", "nothing ran", 0)]
     #[case(r"([a-z]+) passed", "many passed", 0)]
     #[case(r"(\d+) passed", "18446744073709551615 passed, 5 passed", u64::MAX)]
-    fn the_first_groups_of_all_matches_are_summed(#[case] regex: &str, #[case] output: &str, #[case] count: u64) {
+    fn the_first_groups_of_all_matches_are_summed(
+        #[case] regex: &str,
+        #[case] output: &str,
+        #[case] count: u64,
+    ) {
         assert_eq!(counting(regex).counter().unwrap().count(output.as_bytes()), count);
     }
 

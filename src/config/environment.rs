@@ -94,8 +94,18 @@ impl EnvironmentName {
         row("SUPERVISOR_MAX_REPORT_FILE_BYTES", "publish.reports.max_file", Text, Alone(Actor::Galph)),
         row("SUPERVISOR_MAX_REPORT_TOTAL_BYTES", "publish.reports.max_total", Text, Alone(Actor::Galph)),
         row("SUPERVISOR_TRACKED_OUTPUT_GLOBS", "publish.tracked_outputs.globs", List, Plays(Actor::Galph)),
-        row("SUPERVISOR_TRACKED_OUTPUT_EXTENSIONS", "publish.tracked_outputs.extensions", List, Plays(Actor::Galph)),
-        row("SUPERVISOR_MAX_TRACKED_OUTPUT_FILE_BYTES", "publish.tracked_outputs.max_file", Text, Plays(Actor::Galph)),
+        row(
+            "SUPERVISOR_TRACKED_OUTPUT_EXTENSIONS",
+            "publish.tracked_outputs.extensions",
+            List,
+            Plays(Actor::Galph),
+        ),
+        row(
+            "SUPERVISOR_MAX_TRACKED_OUTPUT_FILE_BYTES",
+            "publish.tracked_outputs.max_file",
+            Text,
+            Plays(Actor::Galph),
+        ),
         row(
             "SUPERVISOR_MAX_TRACKED_OUTPUT_TOTAL_BYTES",
             "publish.tracked_outputs.max_total",
@@ -157,7 +167,7 @@ pub(super) fn read_given(
     }
     given.agent_roles = pairs_of(env, &AGENT_ROLE_NAMES, "role", seat, problems);
     if seat.is_none() {
-        given.agent_roles.retain(|pair| speaks_for_its_seat(pair));
+        given.agent_roles.retain(speaks_for_its_seat);
     }
     given.agent_prompts = pairs_of(env, &AGENT_PROMPT_NAMES, "prompt", seat, problems);
     read_flags(flags, &mut given);

@@ -67,20 +67,22 @@ fn rename_keys(
     rename: impl Fn(&str) -> Option<String>,
     problems: &mut Problems,
 ) {
-    let Some(Value::Map(entries)) = tree.at_mut(&NodePath::dotted(section)).map(|node| &mut node.value) else {
+    let Some(Value::Map(entries)) = tree.at_mut(&NodePath::dotted(section)).map(|node| &mut node.value)
+    else {
         return;
     };
-    let mut renamed: Vec<Entry> = Vec::new();
+    let mut renamed: Vec<(String, Entry)> = Vec::new();
     for mut entry in std::mem::take(entries) {
         let name = rename(&entry.key).unwrap_or_else(|| entry.key.clone());
-        if let Some(first) = renamed.iter().find(|known| known.key == name) {
+        if let Some((spelling, first)) = renamed.iter().find(|(_, known)| known.key == name) {
+            let Entry { key, key_origin, .. } = &entry;
             let message =
-                format!("`{section}.{}` means `{name}`, which is also given at {}", entry.key, first.key_origin);
-            problems.add(&entry.key_origin, message, Some("keep one of the two".to_owned()));
+                format!("`{key}` in `{section}` means the same as `{spelling}` at {}", first.key_origin);
+            problems.add(key_origin, message, Some("keep one of the two".to_owned()));
             continue;
         }
-        entry.key = name;
-        renamed.push(entry);
+        let spelling = std::mem::replace(&mut entry.key, name);
+        renamed.push((spelling, entry));
     }
-    *entries = renamed;
+    *entries = renamed.into_iter().map(|(_, entry)| entry).collect();
 }

@@ -34,6 +34,8 @@ pub struct Loaded {
     pub origins: Origins,
     /// What a person should know.
     pub notices: Vec<Notice>,
+    /// The files that were read, as origins name them.
+    pub files: Vec<String>,
 }
 
 /// The nearest directory, from `start` upward, that has an `orchestration.yaml` (of whatever kind).
@@ -45,9 +47,8 @@ pub fn find_workspace(start: &Path) -> Option<PathBuf> {
 ///
 /// A variable that is not absolute is ignored.
 pub fn user_file(env: &BTreeMap<OsString, OsString>) -> Option<PathBuf> {
-    let folder = |name: &str| {
-        env.get(OsStr::new(name)).map(PathBuf::from).filter(|folder| folder.is_absolute())
-    };
+    let folder =
+        |name: &str| env.get(OsStr::new(name)).map(PathBuf::from).filter(|folder| folder.is_absolute());
     let base = folder("XDG_CONFIG_HOME").or_else(|| folder("HOME").map(|home| home.join(".config")))?;
     Some(base.join("baton").join("config.yaml"))
 }
@@ -65,14 +66,16 @@ pub fn load(
 ) -> Result<Loaded, ConfigError> {
     let mut problems = Problems::default();
     let mut notices = Vec::new();
+    let mut files = Vec::new();
     let built_in = built_in_tree();
     let mut tree = built_in.clone();
     let user = user_file.map(|path| (path.to_path_buf(), path.to_string_lossy().into_owned()));
     let project = (workspace.join(PROJECT_FILE), PROJECT_FILE.to_owned());
     for (path, shown) in user.into_iter().chain([project]) {
-        if let Some(mut layer) = read_layer(&path, &shown.into(), &mut problems) {
+        if let Some(mut layer) = read_layer(&path, &shown.as_str().into(), &mut problems) {
             normalise(&mut layer, &mut problems, &mut notices);
             lay_over(&mut tree, layer);
+            files.push(shown);
         }
     }
     let given = read_given(env, flags, seat, &mut problems, &mut notices);
@@ -92,7 +95,7 @@ pub fn load(
     });
     match config {
         Some(config) if problems.is_empty() => {
-            Ok(Loaded { config, origins: origins_of(&tree, choices.origins), notices })
+            Ok(Loaded { config, origins: origins_of(&tree, choices.origins), notices, files })
         }
         _ => Err(ConfigError::new(problems.into_vec())),
     }
@@ -164,12 +167,13 @@ impl FileRefusal {
 }
 
 fn read_file(path: &Path) -> Result<Option<Vec<u8>>, FileRefusal> {
-    let absent = |error: &std::io::Error| {
-        matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
-    };
+    let absent =
+        |error: &std::io::Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory);
     let metadata = match path.metadata() {
         Ok(metadata) => metadata,
-        Err(error) if absent(&error) && path.symlink_metadata().is_ok() => return Err(FileRefusal::LinkToNothing),
+        Err(error) if absent(&error) && path.symlink_metadata().is_ok() => {
+            return Err(FileRefusal::LinkToNothing);
+        }
         Err(error) if absent(&error) => return Ok(None),
         Err(error) => return Err(FileRefusal::Unreadable(error)),
     };

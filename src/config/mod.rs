@@ -34,25 +34,28 @@ mod turns;
 mod yaml;
 
 pub use agents::{
-    AgentChoice, AgentConfig, AgentOptions, AgentOverrides, ChosenBy, CustomCommand, KNOWN_AGENTS, Permission,
-    PromptMode, TEXT_OUTPUT,
+    AgentChoice, AgentConfig, AgentOptions, AgentOverrides, ChosenBy, CustomCommand, KNOWN_AGENTS,
+    Permission, PromptMode, TEXT_OUTPUT,
 };
 pub use counting::{CountRegexError, TestCounter};
 pub use environment::EnvironmentName;
 pub use load::{Loaded, PROJECT_FILE, find_workspace, load, user_file};
 pub use origin::{Notice, Origin, Origins};
-pub use overrides::{Overrides, OverrideValue};
+pub use overrides::{OverrideValue, Overrides};
 pub use problem::{ConfigError, Problem};
-pub use publishing::{DocsConfig, PublishConfig, ReportsConfig, SecretsConfig, TrackedOutputsConfig, WorkConfig};
+pub use publishing::{
+    DocsConfig, PublishConfig, ReportsConfig, SecretsConfig, TrackedOutputsConfig, WorkConfig,
+};
 pub use root::{ActorLabel, Actors, Config, RouterPrompts};
 pub use routing::{Router, RouterMode};
 pub use schema::schema;
 pub use sharing::{GitBackend, GitConfig, SyncConfig, Takeover};
-pub use surfaces::{
-    Gate, GateWhen, Governance, Notify, Principal, Rule, RuleDecision, ServeConfig, Webhook,
-};
+pub use surfaces::{Gate, GateWhen, Governance, Notify, Principal, Rule, RuleDecision, ServeConfig, Webhook};
 pub use turns::{
     AgentPush, Budget, Budgets, Completion, Environment, Isolation, Limits, NoProgress, OnLimit, Session,
     TestCount, TurnConfig, VerifyCommand, VerifyPolicy,
 };
 pub use yaml::to_yaml;
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,8 @@ pub(super) enum Value {
     Text(String),
     List(Vec<Node>),
     Map(Vec<Entry>),
+    /// An item of a list that did not fit: skipped, so that the places of the others stay.
+    Refused,
 }
 
 /// One key of a mapping; keys are unique.
@@ -145,17 +147,34 @@ impl Node {
         Some(entries.remove(position))
     }
 
-    /// Takes the node at this path out of the mapping or list around it; whether it was there.
+    /// Takes the key that this path ends in out of the mapping around it; whether it was there.
     pub(super) fn remove_at(&mut self, path: &NodePath) -> bool {
-        let Some((last, around)) = path.0.split_last() else { return false };
-        let Some(parent) = around.iter().try_fold(self, Self::step_mut) else { return false };
-        match (last, &mut parent.value) {
-            (Step::Key(key), Value::Map(_)) => parent.remove(key).is_some(),
-            (Step::Index(index), Value::List(items)) if *index < items.len() => {
-                items.remove(*index);
+        let Some((Step::Key(key), around)) = path.0.split_last() else { return false };
+        let parent = around.iter().try_fold(self, Self::step_mut);
+        parent.is_some_and(|parent| parent.remove(key).is_some())
+    }
+
+    /// Marks the outermost list item on this path as refused; whether there was one that was not.
+    pub(super) fn refuse_item(&mut self, path: &NodePath) -> bool {
+        let Some(position) = path.0.iter().position(|step| matches!(step, Step::Index(_))) else {
+            return false;
+        };
+        match path.0[..=position].iter().try_fold(self, Self::step_mut) {
+            Some(item) if item.value != Value::Refused => {
+                item.value = Value::Refused;
                 true
             }
             _ => false,
+        }
+    }
+
+    /// Empties the lists that have refused items: what is left in them cannot be told by its position.
+    pub(super) fn empty_refused_lists(&mut self) {
+        match &mut self.value {
+            Value::List(items) if items.iter().any(|item| item.value == Value::Refused) => items.clear(),
+            Value::List(items) => items.iter_mut().for_each(Self::empty_refused_lists),
+            Value::Map(entries) => entries.iter_mut().for_each(|entry| entry.node.empty_refused_lists()),
+            _ => {}
         }
     }
 
@@ -174,13 +193,11 @@ impl Node {
             entries.push(Entry { key: first.to_owned(), key_origin: key_origin.clone(), node: around });
             entries.len() - 1
         });
-        match rest {
-            Some(rest) => entries[index].node.put(rest, key_origin, node),
-            None => {
-                entries[index].node = node;
-                true
-            }
+        if let Some(rest) = rest {
+            return entries[index].node.put(rest, key_origin, node);
         }
+        entries[index].node = node;
+        true
     }
 
     /// Gives the node and all in it the built-in origin.
@@ -194,7 +211,13 @@ impl Node {
                     entry.node.call_built_in();
                 }
             }
-            Value::Null | Value::Switch(_) | Value::Unsigned(_) | Value::Negative(_) | Value::Fraction(_) | Value::Text(_) => {}
+            Value::Null
+            | Value::Switch(_)
+            | Value::Unsigned(_)
+            | Value::Negative(_)
+            | Value::Fraction(_)
+            | Value::Text(_)
+            | Value::Refused => {}
         }
     }
 
@@ -209,6 +232,7 @@ impl Node {
             Value::Text(text) => format!("`{}`", shortened(text)),
             Value::List(_) => "a list".to_owned(),
             Value::Map(_) => "a mapping".to_owned(),
+            Value::Refused => "what was refused".to_owned(),
         }
     }
 }

@@ -17,6 +17,8 @@ pub struct Problem {
     pub excerpt: Option<Excerpt>,
     /// What to do.
     pub help: Option<String>,
+    /// Where it is shown among the others: file by file, from top to bottom, what is in no file at the end.
+    rank: (usize, u64, u64),
 }
 
 /// A line of a file with a mark under one column.
@@ -39,15 +41,20 @@ impl Excerpt {
         let index = usize::try_from(line.checked_sub(1)?).ok()?;
         let whole = source.lines().nth(index)?;
         let before = usize::try_from(column.saturating_sub(1)).ok()?;
-        let skipped = before.saturating_sub(EXCERPT_WIDTH / 2);
-        let text: String = whole
+        let length = whole.chars().count();
+        let skipped = if length <= EXCERPT_WIDTH { 0 } else { before.saturating_sub(EXCERPT_WIDTH / 2) };
+        let mut text: String = whole
             .chars()
             .skip(skipped)
             .take(EXCERPT_WIDTH)
             .map(|c| if c.is_control() { ' ' } else { c })
             .collect();
+        text.truncate(text.trim_end().len());
+        if length > skipped + EXCERPT_WIDTH {
+            text.push('…');
+        }
         let column = u64::try_from(before - skipped + 1).ok()?;
-        Some(Self { line, column, text: text.trim_end().to_owned() })
+        Some(Self { line, column, text })
     }
 }
 
@@ -75,11 +82,12 @@ pub struct ConfigError {
 
 impl ConfigError {
     /// A refusal for these problems; there is at least one.
-    pub(super) fn new(problems: Vec<Problem>) -> Self {
+    pub(super) fn new(mut problems: Vec<Problem>) -> Self {
+        problems.sort_by_key(|problem| problem.rank);
         Self { problems }
     }
 
-    /// What is wrong, in the order of discovery.
+    /// What is wrong, file by file, from top to bottom.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
@@ -119,20 +127,22 @@ impl Problems {
             message: message.into(),
             excerpt: None,
             help: help.map(str::to_owned),
+            rank: (self.sources.len(), 0, 0),
         });
     }
 
     /// Notes a problem.
     pub(super) fn add(&mut self, origin: &Origin, message: impl Into<String>, help: Option<String>) {
-        let excerpt = match origin {
-            Origin::File { file, line, column } => self
-                .sources
-                .iter()
-                .find(|(name, _)| name == file)
-                .and_then(|(_, text)| Excerpt::of(text, *line, *column)),
-            Origin::BuiltIn | Origin::Environment(_) | Origin::Flag(_) => None,
+        let (excerpt, rank) = match origin {
+            Origin::File { file, line, column } => {
+                let source = self.sources.iter().position(|(name, _)| name == file);
+                let excerpt = source.and_then(|index| Excerpt::of(&self.sources[index].1, *line, *column));
+                (excerpt, (source.unwrap_or(usize::MAX), *line, *column))
+            }
+            Origin::BuiltIn | Origin::Environment(_) | Origin::Flag(_) => (None, (usize::MAX, 0, 0)),
         };
-        self.found.push(Problem { place: origin.to_string(), message: message.into(), excerpt, help });
+        let place = origin.to_string();
+        self.found.push(Problem { place, message: message.into(), excerpt, help, rank });
     }
 
     /// Notes that a file is not the YAML that we read.

@@ -9,23 +9,25 @@ use serde::Deserialize;
 use crate::model::Actor;
 
 use super::agents::{AgentConfig, AgentOptions, AgentOverrides, CustomCommand};
-use super::check::Checker;
+use super::check::{Checker, likeness, nearest};
 use super::decode::{DecodeError, Misfit, decode};
-use super::node::Node;
+use super::layers::list_origins;
+use super::node::{Node, NodePath};
 use super::problem::Problems;
 use super::publishing::PublishConfig;
 use super::root::{Actors, Config};
 use super::routing::Router;
 use super::sharing::{GitConfig, SyncConfig};
 use super::surfaces::{Gate, Governance, Notify, ServeConfig};
-use super::turns::{
-    Budgets, Completion, Limits, NoProgress, TurnConfig, VerifyCommand, VerifyPolicy,
-};
+use super::turns::{Budgets, Completion, Limits, NoProgress, TurnConfig, VerifyCommand, VerifyPolicy};
 
 /// orchestration.yaml
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "orchestration.yaml", description = "How two coding agents take turns in this repository.")]
+#[schemars(
+    title = "orchestration.yaml",
+    description = "How two coding agents take turns in this repository."
+)]
 pub(super) struct RawConfig {
     /// Where prompts lie.
     prompts_dir: String,
@@ -108,7 +110,11 @@ const MOST_PROBLEMS: usize = 50;
 pub(super) fn decode_all(tree: &mut Node, built_in: &Node, problems: &mut Problems) -> Option<RawConfig> {
     for _ in 0..MOST_PROBLEMS {
         match decode(tree) {
-            Ok(raw) => return Some(raw),
+            Ok(raw) if problems.is_empty() => return Some(raw),
+            Ok(_) => {
+                tree.empty_refused_lists();
+                return decode(tree).ok();
+            }
             Err(error) => {
                 let origin = error.origin.clone().unwrap_or_else(|| tree.origin.clone());
                 problems.add(&origin, error.to_string(), remedy(&error, built_in));
@@ -126,6 +132,9 @@ fn repair(tree: &mut Node, built_in: &Node, error: &DecodeError) -> bool {
     if matches!(error.kind, Misfit::UnknownKey { .. }) {
         return tree.remove_at(&path);
     }
+    if tree.refuse_item(&path) {
+        return true;
+    }
     match (built_in.at(&path), tree.at_mut(&path)) {
         (Some(default), Some(node)) if node != default => {
             *node = default.clone();
@@ -140,7 +149,7 @@ fn remedy(error: &DecodeError, built_in: &Node) -> Option<String> {
     match &error.kind {
         Misfit::UnknownKey { key, known } => suggest_key(key, known, built_in),
         Misfit::UnknownWord { word, known } => {
-            super::check::nearest(word, known.iter().copied()).map(|near| format!("did you mean `{near}`?"))
+            nearest(word, known.iter().copied()).map(|near| format!("did you mean `{near}`?"))
         }
         Misfit::WrongType { expected, found } if expected == "`true` or `false`" => {
             match found.trim_matches('`').to_lowercase().as_str() {
@@ -155,21 +164,33 @@ fn remedy(error: &DecodeError, built_in: &Node) -> Option<String> {
         Misfit::WrongType { expected, found } if expected == "a list" && found.starts_with('`') => {
             Some(format!("write [{}]", found.trim_matches('`')))
         }
+        Misfit::Refused(_) if error.path() == NodePath::dotted("serve.address") => {
+            Some("write an address and a port, such as `127.0.0.1:7878`".to_owned())
+        }
         Misfit::WrongType { .. } | Misfit::MissingKey(_) | Misfit::Refused(_) => None,
     }
 }
 
+/// The known key that was meant: one of the same section, or one of another section that is liker.
 fn suggest_key(key: &str, known: &[&'static str], built_in: &Node) -> Option<String> {
-    if let Some(near) = super::check::nearest(key, known.iter().copied()) {
-        return Some(format!("did you mean `{near}`?"));
+    let here = nearest(key, known.iter().copied());
+    let all = list_origins(built_in);
+    let elsewhere = all
+        .iter()
+        .map(|(dotted, _)| (likeness(key, dotted.rsplit('.').next().unwrap_or(dotted)), dotted.as_str()))
+        .filter(|(liked, dotted)| {
+            *liked > here.map_or(0.9, |here| likeness(key, here)) && dotted.contains('.')
+        })
+        .collect::<Vec<_>>();
+    let best = elsewhere.iter().map(|(liked, _)| *liked).fold(0.0, f64::max);
+    let mut liked_best = elsewhere.iter().filter(|(liked, _)| *liked >= best).map(|(_, dotted)| *dotted);
+    // A name that several sections have (`enabled`) suggests none of them.
+    let elsewhere = liked_best.next().filter(|_| liked_best.next().is_none());
+    if let Some(meant) = elsewhere.or(here) {
+        return Some(format!("did you mean `{meant}`?"));
     }
-    let elsewhere = super::layers::list_origins(built_in);
-    let dotted = elsewhere.iter().find(|(dotted, _)| dotted.rsplit('.').next() == Some(key));
-    if let Some((dotted, _)) = dotted {
-        return Some(format!("did you mean `{dotted}`?"));
-    }
-    let few = known.len() <= 12;
-    few.then(|| format!("known here: {}", known.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")))
+    let listed: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
+    (listed.len() <= 12).then(|| format!("known here: {}", listed.join(", ")))
 }
 
 /// Resolves what was decoded; the checker notes what means nothing.

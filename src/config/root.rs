@@ -12,9 +12,7 @@ use super::publishing::PublishConfig;
 use super::routing::Router;
 use super::sharing::{GitConfig, SyncConfig};
 use super::surfaces::{Gate, Governance, Notify, ServeConfig};
-use super::turns::{
-    Budgets, Completion, Limits, NoProgress, TurnConfig, VerifyCommand, VerifyPolicy,
-};
+use super::turns::{Budgets, Completion, Limits, NoProgress, TurnConfig, VerifyCommand, VerifyPolicy};
 
 /// A seat's label.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -1,21 +1,59 @@
 //! The router's settings.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// In which order the deterministic rule and the router prompt are asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+///
+/// `default`, `first` and `only` are read too, and hyphens for underscores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RouterMode {
     /// The deterministic rule, then the router prompt's reply in its place, where there is one.
-    #[serde(alias = "default", alias = "router-default")]
     RouterDefault,
     /// The router prompt where there is one, else the deterministic rule.
-    #[serde(alias = "first", alias = "router-first")]
     RouterFirst,
     /// The router prompt only; without one the configuration is refused.
-    #[serde(alias = "only", alias = "router-only")]
     RouterOnly,
+}
+
+impl<'de> Deserialize<'de> for RouterMode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ModeVisitor)
+    }
+}
+
+struct ModeVisitor;
+
+impl Visitor<'_> for ModeVisitor {
+    type Value = RouterMode;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("`router_default`, `router_first` or `router_only`")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<RouterMode, E> {
+        match text.replace('-', "_").trim_start_matches("router_") {
+            "default" => Ok(RouterMode::RouterDefault),
+            "first" => Ok(RouterMode::RouterFirst),
+            "only" => Ok(RouterMode::RouterOnly),
+            _ => Err(E::unknown_variant(text, &["router_default", "router_first", "router_only"])),
+        }
+    }
+}
+
+impl JsonSchema for RouterMode {
+    fn schema_name() -> Cow<'static, str> {
+        "RouterMode".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^(router[_-])?(default|first|only)$" })
+    }
 }
 
 /// Which prompt a turn runs.

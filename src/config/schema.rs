@@ -46,16 +46,18 @@ fn add_defaults(schema: &mut Value, built_in: &Node) {
 
 fn as_json(node: &Node) -> Value {
     match &node.value {
-        Given::Null => Value::Null,
+        Given::Null | Given::Refused => Value::Null,
         Given::Switch(switch) => json!(switch),
         Given::Unsigned(number) => json!(number),
         Given::Negative(number) => json!(number),
         Given::Fraction(number) => json!(number),
         Given::Text(text) => json!(text),
         Given::List(items) => items.iter().map(as_json).collect(),
-        Given::Map(entries) => {
-            entries.iter().map(|entry| (entry.key.clone(), as_json(&entry.node))).collect::<serde_json::Map<_, _>>().into()
-        }
+        Given::Map(entries) => entries
+            .iter()
+            .map(|entry| (entry.key.clone(), as_json(&entry.node)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
     }
 }
 
@@ -72,7 +74,8 @@ fn add_earlier_keys(schema: &mut Value) {
         insert_property(schema, flat, property);
     }
     for key in UNUSED_KEYS {
-        let property = json!({ "deprecated": true, "description": "Accepted from earlier files; no effect." });
+        let property =
+            json!({ "deprecated": true, "description": "Accepted from earlier files; no effect." });
         insert_property(schema, key, property);
     }
 }

@@ -6,8 +6,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::Serialize;
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_yaml::budget::BudgetBreach;
 use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
 use serde_yaml::{Error, Location, Options, Spanned};
@@ -65,7 +65,6 @@ fn options() -> Options {
             max_events: 4 * MOST_NODES,
             max_aliases: MOST_ALIASES,
             max_anchors: MOST_ALIASES,
-            max_documents: 1,
         },
         duplicate_keys: DuplicateKeyPolicy::Error,
         merge_keys: MergeKeyPolicy::Merge,
@@ -83,16 +82,19 @@ fn options() -> Options {
 fn explain(error: &Error) -> SyntaxError {
     let error = error.without_snippet();
     let location = error.location().unwrap_or(Location::UNKNOWN);
-    let (message, help) = match error {
-        Error::MultipleDocuments { .. } => {
-            ("a second document begins here".to_owned(), Some("keep one document; remove the `---` between them"))
-        }
+    let innermost = match error {
+        Error::AliasError { error, .. } => error.without_snippet(),
+        plain => plain,
+    };
+    let (message, help) = match innermost {
+        Error::MultipleDocuments { .. } => (
+            "a second document begins here".to_owned(),
+            Some("keep one document; remove the `---` between them"),
+        ),
         Error::DuplicateMappingKey { key: Some(key), .. } => {
             (format!("the key `{key}` is given twice"), Some("keep one of the two"))
         }
-        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
-            (format!("nested deeper than {DEEPEST} levels"), Some("no key is that deep; look for an unclosed bracket"))
-        }
+        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => too_deep(),
         Error::Budget { .. }
         | Error::AliasReplayLimitExceeded { .. }
         | Error::AliasReplayStackDepthExceeded { .. }
@@ -103,9 +105,36 @@ fn explain(error: &Error) -> SyntaxError {
         Error::UnsupportedTag { tag, .. } => {
             (format!("the tag `{tag}` has no meaning here"), Some("remove the tag"))
         }
-        other => (format!("not valid YAML: {other}"), None),
+        Error::RecursiveReferencesRequireWeakTypes { .. } => {
+            ("an anchor contains itself".to_owned(), Some("write the values out in place of the alias"))
+        }
+        Error::NonFiniteFloat { value, .. } => (format!("`{value}` is not a finite number"), None),
+        other => explain_scanner(&other.to_string()),
     };
     SyntaxError { line: location.line(), column: location.column(), message, help: help.map(str::to_owned) }
+}
+
+fn too_deep() -> (String, Option<&'static str>) {
+    (
+        format!("nested deeper than {DEEPEST} levels"),
+        Some("no key is that deep; look for an unclosed bracket"),
+    )
+}
+
+/// The parser's own words, without the place that they end in.
+fn explain_scanner(text: &str) -> (String, Option<&'static str>) {
+    let words = text.split(" at line ").next().unwrap_or(text);
+    if words.contains("recursion limit exceeded") {
+        return too_deep();
+    }
+    let help = if words.contains("tabs disallowed") {
+        Some("indent with spaces: YAML does not allow tabs there")
+    } else if words.contains("mapping values are not allowed") {
+        Some("quote a value that holds `: `")
+    } else {
+        None
+    };
+    (format!("not valid YAML: {words}"), help)
 }
 
 fn place(parsed: Spanned<Parsed>, file: &Arc<str>) -> Node {

@@ -192,6 +192,31 @@ pub enum RepoError {
     },
 }
 
+impl RepoError {
+    /// Whether it is a condition that was found before anything was done, and that a person puts right; else
+    /// something went wrong on the way.
+    pub const fn is_condition(&self) -> bool {
+        match self {
+            Self::NotARepository { .. }
+            | Self::Bare { .. }
+            | Self::NotTrusted { .. }
+            | Self::Unsupported { .. }
+            | Self::Unopenable { .. }
+            | Self::NoCommits { .. }
+            | Self::DetachedHead { .. }
+            | Self::WrongBranch { .. }
+            | Self::InProgress { .. }
+            | Self::NoIdentity { .. }
+            | Self::BadIdentity { .. } => true,
+            Self::Locked { .. }
+            | Self::BranchMoved { .. }
+            | Self::ChangedSinceSelected { .. }
+            | Self::Git { .. }
+            | Self::Io { .. } => false,
+        }
+    }
+}
+
 /// Sorts out why `workspace` could not be opened.
 pub(super) fn opening_failed(workspace: &Path, source: git2::Error) -> RepoError {
     let workspace = workspace.to_owned();

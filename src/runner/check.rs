@@ -89,7 +89,7 @@ pub fn describe_checks(checks: &[Check], baseline: &[Check]) -> Vec<String> {
 
 /// The verdict on a command that ended by itself with exit 0.
 #[must_use]
-pub fn judge_count(output: &str, count: Option<(&regex::Regex, u64)>) -> CheckVerdict {
+pub(super) fn judge_count(output: &str, count: Option<(&regex::Regex, u64)>) -> CheckVerdict {
     let Some((regex, wanted)) = count else { return CheckVerdict::Passed { tests: None } };
     let ran = regex
         .captures_iter(output)

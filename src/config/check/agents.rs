@@ -63,7 +63,12 @@ impl Checker<'_> {
         if output != TEXT_OUTPUT && !stream_formats().any(|format| format == output) {
             let near = nearest(output, std::iter::once(TEXT_OUTPUT).chain(stream_formats()));
             let help = near.map_or_else(
-                || format!("known formats: {TEXT_OUTPUT}, {}", stream_formats().collect::<Vec<_>>().join(", ")),
+                || {
+                    format!(
+                        "known formats: {TEXT_OUTPUT}, {}",
+                        stream_formats().collect::<Vec<_>>().join(", ")
+                    )
+                },
                 |near| format!("did you mean `{near}`?"),
             );
             let at = at.key("output");

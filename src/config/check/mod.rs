@@ -17,7 +17,7 @@ use super::root::{Actors, Config};
 use super::routing::{Router, RouterMode};
 
 pub(super) use agents::refusal_of_agent;
-pub(super) use text::{nearest, prompt_name};
+pub(super) use text::{likeness, nearest, prompt_name};
 
 /// Notes what means nothing, and brings values into their normal form.
 pub(super) struct Checker<'t> {

@@ -60,9 +60,19 @@ impl Checker<'_> {
     pub(super) fn git(&mut self, git: &GitConfig) {
         let GitConfig { backend: _, remote, timeout } = git;
         let at = NodePath::dotted("git");
-        if remote.is_empty() || remote.starts_with('-') || remote.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            let message = format!("`git.remote` is not the name of a remote: `{}`", super::super::node::shortened(remote));
-            self.refuse(&at.key("remote"), message, Some("write a name that `git remote` lists, such as `origin`"));
+        if remote.is_empty()
+            || remote.starts_with('-')
+            || remote.contains(|c: char| c.is_whitespace() || c.is_control())
+        {
+            let message = format!(
+                "`git.remote` is not the name of a remote: `{}`",
+                super::super::node::shortened(remote)
+            );
+            self.refuse(
+                &at.key("remote"),
+                message,
+                Some("write a name that `git remote` lists, such as `origin`"),
+            );
         }
         self.more_than_nothing(&at.key("timeout"), (*timeout).into(), "leave it out for 60s");
     }

@@ -11,10 +11,16 @@ use super::Checker;
 pub(in super::super) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     const NEAR: f64 = 0.82;
     known
-        .map(|candidate| (strsim::jaro_winkler(&word.to_lowercase().replace('-', "_"), candidate), candidate))
+        .map(|candidate| (likeness(word, candidate), candidate))
         .filter(|(likeness, _)| *likeness >= NEAR)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, candidate)| candidate)
+}
+
+/// How like two words are, from 0 to 1; case, hyphens and underscores do not matter.
+pub(in super::super) fn likeness(word: &str, known: &str) -> f64 {
+    let plain = |text: &str| text.to_lowercase().replace('-', "_");
+    strsim::jaro_winkler(&plain(word), &plain(known))
 }
 
 /// The normal form of a prompt's name: relative to the prompts folder, ending in `.md`.

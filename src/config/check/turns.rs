@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::agents::AgentConfig;
 use super::super::node::{NodePath, shortened};
-use super::super::turns::{
-    Budget, Budgets, Completion, Environment, TestCount, TurnConfig, VerifyCommand,
-};
+use super::super::turns::{Budget, Budgets, Completion, Environment, TestCount, TurnConfig, VerifyCommand};
 use super::{Checker, has_no_cost};
 use crate::model::Actor;
 
@@ -56,7 +54,11 @@ impl Checker<'_> {
             }
             if run.trim().is_empty() {
                 let at = at.key("run");
-                self.refuse(&at, format!("`{at}` is empty"), Some("write a shell command line, such as `cargo test`"));
+                self.refuse(
+                    &at,
+                    format!("`{at}` is empty"),
+                    Some("write a shell command line, such as `cargo test`"),
+                );
             }
             self.more_than_nothing(&at.key("timeout"), (*timeout).into(), "leave it out for 30m");
             if let Some(tests) = tests {
@@ -135,7 +137,8 @@ impl Checker<'_> {
 /// The agents that some turn may run.
 fn agents_in_use(agent: &AgentConfig) -> BTreeSet<&str> {
     let AgentConfig { default: _, roles: _, prompts, commands: _, options: _, overrides } = agent;
-    let mut names: BTreeSet<&str> = prompts.values().chain(overrides.prompts.values()).map(String::as_str).collect();
+    let mut names: BTreeSet<&str> =
+        prompts.values().chain(overrides.prompts.values()).map(String::as_str).collect();
     for actor in Actor::ALL {
         // No prompt has the empty name, so this is what the seat's other prompts get.
         names.insert(agent.choose(actor, "").agent);

@@ -1,0 +1,90 @@
+//! From a room's error to what a person reads: the exit code and what to do next.
+
+use crate::config::Config;
+use crate::ledger::HomeError;
+use crate::repo::RepoError;
+use crate::runner::RunnerError;
+use crate::state::StateError;
+use crate::turn::Refusal;
+
+use super::{Exit, Failure};
+
+/// The failure of a turn that could not be taken or carried on.
+pub(crate) fn runner_failure(error: &RunnerError, config: &Config) -> Failure {
+    let failure = |exit| Failure::from_error(exit, error);
+    match error {
+        RunnerError::PromptName { .. }
+        | RunnerError::Route(_)
+        | RunnerError::Agent { .. }
+        | RunnerError::Choice(_)
+        | RunnerError::Rules(_)
+        | RunnerError::CountRegex { .. }
+        | RunnerError::NotAvailable { .. } => failure(Exit::Usage),
+        RunnerError::Prompt(_) => {
+            failure(Exit::Usage).help(format!("the prompts lie in `{}`; `baton init` writes default ones", config.prompts_dir.display()))
+        }
+        RunnerError::NoCostReported { .. } => {
+            failure(Exit::Usage).help("limit `turns`, `wall` or `tokens` instead")
+        }
+        RunnerError::State(error) => state_failure(error),
+        RunnerError::StateGone { .. } => {
+            failure(Exit::Usage).help("restore it with `baton doctor --fix`")
+        }
+        RunnerError::Refused(refusal) => refusal_failure(refusal),
+        RunnerError::Repo(error) => repo_failure(error),
+        RunnerError::Unpublishable { .. } => failure(Exit::TurnFailed).help(
+            "nothing is lost: the changes are in the work tree. Put right what is named, then run `baton run` again: \
+             it goes on at the commit, the agent is not run again",
+        ),
+        RunnerError::Home(error) => home_failure(error),
+        RunnerError::Journal { .. } => failure(Exit::Usage)
+            .help("it was written by another version of baton: go on with that version, or run `baton doctor`"),
+        RunnerError::OtherMachine { .. } => failure(Exit::Usage).help(
+            "the git directory was copied or is shared: end the turn there, or remove `baton/` in the git directory \
+             of this copy if the turn is of no interest",
+        ),
+        RunnerError::Ledger(_) | RunnerError::Attempt(_) | RunnerError::Log { .. } => failure(Exit::Operational),
+    }
+}
+
+/// The failure of a state that cannot be read or written.
+pub(crate) fn state_failure(error: &StateError) -> Failure {
+    match error {
+        StateError::Unreadable { .. } => Failure::new(Exit::Usage, error.to_string())
+            .help("`baton doctor --fix` restores the newest valid version; nothing is reset"),
+        StateError::Read { .. } | StateError::Write { .. } => Failure::from_error(Exit::Operational, error),
+    }
+}
+
+/// The failure of a change that the state does not allow now.
+pub(crate) fn refusal_failure(refusal: &Refusal) -> Failure {
+    let failure = |exit| Failure::new(exit, refusal.to_string());
+    match refusal {
+        Refusal::Held { .. } => failure(Exit::Held).help("`baton hold clear ID` clears a hold"),
+        Refusal::Fenced { .. } => failure(Exit::Fenced)
+            .help("nothing of this turn was published; what it changed is still in the work tree"),
+        Refusal::Running { .. } => failure(Exit::Fenced).help(
+            "if that process is gone for good, `baton takeover` gives the turn back; if it runs elsewhere, let it end",
+        ),
+        Refusal::LastTurnFailed { .. } => failure(Exit::TurnFailed),
+        Refusal::NotYourTurn { .. }
+        | Refusal::NotFailed { .. }
+        | Refusal::NotRunning { .. }
+        | Refusal::NoSuchHold { .. } => failure(Exit::Usage),
+    }
+}
+
+/// The failure of a repository that is not fit, or that git could not work with.
+pub(crate) fn repo_failure(error: &RepoError) -> Failure {
+    let exit = if error.is_condition() { Exit::Usage } else { Exit::Operational };
+    Failure::from_error(exit, error)
+}
+
+fn home_failure(error: &HomeError) -> Failure {
+    let failure = Failure::from_error(Exit::Operational, error);
+    match error {
+        HomeError::Busy { .. } => failure.help("wait for it to end, or stop it; `baton status` tells what it does"),
+        HomeError::NoStateDirectory => failure.help("set HOME or XDG_STATE_HOME"),
+        HomeError::Unusable { .. } => failure.help("make the directory writable for this user"),
+    }
+}
