@@ -3,20 +3,25 @@
 //! A verb is a file with an `Args` struct and a `run` function, one variant of `Verb` and one arm of
 //! `dispatch`.
 
+mod completions;
 mod config;
+mod elapsed;
 mod exit;
 mod failure;
 mod failures;
 mod init;
+mod man;
 mod output;
+mod records;
 mod run;
+mod status;
 mod supervise;
 mod workspace;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::ambient::Ambient;
 
@@ -41,6 +46,9 @@ enum Verb {
     /// Shows, checks and describes the configuration
     Config(config::Args),
     Run(Box<run::Args>),
+    Status(status::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// What every verb is given.
@@ -70,6 +78,11 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// The command line as clap knows it, for completions and manual pages.
+fn command() -> clap::Command {
+    CommandLine::command()
+}
+
 fn context(directory: Option<PathBuf>, output: Output) -> Result<Context, Failure> {
     let chosen = directory.unwrap_or_else(|| PathBuf::from("."));
     let absolute = chosen.canonicalize().map_err(|error| {
@@ -85,5 +98,8 @@ fn dispatch(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Init(args) => init::run(&args, context),
         Verb::Config(args) => config::run(&args, context),
         Verb::Run(args) => run::run(&args, context),
+        Verb::Status(args) => status::run(&args, context),
+        Verb::Completions(args) => completions::run(&args, context),
+        Verb::Man(args) => man::run(&args, context),
     }
 }

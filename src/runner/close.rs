@@ -16,6 +16,7 @@ use super::journal::{Cause, Completion, Ended, Leftover, TurnRecord};
 use super::notes::Legacy;
 use super::observer::Event;
 use super::outcome::{TurnEnd, TurnOutcome};
+use super::stamp::spent;
 use super::summary::{Summary, render_summary};
 use super::turn::Runner;
 
@@ -43,7 +44,7 @@ impl Runner<'_> {
             completion: completion.clone(),
             leftovers,
             stalemate: stalemate.is_some(),
-            usage: self.spent(&turn),
+            usage: spent(&turn),
             commits: turn
                 .committed
                 .commits
@@ -182,7 +183,7 @@ impl Runner<'_> {
             prompt: turn.prompt().map(ToString::to_string),
             agent: turn.run.as_ref().map(|run| run.agent.clone()),
             end: TurnEnd::Closed { class: ended.class, detail: ended.detail.clone(), cause: ended.cause },
-            usage: self.spent(turn),
+            usage: spent(turn),
             wall: wall(turn),
             commits: legacy.commits.clone(),
             completion,

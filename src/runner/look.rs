@@ -1,11 +1,14 @@
 //! A turn's journal as an onlooker reads it: nothing here changes anything.
 
+use crate::ambient::Ambient;
+use crate::config::Config;
 use crate::ledger::{Closing, PhaseRecord, Turn};
 use crate::model::{AttemptId, State};
 use crate::turn::Phase;
 
 use super::journal::{Record, TurnRecord};
 use super::notes::Legacy;
+use super::stamp::stamped_state;
 
 /// The commits of a closed turn, each as `<short id> <subject>`.
 pub fn commits_of(closing: &Closing) -> Vec<String> {
@@ -39,6 +42,8 @@ pub struct JournalledState {
 pub fn state_left_by(
     turn: &Turn,
     journal: &[PhaseRecord],
+    config: &Config,
+    ambient: &Ambient,
 ) -> Result<Option<JournalledState>, serde_json::Error> {
     let record = TurnRecord::fold(turn.opening.clone(), journal)?;
     let Some(claimed) = record.claimed_state() else { return Ok(None) };
@@ -55,9 +60,9 @@ pub fn state_left_by(
             source: of("the state before the claim"),
         }));
     }
-    if let Some(state) = record.stamp.as_ref().and_then(|plan| plan.state.clone()) {
-        return Ok(Some(JournalledState { state, source: of("the stamp") }));
-    }
-    // A stamp of an older version did not say what it wrote; under the claim's token it would be fenced off.
-    Ok(class.is_none().then(|| JournalledState { state: claimed.after.clone(), source: of("the claim") }))
+    let Some(plan) = &record.stamp else {
+        return Ok(Some(JournalledState { state: claimed.after.clone(), source: of("the claim") }));
+    };
+    let stamped = stamped_state(&record, plan, claimed, &claimed.after, config, ambient);
+    Ok(stamped.ok().map(|state| JournalledState { state, source: of("the stamp") }))
 }
