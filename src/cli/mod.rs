@@ -3,19 +3,24 @@
 //! A verb is a file with an `Args` struct and a `run` function, one variant of `Verb` and one arm of
 //! `dispatch`.
 
+mod change;
 mod completions;
 mod config;
 mod elapsed;
 mod exit;
 mod failure;
 mod failures;
+mod hold;
 mod init;
 mod man;
 mod output;
+mod pass;
 mod records;
 mod run;
 mod status;
+mod stop;
 mod supervise;
+mod takeover;
 mod workspace;
 
 use std::path::PathBuf;
@@ -47,6 +52,10 @@ enum Verb {
     Config(config::Args),
     Run(Box<run::Args>),
     Status(status::Args),
+    Hold(hold::Args),
+    Stop(stop::Args),
+    Pass(pass::Args),
+    Takeover(takeover::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -99,6 +108,10 @@ fn dispatch(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Config(args) => config::run(&args, context),
         Verb::Run(args) => run::run(&args, context),
         Verb::Status(args) => status::run(&args, context),
+        Verb::Hold(args) => hold::run(&args, context),
+        Verb::Stop(args) => stop::run(&args, context),
+        Verb::Pass(args) => pass::run(&args, context),
+        Verb::Takeover(args) => takeover::run(&args, context),
         Verb::Completions(args) => completions::run(&args, context),
         Verb::Man(args) => man::run(&args, context),
     }
