@@ -12,6 +12,7 @@ mod failure;
 mod failures;
 mod hold;
 mod init;
+mod logs;
 mod man;
 mod output;
 mod pass;
@@ -52,6 +53,7 @@ enum Verb {
     Config(config::Args),
     Run(Box<run::Args>),
     Status(status::Args),
+    Logs(logs::Args),
     Hold(hold::Args),
     Stop(stop::Args),
     Pass(pass::Args),
@@ -108,6 +110,7 @@ fn dispatch(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Config(args) => config::run(&args, context),
         Verb::Run(args) => run::run(&args, context),
         Verb::Status(args) => status::run(&args, context),
+        Verb::Logs(args) => logs::run(&args, context),
         Verb::Hold(args) => hold::run(&args, context),
         Verb::Stop(args) => stop::run(&args, context),
         Verb::Pass(args) => pass::run(&args, context),
