@@ -19,7 +19,7 @@ use crate::config::Overrides;
 use crate::ledger::{Ledger, TurnFilter};
 use crate::model::Actor;
 use crate::runner::{NO_BRANCH, commits_of};
-use find::{Entry, Window, find_entries};
+use find::{Window, find_entries};
 use write::{Commit, Document};
 
 /// Show what both agents said, interleaved by iteration

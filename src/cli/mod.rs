@@ -6,6 +6,7 @@
 mod change;
 mod completions;
 mod config;
+mod doctor;
 mod elapsed;
 mod exit;
 mod failure;
@@ -54,6 +55,7 @@ enum Verb {
     Run(Box<run::Args>),
     Status(status::Args),
     Logs(logs::Args),
+    Doctor(doctor::Args),
     Hold(hold::Args),
     Stop(stop::Args),
     Pass(pass::Args),
@@ -111,6 +113,7 @@ fn dispatch(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Run(args) => run::run(&args, context),
         Verb::Status(args) => status::run(&args, context),
         Verb::Logs(args) => logs::run(&args, context),
+        Verb::Doctor(args) => doctor::run(&args, context),
         Verb::Hold(args) => hold::run(&args, context),
         Verb::Stop(args) => stop::run(&args, context),
         Verb::Pass(args) => pass::run(&args, context),

@@ -7,4 +7,5 @@
 )]
 
 mod layers;
+mod seeing;
 mod shell_agent;

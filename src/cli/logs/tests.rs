@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use super::find::{Window, find_entries};
+use super::find::{Entry, Window, find_entries};
 use super::write::{Commit, Document, write_json, write_text, write_xml};
 use super::{Source, choose_branch};
 use crate::model::Actor;
@@ -40,7 +40,7 @@ fn document(root: &Path) -> Document<'_> {
 
 fn rendered(
     root: &Path,
-    write: impl Fn(&Document<'_>, &[super::Entry], &mut dyn std::io::Write) -> std::io::Result<Vec<String>>,
+    write: impl Fn(&Document<'_>, &[Entry], &mut dyn std::io::Write) -> std::io::Result<Vec<String>>,
 ) -> Vec<u8> {
     let entries = find_entries(root, Path::new("logs/main"), &Actor::ALL, Source::Logs, ALL).unwrap();
     let mut out = Vec::new();
