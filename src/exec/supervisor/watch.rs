@@ -57,7 +57,9 @@ pub(super) fn run(
     let ends = capture.open()?;
     let agent = match command.and_then(|command| command.start(ends)) {
         Ok(agent) => agent,
-        Err(failure) => return Ok(never_ran(spec, failure, started_at)),
+        Err(failure) => {
+            return Ok(never_ran(spec, How::SpawnFailed(failure), Ended::Itself, started_at));
+        }
     };
     let mut watch = Watch {
         spec,
@@ -98,12 +100,13 @@ pub(super) fn run(
     })
 }
 
-fn never_ran(spec: &Spec, failure: SpawnFailure, at: Timestamp) -> ExitRecord {
+/// The record of an attempt whose agent was not started.
+pub(super) fn never_ran(spec: &Spec, how: How, ended_by: Ended, at: Timestamp) -> ExitRecord {
     ExitRecord {
         version: EXIT_VERSION,
         attempt: spec.attempt,
-        how: How::SpawnFailed(failure),
-        ended_by: Ended::Itself,
+        how,
+        ended_by,
         started_at: at,
         ended_at: at,
         wall: Duration::ZERO,
