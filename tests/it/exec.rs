@@ -1,4 +1,5 @@
 //! Supervised attempts, each with real processes.
+#![expect(clippy::disallowed_methods, reason = "tests measure and start processes")]
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -24,7 +25,7 @@ fn an_attempt_leaves_its_output_and_a_record() {
     assert_eq!((record.swept_count, record.survivors.len()), (0, 0));
     assert_eq!(scene.stdout(), b"out\n");
     assert_eq!(scene.stderr(), b"err\n");
-    assert_eq!(observe(&scene.dir, &scene.ambient).unwrap(), Observation::Finished(record));
+    assert_eq!(observe(&scene.dir, &scene.ambient).unwrap(), Observation::Finished(Box::new(record)));
     let mut names: Vec<_> = std::fs::read_dir(scene.dir.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -249,7 +250,7 @@ fn an_agent_that_closes_its_output_and_lives_on_is_waited_for() {
     await_output(&mut running, "hi");
     drop(running);
     // There is no `fifo`: the shell fails at once, after the streams were closed.
-    let record = baton::exec::adopt(&scene.dir).unwrap().collect().unwrap();
+    let record = baton::exec::adopt(&scene.dir, &scene.ambient).unwrap().collect().unwrap();
     assert!(matches!(record.how, How::Exited { code } if code != 0));
 }
 
@@ -322,7 +323,7 @@ fn an_agent_that_ignores_the_signal_is_killed_after_the_grace() {
 fn a_second_request_kills_at_once() {
     let scene = Scene::new();
     let mut spec = scene.script("trap 'echo heard' TERM; echo up; while :; do sleep 0.01; done");
-    spec.grace = Duration::from_secs(3_600);
+    spec.grace = Duration::from_hours(1);
     let mut running = scene.start(spec);
     await_output(&mut running, "up");
     running.cancel(Urgency::Graceful).unwrap();

@@ -1,4 +1,5 @@
 //! Attempts whose orchestrator, supervisor or disk fails.
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests start processes and may panic")]
 
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
@@ -140,7 +141,7 @@ fn an_attempt_outlives_its_orchestrator_and_is_adopted() {
     await_output(&mut running, "up");
     // All that a dead orchestrator would have held is closed; its pipes have no reader any more.
     drop(running);
-    let mut adopted = adopt(&scene.dir).unwrap();
+    let mut adopted = adopt(&scene.dir, &scene.ambient).unwrap();
     assert_eq!(adopted.wait(Some(PATIENCE), None).unwrap(), Progress::Output);
     assert_eq!(adopted.wait(Some(Duration::from_millis(1)), None).unwrap(), Progress::TimedOut);
     std::fs::write(scene.file("go"), "").unwrap();
@@ -148,7 +149,7 @@ fn an_attempt_outlives_its_orchestrator_and_is_adopted() {
     assert_eq!((record.how, record.ended_by), (How::Exited { code: 5 }, Ended::Itself));
     assert_eq!(scene.stdout(), b"up\nover\n");
     // Adopting once more tells the same.
-    assert_eq!(adopt(&scene.dir).unwrap().collect().unwrap().ended_by, Ended::Itself);
+    assert_eq!(adopt(&scene.dir, &scene.ambient).unwrap().collect().unwrap().ended_by, Ended::Itself);
 }
 
 #[rstest]
@@ -159,7 +160,7 @@ fn an_adopted_attempt_can_be_cancelled(#[case] urgency: Urgency, #[case] expecte
     let mut running = scene.start(scene.script("trap 'exit 9' TERM; echo up; while :; do sleep 0.01; done"));
     await_output(&mut running, "up");
     drop(running);
-    let adopted = adopt(&scene.dir).unwrap();
+    let adopted = adopt(&scene.dir, &scene.ambient).unwrap();
     adopted.cancel(urgency).unwrap();
     let record = adopted.collect().unwrap();
     assert_eq!(record.how, expected);
@@ -191,7 +192,7 @@ fn what_a_killed_supervisor_left_is_found_and_ended() {
         assert!(!is_alive(pid), "{pid} lives on");
     }
     assert_eq!(carriers(scene.attempt), [] as [i32; 0]);
-    assert_eq!(observe(&scene.dir, &scene.ambient).unwrap(), Observation::Finished(report.record));
+    assert_eq!(observe(&scene.dir, &scene.ambient).unwrap(), Observation::Finished(Box::new(report.record)));
     assert!(matches!(abandon(&scene.dir, scene.attempt, &scene.ambient), Err(ExecError::AlreadyFinished(_))));
 }
 

@@ -1,4 +1,5 @@
 //! Attempts in a temporary directory, run by the real binary.
+#![expect(clippy::disallowed_methods, clippy::unwrap_used, reason = "tests measure and may panic")]
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

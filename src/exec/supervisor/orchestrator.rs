@@ -35,7 +35,8 @@ impl Orchestrator {
     }
 
     /// Waits for the word to start the agent. A signal weighs more than a go that came beside it.
-    pub(super) fn await_go(&mut self, signals: &Signals) -> io::Result<Word> {
+    #[expect(clippy::unused_self, reason = "the line exists once it was said that the supervisor is ready")]
+    pub(super) fn await_go(&self, signals: &Signals) -> io::Result<Word> {
         loop {
             let input = stdin();
             let mut fds = [

@@ -146,7 +146,7 @@ impl Watch<'_> {
             match self.stopping {
                 Stopping::Killed => return None,
                 Stopping::Asked { kill_at } if now >= kill_at => self.kill(),
-                Stopping::Asked { kill_at } => return Some(kill_at - now),
+                Stopping::Asked { kill_at } => return Some(kill_at.saturating_sub(now)),
                 Stopping::No => match self.limits.decide_due(now) {
                     Due::Later(at) => return at.map(|at| at.saturating_sub(now)),
                     Due::Over(ended) => {
