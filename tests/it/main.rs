@@ -6,5 +6,8 @@
     reason = "a test stops at the first surprise, and starts the processes and reads the clock that it checks against"
 )]
 
+mod exec;
+mod exec_faults;
+mod exec_support;
 mod layers;
 mod shell_agent;
