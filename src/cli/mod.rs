@@ -9,6 +9,7 @@ mod failure;
 mod failures;
 mod init;
 mod output;
+mod route;
 mod run;
 mod supervise;
 mod workspace;
@@ -41,6 +42,7 @@ enum Verb {
     /// Shows, checks and describes the configuration
     Config(config::Args),
     Run(Box<run::Args>),
+    Route(route::Args),
 }
 
 /// What every verb is given.
@@ -85,5 +87,6 @@ fn dispatch(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Init(args) => init::run(&args, context),
         Verb::Config(args) => config::run(&args, context),
         Verb::Run(args) => run::run(&args, context),
+        Verb::Route(args) => route::run(&args, context),
     }
 }
