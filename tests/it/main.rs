@@ -6,8 +6,10 @@
     reason = "a test stops at the first surprise, and starts the processes and reads the clock that it checks against"
 )]
 
+mod bad_input;
 mod exec;
 mod exec_faults;
 mod exec_support;
 mod layers;
+mod scratch;
 mod shell_agent;
