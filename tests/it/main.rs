@@ -7,6 +7,7 @@
 )]
 
 mod bad_input;
+mod combined;
 mod exec;
 mod exec_faults;
 mod exec_support;
