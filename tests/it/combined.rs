@@ -380,12 +380,12 @@ fn a_total_budget_becomes_a_hold() {
     assert_eq!(run(&scratch, "5").code, Some(4));
     let hold = state(&scratch)["holds"][0].clone();
     assert_eq!((&hold["kind"], &hold["reason"]), (&"budget".into(), &"2 of 2 turns are used".into()));
-    let held = run(&scratch, "5");
+    let again = run(&scratch, "5");
     let id = hold["id"].as_str().unwrap();
     let error = format!(
         "error: held: 2 of 2 turns are used (budget)\n  help: `baton hold clear {id}` lets the turns go on"
     );
-    assert_eq!((held.error(), held.code), (error.as_str(), Some(4)));
+    assert_eq!((again.error(), again.code), (error.as_str(), Some(4)));
 }
 
 #[test]
