@@ -81,7 +81,9 @@ pub(super) fn refuse_in_attempt(verb: &str, context: &Context) -> Result<(), Fai
         None => Ok(()),
         Some(_) => Err(Failure::new(
             Exit::Usage,
-            format!("`baton {verb}` is a person's decision, and this is an agent's turn ({ATTEMPT_MARKER} is set)"),
+            format!(
+                "`baton {verb}` is a person's decision, and this is an agent's turn ({ATTEMPT_MARKER} is set)"
+            ),
         )
         .help("end the turn, and say in your reply what a person should do")),
     }

@@ -3,8 +3,8 @@
 //! Looking changes nothing. `--fix` repairs what is safe, and only while no baton is at work here.
 
 mod attempts;
-mod fix;
 mod finding;
+mod fix;
 mod machine;
 mod setup;
 mod state;

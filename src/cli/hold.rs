@@ -142,7 +142,8 @@ fn ends(now: Timestamp, span: Span) -> Result<Timestamp, Failure> {
 /// The one hold that the text names.
 fn choose(text: &str, holds: &[Hold]) -> Result<HoldId, Failure> {
     let wanted = text.trim().to_ascii_uppercase();
-    let mut found = holds.iter().filter(|hold| !wanted.is_empty() && hold.id.to_string().starts_with(&wanted));
+    let mut found =
+        holds.iter().filter(|hold| !wanted.is_empty() && hold.id.to_string().starts_with(&wanted));
     match (found.next(), found.next()) {
         (Some(hold), None) => Ok(hold.id),
         (Some(_), Some(_)) => Err(Failure::new(Exit::Usage, format!("`{text}` names more than one hold"))
@@ -238,7 +239,10 @@ mod tests {
         assert_eq!(ends(now(), Span::from_secs(60)).unwrap().to_string(), "2026-11-21T06:31:00Z");
         for impossible in [Span::from_secs(0), Span::from_secs(u64::MAX)] {
             let text = ends(now(), impossible).unwrap_err().to_string();
-            assert!(text.starts_with(&format!("error: `--for {impossible}` is no time that a hold can end at")), "{text}");
+            assert!(
+                text.starts_with(&format!("error: `--for {impossible}` is no time that a hold can end at")),
+                "{text}"
+            );
         }
     }
 }

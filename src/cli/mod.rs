@@ -18,6 +18,7 @@ mod man;
 mod output;
 mod pass;
 mod records;
+mod route;
 mod run;
 mod status;
 mod stop;
@@ -62,6 +63,7 @@ enum Verb {
     Takeover(takeover::Args),
     Completions(completions::Args),
     Man(man::Args),
+    Route(route::Args),
 }
 
 /// What every verb is given.
@@ -120,5 +122,6 @@ fn dispatch(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Takeover(args) => takeover::run(&args, context),
         Verb::Completions(args) => completions::run(&args, context),
         Verb::Man(args) => man::run(&args, context),
+        Verb::Route(args) => route::run(&args, context),
     }
 }

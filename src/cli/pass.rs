@@ -136,7 +136,8 @@ mod tests {
     #[test]
     fn a_running_turn_is_not_stamped_over_unasked() {
         let mut state = state(Status::RunningGalph);
-        state.holder = Some(Holder { id: "x".into(), host: "here".into(), pid: 7, since: Timestamp::UNIX_EPOCH });
+        state.holder =
+            Some(Holder { id: "x".into(), host: "here".into(), pid: 7, since: Timestamp::UNIX_EPOCH });
         insta::assert_snapshot!(running(&state), @r"
         error: a turn is running: status is `running-galph`, held by here (pid 7) since 1970-01-01T00:00:00Z
           help: wait for it to end; `baton status` tells what it does

@@ -55,12 +55,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
 fn gather(located: &Located, context: &Context) -> Result<Facts, Failure> {
     let config = &located.config.config;
     let now = context.ambient.now();
-    let state = StateFile::new(&located.root, &config.state_file).read().map_err(|error| state_failure(&error))?;
+    let state =
+        StateFile::new(&located.root, &config.state_file).read().map_err(|error| state_failure(&error))?;
     let records = find_records(&located.root, &context.ambient);
-    let seats = Seats {
-        galph: seat(records.as_ref(), Actor::Galph),
-        ralph: seat(records.as_ref(), Actor::Ralph),
-    };
+    let seats =
+        Seats { galph: seat(records.as_ref(), Actor::Galph), ralph: seat(records.as_ref(), Actor::Ralph) };
     let mut facts = Facts {
         workspace: located.root.display().to_string(),
         configured: located.root.join(crate::config::PROJECT_FILE).exists(),

@@ -61,10 +61,7 @@ mod tests {
         assert_eq!(words(&state), "Both sides may take turns again; `baton run` goes on.");
         state.exit = true;
         state.exit_reason = "enough".into();
-        assert_eq!(
-            words(&state),
-            "Nobody takes another turn: enough\nClear it with `baton stop --clear`."
-        );
+        assert_eq!(words(&state), "Nobody takes another turn: enough\nClear it with `baton stop --clear`.");
         state.status = Status::RunningRalph;
         assert_eq!(
             words(&state),

@@ -102,7 +102,9 @@ fn warnings(actor: Actor, state: &State, records: Option<&Records>, context: &Co
     let begun_here = records.is_some_and(|records| match Ledger::open_read_only(&records.home.ledger()) {
         Ok(Some(ledger)) => ledger.open_turns().map_or(true, |turns| {
             let holder = state.holder.as_ref().map(|holder| holder.id.as_str());
-            turns.iter().any(|turn| turn.opening.actor == actor && Some(&*turn.opening.id.to_string()) == holder)
+            turns
+                .iter()
+                .any(|turn| turn.opening.actor == actor && Some(&*turn.opening.id.to_string()) == holder)
         }),
         Ok(None) => false,
         Err(_) => true,

@@ -87,6 +87,9 @@ pub(super) struct Base {
     pub(super) fingerprint: Fingerprint,
     /// What was dirty and is not this turn's: an interrupted turn's leftovers are taken out.
     pub(super) dirty: DirtyRecord,
+    /// Of these, what agents left and no person has touched since: this turn may change it further.
+    #[serde(default)]
+    pub(super) by_agents: Vec<RepoPath>,
 }
 
 /// A path that a turn changed and did not commit.
@@ -192,6 +195,9 @@ pub(super) struct Committed {
     pub(super) head_tree_is_work_tree: bool,
     /// Paths that keep the two apart.
     pub(super) uncommitted: Vec<String>,
+    /// What agents changed and nobody committed.
+    #[serde(default)]
+    pub(super) leftovers: Vec<Leftover>,
     pub(super) fingerprint: Option<Fingerprint>,
 }
 
@@ -352,6 +358,12 @@ impl TurnRecord {
     pub(super) fn usage(&self) -> Usage {
         let router = self.selected.as_ref().map(|selected| selected.usage).unwrap_or_default();
         router.plus(self.ran.as_ref().map(|ran| ran.usage).unwrap_or_default())
+    }
+
+    /// What the turn adds to the account.
+    pub(super) fn spent(&self) -> Usage {
+        let counts = self.ended.as_ref().is_none_or(|ended| ended.class.counts());
+        Usage { turns: u64::from(counts), ..self.usage() }
     }
 
     /// The attempts that belong to this turn.

@@ -47,9 +47,8 @@ pub fn state_left_by(
 ) -> Result<Option<JournalledState>, serde_json::Error> {
     let record = TurnRecord::fold(turn.opening.clone(), journal)?;
     let Some(claimed) = record.claimed_state() else { return Ok(None) };
-    let of = |what: &str| {
-        format!("{what} of {}'s turn {} in the journal", turn.opening.actor, turn.opening.id)
-    };
+    let of =
+        |what: &str| format!("{what} of {}'s turn {} in the journal", turn.opening.actor, turn.opening.id);
     let class = turn.closing.as_ref().map(|closing| closing.class.as_str());
     if class == Some("fenced") {
         return Ok(None);

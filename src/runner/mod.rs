@@ -29,7 +29,7 @@ mod verify;
 mod workspace;
 
 pub use check::{Check, CheckVerdict, describe_checks};
-pub use error::RunnerError;
+pub use error::{NoAgent, RunnerError};
 pub use journal::{Cause, Completion};
 pub use look::{JournalledState, attempt_begun, attempts_of, commits_of, state_left_by};
 pub use naming::{NO_BRANCH, TurnFiles, turn_files};

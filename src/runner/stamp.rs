@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::model::{Hold, HoldKind, OutcomeClass, State, Token, Usage, Verdict};
 use crate::turn::{
-    Evidence, Input, Refusal, Stamp, StampOutcome, apply, count_unticked, decide_completion, decide_no_progress,
-    restore_tampered,
+    Evidence, Input, Refusal, Stamp, StampOutcome, apply, count_unticked, decide_completion,
+    decide_no_progress, restore_tampered,
 };
 
 use super::RunnerError;
@@ -212,12 +212,12 @@ fn stamp_input(
                 .filter(|selected| selected.remembered)
                 .and_then(|selected| selected.prompt.as_ref())
                 .map(ToString::to_string),
-            spent: spent(turn),
+            spent: turn.spent(),
         },
         Some(Verdict::Release) if config.limits.on_limit == OnLimit::Fail && is_limit(turn) => {
             StampOutcome::Fail { commit: plan.commit.clone(), spent: Usage::default() }
         }
-        Some(Verdict::Fail) => StampOutcome::Fail { commit: plan.commit.clone(), spent: spent(turn) },
+        Some(Verdict::Fail) => StampOutcome::Fail { commit: plan.commit.clone(), spent: turn.spent() },
         Some(Verdict::Release) => StampOutcome::Release {
             prior: claimed.before.status,
             hold: plan.hold.clone(),
@@ -230,12 +230,6 @@ fn stamp_input(
         token: plan.token.clone(),
         outcome,
     })
-}
-
-/// What the turn adds to the account.
-pub(super) fn spent(turn: &TurnRecord) -> Usage {
-    let counts = turn.ended.as_ref().is_none_or(|ended| ended.class.counts());
-    Usage { turns: u64::from(counts), ..turn.usage() }
 }
 
 fn turn_releases(turn: &TurnRecord) -> bool {

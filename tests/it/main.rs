@@ -6,6 +6,12 @@
     reason = "a test stops at the first surprise, and starts the processes and reads the clock that it checks against"
 )]
 
+mod bad_input;
+mod combined;
+mod exec;
+mod exec_faults;
+mod exec_support;
 mod layers;
+mod scratch;
 mod seeing;
 mod shell_agent;

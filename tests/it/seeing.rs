@@ -114,7 +114,12 @@ impl Site {
         fn list(directory: &Path, found: &mut Vec<String>) {
             for entry in fs::read_dir(directory).unwrap().map(Result::unwrap) {
                 let metadata = entry.metadata().unwrap();
-                found.push(format!("{} {} {:?}", entry.path().display(), metadata.len(), metadata.modified().unwrap()));
+                found.push(format!(
+                    "{} {} {:?}",
+                    entry.path().display(),
+                    metadata.len(),
+                    metadata.modified().unwrap()
+                ));
                 if metadata.is_dir() {
                     list(&entry.path(), found);
                 }
@@ -137,10 +142,16 @@ fn status_tells_the_last_turns_and_changes_nothing() {
     let site = Site::after_an_iteration();
     let before = site.listing();
     let shown = site.says(&["status"]);
-    assert!(shown.contains("Turn        galph (supervisor), iteration 2\n            complete since"), "{shown}");
+    assert!(
+        shown.contains("Turn        galph (supervisor), iteration 2\n            complete since"),
+        "{shown}"
+    );
     assert!(shown.contains("Last turn   ralph, iteration 1: ok"), "{shown}");
     assert!(shown.contains("Before it   galph, iteration 1: ok"), "{shown}");
-    assert!(shown.ends_with("Next        baton run\n            (it takes galph's turn of iteration 2)\n"), "{shown}");
+    assert!(
+        shown.ends_with("Next        baton run\n            (it takes galph's turn of iteration 2)\n"),
+        "{shown}"
+    );
     let document = site.json(&["status", "--json"]);
     assert_eq!(document["state"]["iteration"], 2);
     assert_eq!(document["last_turns"][0]["commits"].as_array().unwrap().len(), 1);
@@ -190,7 +201,8 @@ fn status_sees_a_live_holder_by_its_lock() {
 fn logs_are_interleaved_and_carry_their_commits() {
     let site = Site::after_an_iteration();
     let shown = site.says(&["logs"]);
-    let (galph, ralph) = (shown.find("===== galph iteration 1:").unwrap(), shown.find("===== ralph iteration 1:").unwrap());
+    let (galph, ralph) =
+        (shown.find("===== galph iteration 1:").unwrap(), shown.find("===== ralph iteration 1:").unwrap());
     assert!(galph < ralph, "{shown}");
     assert!(shown.contains("\nplan\n") && shown.contains("\nwork\n"), "{shown}");
     let document = site.json(&["logs", "--json", "--roles", "ralph"]);
@@ -198,7 +210,10 @@ fn logs_are_interleaved_and_carry_their_commits() {
     assert_eq!(document["logs"][0]["role"], "ralph");
     assert!(document["logs"][0]["commit"].is_string(), "{document}");
     let xml = site.says(&["logs", "--format", "xml", "--source", "summaries"]);
-    assert!(xml.starts_with("<logs prefix=\"logs/main\" count=\"2\" source=\"summaries\">\n<log role=\"galph\""), "{xml}");
+    assert!(
+        xml.starts_with("<logs prefix=\"logs/main\" count=\"2\" source=\"summaries\">\n<log role=\"galph\""),
+        "{xml}"
+    );
 }
 
 #[test]
@@ -209,7 +224,10 @@ fn without_logs_it_says_so() {
     assert_eq!(text(&output.stderr), "No logs in logs/main: nothing has been run in this workspace yet.\n");
     fs::create_dir_all(site.root.join("logs/other")).unwrap();
     let output = site.baton(&["logs", "--json"]);
-    assert_eq!(text(&output.stderr), "No logs in logs/main: there are some of other: choose with `--branch`.\n");
+    assert_eq!(
+        text(&output.stderr),
+        "No logs in logs/main: there are some of other: choose with `--branch`.\n"
+    );
     assert_eq!(
         text(&output.stdout),
         "{\"prefix\":\"logs/main\",\"count\":0,\"source\":\"logs\",\"logs\":[]}\n"
@@ -269,7 +287,10 @@ fn doctor_restores_an_unreadable_state_from_the_journal_and_keeps_the_broken_one
     let found = text(&site.baton(&["doctor"]).stdout);
     assert!(found.contains("fail state: sync/state.json:1:1: not a valid turn state: a merge conflict marker\n     remedy: `baton doctor --fix` restores the stamp of ralph's turn "), "{found}");
     let fixed = site.says(&["doctor", "--fix"]);
-    assert!(fixed.starts_with("fixed state: sync/state.json restored from the stamp of ralph's turn "), "{fixed}");
+    assert!(
+        fixed.starts_with("fixed state: sync/state.json restored from the stamp of ralph's turn "),
+        "{fixed}"
+    );
     assert!(
         fixed.contains(": iteration 2, galph's turn, status complete; the broken file is kept beside it as state.json.broken-20261121T063000Z; holds and stops set by hand since then are not in it\n"),
         "{fixed}"
@@ -311,9 +332,14 @@ fn doctor_repairs_nothing_while_a_baton_is_at_work() {
     let _lock = site.records().lock_seat(Actor::Ralph, &ambient).unwrap();
     let (exit, message) = site.refuses(&["doctor", "--fix"]);
     assert_eq!(exit, 1);
-    assert!(message.starts_with("error: /ws/.git/baton/ralph.lock: another baton is at work here (pid "), "{message}");
     assert!(
-        message.ends_with("\n  help: `--fix` changes nothing while a turn may run: let it end, or stop it, and try again\n"),
+        message.starts_with("error: /ws/.git/baton/ralph.lock: another baton is at work here (pid "),
+        "{message}"
+    );
+    assert!(
+        message.ends_with(
+            "\n  help: `--fix` changes nothing while a turn may run: let it end, or stop it, and try again\n"
+        ),
         "{message}"
     );
     assert_eq!(fs::read_to_string(site.root.join("sync/state.json")).unwrap(), "{");
@@ -327,9 +353,17 @@ fn doctor_sweeps_an_attempt_that_vanished_without_a_turn() {
     fs::create_dir_all(&attempt).unwrap();
     fs::write(attempt.join("lock"), "supervisor 999999\nstarted\n").unwrap();
     let shown = site.says(&["doctor"]);
-    assert!(shown.contains(&format!("warn attempts: {id} vanished without a result and belongs to no open turn\n")), "{shown}");
+    assert!(
+        shown.contains(&format!(
+            "warn attempts: {id} vanished without a result and belongs to no open turn\n"
+        )),
+        "{shown}"
+    );
     let fixed = site.says(&["doctor", "--fix"]);
-    assert!(fixed.starts_with(&format!("fixed attempt {id}: marked as abandoned, 0 processes ended\n")), "{fixed}");
+    assert!(
+        fixed.starts_with(&format!("fixed attempt {id}: marked as abandoned, 0 processes ended\n")),
+        "{fixed}"
+    );
     assert!(fixed.contains("ok   attempts: none without a turn\n"), "{fixed}");
 }
 

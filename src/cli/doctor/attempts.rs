@@ -34,10 +34,9 @@ pub(super) fn examine(site: &Site<'_>) -> Vec<Finding> {
         return vec![Finding::ok("attempts", "not looked at while a baton is at work here")];
     }
     match find_orphans(site, records) {
-        Err(told) => vec![
-            Finding::fail("attempts", told)
-                .remedy("go on with the baton that wrote the journal, or look into the directory of the attempt"),
-        ],
+        Err(told) => vec![Finding::fail("attempts", told).remedy(
+            "go on with the baton that wrote the journal, or look into the directory of the attempt",
+        )],
         Ok(orphans) if orphans.is_empty() => vec![Finding::ok("attempts", "none without a turn")],
         Ok(orphans) => orphans.iter().map(describe).collect(),
     }
@@ -87,9 +86,8 @@ fn owned_attempts(records: &Records) -> Result<BTreeSet<AttemptId>, String> {
     let mut owned = BTreeSet::new();
     for turn in ledger.open_turns().map_err(|error| chain(&error))? {
         let journal = ledger.phases(turn.opening.id).map_err(|error| chain(&error))?;
-        let attempts = attempts_of(&turn, &journal).map_err(|error| {
-            format!("the journal of turn {} cannot be read: {error}", turn.opening.id)
-        })?;
+        let attempts = attempts_of(&turn, &journal)
+            .map_err(|error| format!("the journal of turn {} cannot be read: {error}", turn.opening.id))?;
         owned.extend(attempts);
     }
     Ok(owned)
@@ -100,7 +98,7 @@ pub(super) fn end(orphan: &Orphan, site: &Site<'_>, records: &Records) -> Result
     let dir = AttemptDir::new(records.home.attempt(orphan.attempt));
     match orphan.seen {
         Seen::Alive(_) => {
-            let mut running = exec::adopt(&dir)?;
+            let mut running = exec::adopt(&dir, &site.context.ambient)?;
             running.cancel(Urgency::Graceful)?;
             while running.wait(None, None)? != Progress::Ended {}
             Ok(format!("attempt {}: it ran without a turn and was ended", orphan.attempt))

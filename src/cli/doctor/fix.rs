@@ -59,9 +59,8 @@ fn lock(site: &Site<'_>) -> Result<Vec<Lock>, Failure> {
 fn busy(error: &HomeError) -> Failure {
     let failure = Failure::from_error(Exit::Operational, error);
     match error {
-        HomeError::Busy { .. } => {
-            failure.help("`--fix` changes nothing while a turn may run: let it end, or stop it, and try again")
-        }
+        HomeError::Busy { .. } => failure
+            .help("`--fix` changes nothing while a turn may run: let it end, or stop it, and try again"),
         HomeError::NoStateDirectory => failure.help("set HOME or XDG_STATE_HOME"),
         HomeError::Unusable { .. } => failure.help("make the directory writable for this user"),
     }

@@ -75,7 +75,8 @@ fn open_turns(site: &Site<'_>, records: &Records) -> Vec<Finding> {
 
 fn open_turn(turn: &Turn, place: &str, records: &Records, machine: &str) -> Finding {
     let opening = &turn.opening;
-    let what = format!("{}'s turn {} of iteration {} is open{place}", opening.actor, opening.id, opening.iteration);
+    let what =
+        format!("{}'s turn {} of iteration {} is open{place}", opening.actor, opening.id, opening.iteration);
     if opening.machine != machine {
         return Finding::fail("open turn", format!("{what}, and it was begun on another machine")).remedy(
             "the git directory was copied or is shared: end the turn there, or remove `baton/` in the git directory of \

@@ -49,16 +49,21 @@ fn workspace(root: &Path) -> Finding {
 
 fn configuration(site: &Site<'_>) -> Vec<Finding> {
     match &site.config {
-        Err(error) => vec![
-            Finding::fail("configuration", error.to_string())
-                .remedy("`baton config check` looks at it alone; prompts, agents and state were not looked at"),
-        ],
+        Err(error) => {
+            vec![Finding::fail("configuration", error.to_string()).remedy(
+                "`baton config check` looks at it alone; prompts, agents and state were not looked at",
+            )]
+        }
         Ok(loaded) if loaded.notices.is_empty() => vec![Finding::ok("configuration", "valid")],
         Ok(loaded) => loaded
             .notices
             .iter()
             .map(|notice| {
-                Finding::warn("configuration", notice.to_string(), "`baton config show --origin` shows all values")
+                Finding::warn(
+                    "configuration",
+                    notice.to_string(),
+                    "`baton config show --origin` shows all values",
+                )
             })
             .collect(),
     }
@@ -116,8 +121,7 @@ fn excludes(repo: &Repo, config: &Config) -> Finding {
         present.split(|byte| *byte == b'\n').any(|line| line.trim_ascii_end() == pattern.as_bytes())
     };
     let patterns = exclude_patterns(repo, config);
-    let missing: Vec<&str> =
-        patterns.iter().filter(|pattern| !has(pattern)).map(String::as_str).collect();
+    let missing: Vec<&str> = patterns.iter().filter(|pattern| !has(pattern)).map(String::as_str).collect();
     if missing.is_empty() {
         return Finding::ok("excludes", format!("{} are out of git's sight", patterns.join(" and ")));
     }
@@ -149,7 +153,10 @@ fn prompts(root: &Path, config: &Config) -> Vec<Finding> {
         })
         .collect();
     if findings.is_empty() {
-        findings.push(Finding::ok("prompts", format!("{} in {}", names.join(", "), config.prompts_dir.display())));
+        findings.push(Finding::ok(
+            "prompts",
+            format!("{} in {}", names.join(", "), config.prompts_dir.display()),
+        ));
     }
     findings
 }
@@ -160,15 +167,19 @@ fn agent(site: &Site<'_>, config: &Config, actor: Actor) -> Finding {
         Actor::Ralph => "agent of ralph",
     };
     match find_agent(site, config, actor) {
-        Ok((command, because)) => Finding::ok(name, format!("{}, by {because}: {}", command.agent, shown(&command))),
+        Ok((command, because)) => {
+            Finding::ok(name, format!("{}, by {because}: {}", command.agent, shown(&command)))
+        }
         Err(failed) => Finding::fail(name, failed),
     }
 }
 
 fn find_agent(site: &Site<'_>, config: &Config, actor: Actor) -> Result<(CommandSpec, String), String> {
     let told = |error: RunnerError| chain(&error);
-    let prompt: PromptName =
-        config.own_prompt(actor).parse().map_err(|error| chain(&error as &crate::model::ParsePromptNameError))?;
+    let prompt: PromptName = config
+        .own_prompt(actor)
+        .parse()
+        .map_err(|error| chain(&error as &crate::model::ParsePromptNameError))?;
     let chosen = decide_agent(&settings::choice(config).map_err(told)?, actor, &prompt);
     let commands = settings::custom_commands(config).map_err(told)?;
     let seek = |name: &str| seek_program(name, &site.root, &site.context.ambient);

@@ -22,11 +22,14 @@ pub(super) fn examine(site: &Site<'_>) -> Vec<Finding> {
     vec![match file.read() {
         Ok(Some(state)) => healthy(&state, site.context.ambient.now()),
         Ok(None) => match newest_valid(site, config) {
-            Some(found) => Finding::fail("state", format!("{shown} is gone, and turns were taken here before"))
-                .remedy(format!(
-                    "`baton doctor --fix` restores {}; otherwise the loop begins at iteration 1",
-                    found.source
-                )),
+            Some(found) => {
+                Finding::fail("state", format!("{shown} is gone, and turns were taken here before")).remedy(
+                    format!(
+                        "`baton doctor --fix` restores {}; otherwise the loop begins at iteration 1",
+                        found.source
+                    ),
+                )
+            }
             None => Finding::ok("state", format!("no {shown} yet; the first turn makes it")),
         },
         Err(error @ StateError::Unreadable { .. }) => {
@@ -88,5 +91,8 @@ fn from_git(site: &Site<'_>, config: &Config) -> Option<JournalledState> {
     let repo = site.repo()?;
     let path = RepoPath::from_path(&repo.prefix().as_path().join(&config.state_file));
     let version = repo.newest_version(&path, |bytes| state::parse(bytes).ok()).ok()??;
-    Some(JournalledState { state: version.found, source: format!("the version of commit {}", version.commit) })
+    Some(JournalledState {
+        state: version.found,
+        source: format!("the version of commit {}", version.commit),
+    })
 }

@@ -73,7 +73,11 @@ fn an_attempt_without_a_turn_is_told_with_what_it_is() {
 #[rstest]
 #[case(10 << 30, Level::Ok, "ok   disk: 10240 MiB free")]
 #[case(1 << 29, Level::Warn, "warn disk: 512 MiB free\n     remedy: make room: an agent's output and its work may not fit")]
-#[case(0, Level::Fail, "fail disk: 0 MiB free\n     remedy: make room: not even the state and the journal are safe")]
+#[case(
+    0,
+    Level::Fail,
+    "fail disk: 0 MiB free\n     remedy: make room: not even the state and the journal are safe"
+)]
 fn room_on_the_disk_is_judged(#[case] free: u64, #[case] level: Level, #[case] text: &str) {
     assert_eq!((room(free).level, room(free).to_string()), (level, text.to_owned()));
 }

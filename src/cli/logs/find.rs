@@ -51,7 +51,8 @@ pub(super) fn find_entries(
         for file in listed {
             let file = file?;
             let name = file.file_name();
-            let Some((iteration, at, prompt)) = name.to_str().and_then(|name| parse_name(name, source)) else {
+            let Some((iteration, at, prompt)) = name.to_str().and_then(|name| parse_name(name, source))
+            else {
                 continue;
             };
             // A pipe or a link that somebody put there could block or lead anywhere.
@@ -65,11 +66,17 @@ pub(super) fn find_entries(
 
 fn select(mut entries: Vec<Entry>, window: Window) -> Vec<Entry> {
     entries.retain(|entry| {
-        window.min.is_none_or(|min| entry.iteration >= min) && window.max.is_none_or(|max| entry.iteration <= max)
+        window.min.is_none_or(|min| entry.iteration >= min)
+            && window.max.is_none_or(|max| entry.iteration <= max)
     });
     // A first log of a second sorts before the numbered ones that follow it.
     entries.sort_by(|one, other| {
-        (one.iteration, &one.at, one.role, &one.path).cmp(&(other.iteration, &other.at, other.role, &other.path))
+        (one.iteration, &one.at, one.role, &one.path).cmp(&(
+            other.iteration,
+            &other.at,
+            other.role,
+            &other.path,
+        ))
     });
     if window.count > 0 {
         let mut iterations: Vec<u64> = entries.iter().map(|entry| entry.iteration).collect();
@@ -94,7 +101,8 @@ fn parse_name(name: &str, source: Source) -> Option<(u64, String, Option<String>
         Some((time, prompt)) => (time, Some(prompt.to_owned())),
         None => (rest, None),
     };
-    let digits = |text: &str, count| text.len() >= count && text.as_bytes()[..count].iter().all(u8::is_ascii_digit);
+    let digits =
+        |text: &str, count| text.len() >= count && text.as_bytes()[..count].iter().all(u8::is_ascii_digit);
     let in_form = date.len() == 8
         && digits(date, 8)
         && digits(time, 6)

@@ -30,10 +30,7 @@ fn document(root: &Path) -> Document<'_> {
     Document {
         prefix: "logs/main".to_owned(),
         source: Source::Logs,
-        commits: BTreeMap::from([(
-            "logs/main/ralph/iter-00001_20261121_063100_main.log".to_owned(),
-            commit,
-        )]),
+        commits: BTreeMap::from([("logs/main/ralph/iter-00001_20261121_063100_main.log".to_owned(), commit)]),
         root,
     }
 }

@@ -66,7 +66,13 @@ pub(super) fn write_text(
         let commit = document
             .commit_of(entry)
             .map_or_else(String::new, |commit| format!(", commit {} {}", commit.id, commit.subject));
-        writeln!(out, "===== {} iteration {}: {}{commit} =====", entry.role, entry.iteration, entry.path.display())?;
+        writeln!(
+            out,
+            "===== {} iteration {}: {}{commit} =====",
+            entry.role,
+            entry.iteration,
+            entry.path.display()
+        )?;
         let mut last = b'\n';
         copy(document, entry, &mut problems, |file| {
             copy_bytes(file, |bytes| {
@@ -92,8 +98,9 @@ pub(super) fn write_xml(
     let prefix = xml_attribute(&document.prefix);
     writeln!(out, "<logs prefix=\"{prefix}\" count=\"{}\" source=\"{source}\">", entries.len())?;
     for entry in entries {
-        let (id, subject) =
-            document.commit_of(entry).map_or(("", ""), |commit| (commit.id.as_str(), commit.subject.as_str()));
+        let (id, subject) = document
+            .commit_of(entry)
+            .map_or(("", ""), |commit| (commit.id.as_str(), commit.subject.as_str()));
         write!(
             out,
             "<log role=\"{}\" iter=\"{}\" path=\"{}\" source=\"{source}\" format=\"{}\" commit=\"{}\" commit_subject=\"{}\"><![CDATA[",
@@ -105,7 +112,9 @@ pub(super) fn write_xml(
             xml_attribute(subject),
         )?;
         let mut section = CharacterData::default();
-        copy(document, entry, &mut problems, |file| copy_text(file, |text| out.write_all(section.take(text).as_bytes())))?;
+        copy(document, entry, &mut problems, |file| {
+            copy_text(file, |text| out.write_all(section.take(text).as_bytes()))
+        })?;
         writeln!(out, "]]></log>")?;
     }
     writeln!(out, "</logs>")?;
@@ -119,7 +128,8 @@ pub(super) fn write_json(
     out: &mut dyn Write,
 ) -> io::Result<Problems> {
     let mut problems = Vec::new();
-    let head = json!({ "prefix": document.prefix, "count": entries.len(), "source": document.source.as_str() });
+    let head =
+        json!({ "prefix": document.prefix, "count": entries.len(), "source": document.source.as_str() });
     write!(out, "{},\"logs\":[", open_ended(&head))?;
     for (index, entry) in entries.iter().enumerate() {
         let commit = document.commit_of(entry);
@@ -239,7 +249,10 @@ mod tests {
 
     #[test]
     fn characters_that_xml_cannot_hold_are_replaced() {
-        assert_eq!(CharacterData::default().take("\u{0}\u{1b}[1m\t\u{ffff}é"), "\u{fffd}\u{fffd}[1m\t\u{fffd}é");
+        assert_eq!(
+            CharacterData::default().take("\u{0}\u{1b}[1m\t\u{ffff}é"),
+            "\u{fffd}\u{fffd}[1m\t\u{fffd}é"
+        );
         assert_eq!(xml_attribute("a<\"&>\n\u{7}"), "a&lt;&quot;&amp;&gt;&#10;\u{fffd}");
     }
 }

@@ -62,7 +62,9 @@ fn resume(turn: &OpenTurn, flag: &str) -> Next {
     };
     let why = match turn.agent {
         Some(AgentSeen::Alive) => "it goes on with the open turn, whose agent still runs",
-        Some(AgentSeen::Finished) => "it goes on with the open turn; its agent has finished and is not run again",
+        Some(AgentSeen::Finished) => {
+            "it goes on with the open turn; its agent has finished and is not run again"
+        }
         Some(AgentSeen::Vanished) => "it gives the open turn back, since its agent is gone without a result",
         Some(AgentSeen::NeverStarted | AgentSeen::Unreadable) | None => "it goes on with the open turn",
     };

@@ -101,7 +101,8 @@ fn last_lines(turn: &PastTurn, now: Timestamp) -> Vec<String> {
 }
 
 fn past_line(turn: &PastTurn) -> String {
-    let detail = if turn.detail.is_empty() { String::new() } else { format!(": {}", first_line(&turn.detail)) };
+    let detail =
+        if turn.detail.is_empty() { String::new() } else { format!(": {}", first_line(&turn.detail)) };
     format!("{}, iteration {}: {}{detail}", turn.actor, turn.iteration, turn.class)
 }
 

@@ -93,8 +93,10 @@ fn holder(host: &str) -> Holder {
 #[test]
 fn a_state_at_rest_is_told_with_the_last_change_and_the_spend() {
     let mut facts = facts_of(Some(&state()));
-    facts.last_turns =
-        vec![past_turn(Actor::Galph, "ok", ""), past_turn(Actor::Ralph, "no_change", "nothing differs\nat all")];
+    facts.last_turns = vec![
+        past_turn(Actor::Galph, "ok", ""),
+        past_turn(Actor::Ralph, "no_change", "nothing differs\nat all"),
+    ];
     insta::assert_snapshot!(render(&facts, now()), @r"
     Workspace   /ws
     Turn        ralph (engineer), iteration 3
@@ -118,7 +120,8 @@ fn a_turn_of_a_dead_process_is_told_with_its_phase_and_its_agent() {
     state.status = Status::RunningRalph;
     state.holder = Some(holder("here"));
     let mut facts = facts_of(Some(&state));
-    facts.holder = Some(HolderFacts { actor: Actor::Ralph, holder: state.holder.clone(), life: Life::GoneHere });
+    facts.holder =
+        Some(HolderFacts { actor: Actor::Ralph, holder: state.holder.clone(), life: Life::GoneHere });
     facts.open_turns = vec![open_turn(Some(AgentSeen::Alive))];
     facts.spend = None;
     facts.ledger_problem = Some("cannot read the ledger /ws/.git/baton/ledger.db: disk I/O error".to_owned());
@@ -190,7 +193,8 @@ fn the_json_document_has_a_stable_shape() {
     let mut state = state();
     state.status = Status::RunningRalph;
     let mut facts = facts_of(Some(&state));
-    facts.holder = Some(HolderFacts { actor: Actor::Ralph, holder: Some(holder("there")), life: Life::Elsewhere });
+    facts.holder =
+        Some(HolderFacts { actor: Actor::Ralph, holder: Some(holder("there")), life: Life::Elsewhere });
     facts.open_turns = vec![open_turn(None)];
     facts.last_turns = vec![past_turn(Actor::Galph, "ok", "")];
     let document: serde_json::Value = serde_json::from_str(&facts::to_json(&facts)).unwrap();
@@ -213,7 +217,11 @@ fn only_the_lock_proves_that_a_holder_lives(
 
 #[rstest]
 #[case(Life::AliveHere, "baton logs -n 1", "the turn runs here")]
-#[case(Life::GoneHere, "baton takeover ralph", "the process that held the turn is gone, and its journal with it")]
+#[case(
+    Life::GoneHere,
+    "baton takeover ralph",
+    "the process that held the turn is gone, and its journal with it"
+)]
 #[case(
     Life::Elsewhere,
     "baton takeover ralph",
@@ -249,10 +257,7 @@ fn an_open_turn_is_gone_on_with_by_the_run_that_began_it(
     let mut facts = facts_of(Some(&state()));
     facts.flag = " --no-git";
     facts.open_turns = vec![open_turn(agent)];
-    assert_eq!(
-        decide_next(&facts, now()),
-        Next { command: "baton run --no-git".into(), why: why.into() }
-    );
+    assert_eq!(decide_next(&facts, now()), Next { command: "baton run --no-git".into(), why: why.into() });
     facts.open_turns[0].mode = "solo".to_owned();
     assert_eq!(decide_next(&facts, now()).command, "baton run --mode solo --role ralph --no-git");
     facts.open_turns[0].of_this_machine = false;
@@ -270,7 +275,10 @@ fn a_hold_that_ends_by_itself_is_waited_for_and_a_failed_turn_is_taken_again() {
         until: Some(before(-60)),
     }];
     let next = facts_of(Some(&state)).next;
-    assert_eq!((next.command.as_str(), next.why.as_str()), ("baton run", "it waits for the hold to end at 2026-11-21T06:31:00Z"));
+    assert_eq!(
+        (next.command.as_str(), next.why.as_str()),
+        ("baton run", "it waits for the hold to end at 2026-11-21T06:31:00Z")
+    );
     state.holds.clear();
     state.status = Status::Failed;
     let next = facts_of(Some(&state)).next;
