@@ -100,10 +100,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     } else {
         context.output.say(finding::in_words(&repairs, &findings));
     }
-    match findings.iter().any(|finding| finding.level == Level::Fail) {
-        true => Ok(Exit::Operational),
-        false => Ok(Exit::Done),
-    }
+    let failed = findings.iter().any(|finding| finding.level == Level::Fail);
+    Ok(if failed { Exit::Operational } else { Exit::Done })
 }
 
 #[cfg(test)]

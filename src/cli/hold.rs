@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::change::{Place, Target, refuse_in_attempt, report};
+use super::words::one_line;
 use super::{Context, Exit, Failure};
 use crate::model::{Hold, HoldId, HoldKind, Span};
 use crate::turn::{Input, apply};
@@ -155,7 +156,7 @@ fn choose(text: &str, holds: &[Hold]) -> Result<HoldId, Failure> {
 
 fn describe(hold: &Hold) -> String {
     let until = hold.until.map_or_else(String::new, |until| format!(" (until {until})"));
-    format!("{} {}: {}{until}", hold.id, hold.kind, hold.reason)
+    format!("{} {}: {}{until}", hold.id, hold.kind, one_line(&hold.reason))
 }
 
 fn in_words(holds: &[Hold], now: Timestamp) -> String {

@@ -130,10 +130,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         };
         Ok(())
     })?;
-    match problems.is_empty() {
-        true => Ok(exit),
-        false => Err(Failure::new(Exit::Operational, problems.join("\n"))),
+    if problems.is_empty() {
+        return Ok(exit);
     }
+    Err(Failure::new(Exit::Operational, problems.join("\n"))
+        .help("the others were printed; make it readable for this user, or narrow the iterations"))
 }
 
 const fn seat_of(role: Role) -> Actor {

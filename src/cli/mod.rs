@@ -7,7 +7,6 @@ mod change;
 mod completions;
 mod config;
 mod doctor;
-mod elapsed;
 mod exit;
 mod failure;
 mod failures;
@@ -24,6 +23,7 @@ mod status;
 mod stop;
 mod supervise;
 mod takeover;
+mod words;
 mod workspace;
 
 use std::path::PathBuf;

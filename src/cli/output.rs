@@ -25,6 +25,7 @@ impl Output {
     }
 
     /// A document on standard output, written piece by piece.
+    #[expect(clippy::unused_self, reason = "an `Output` is the right to print")]
     pub(crate) fn stream(
         self,
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,

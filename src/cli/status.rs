@@ -111,11 +111,15 @@ fn add_turns(facts: &mut Facts, records: &Records, context: &Context) -> Result<
     let Some(ledger) = Ledger::open_read_only(&records.home.ledger())? else { return Ok(()) };
     for turn in ledger.open_turns()? {
         let last = ledger.last_phase(turn.opening.id)?;
-        facts.open_turns.push(open_turn(&turn, last.as_ref(), facts.seats, records, context));
+        let mut open = open_turn(&turn, last.as_ref(), facts.seats, records, context);
+        open.compare(facts.holder.as_ref());
+        facts.open_turns.push(open);
     }
-    let turns = ledger.turns(TurnFilter { actor: None, limit: LAST_TURNS + 2 })?;
+    let turns = ledger.turns(TurnFilter { actor: None, limit: LAST_TURNS * 3 })?;
     let closed = turns.into_iter().filter_map(|turn| Some((turn.opening, turn.closing?)));
+    // A claim that never happened has changed nothing.
     facts.last_turns = closed
+        .filter(|(_, closing)| closing.class != "void")
         .take(LAST_TURNS as usize)
         .map(|(opening, closing)| {
             let commits = commits_of(&closing);

@@ -40,7 +40,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         return Err(not_running(actor, &before));
     }
     let records = find_records(&target.located.root, &context.ambient);
-    let warnings = warnings(actor, &before, records.as_ref(), context);
+    let resumable = resumable(actor, &before, records.as_ref());
+    let life = life_here(actor, &before, records.as_ref(), context);
+    let warnings = describe(actor, before.holder.as_ref(), life, resumable);
     if !warnings.is_empty() && !args.yes {
         return Err(refuse(actor, &warnings));
     }
@@ -69,11 +71,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             StampOutcome::Release { prior: status_before(actor, state), hold: None, interrupted: None };
         apply(&taken, Input::Stamp(Stamp { actor, claim_token, token: released, outcome }), now)
     })?;
-    let words = format!(
-        "{actor}'s turn of iteration {} was taken away; its holder, if it lives, publishes nothing any more.\n\
-         Next: `baton run` claims it again.",
-        state.iteration
-    );
+    let words = words(actor, &state, resumable);
     Ok(report(&words, &state, args.json.into(), context))
 }
 
@@ -92,30 +90,48 @@ fn not_running(actor: Actor, state: &State) -> Failure {
         .help("only a running turn is taken over; `baton status` says what to do next")
 }
 
-/// What a person must know before.
-fn warnings(actor: Actor, state: &State, records: Option<&Records>, context: &Context) -> Vec<String> {
+fn words(actor: Actor, state: &State, resumable: Option<Resumable>) -> String {
+    let next = match resumable {
+        Some(Resumable) => {
+            "`baton run` ends what is left of the turn here (exit 6), and the one after it claims again."
+        }
+        None => "`baton run` claims it again.",
+    };
+    format!(
+        "{actor}'s turn of iteration {} was taken away; its holder, if it lives, publishes nothing any more.\nNext: {next}",
+        state.iteration
+    )
+}
+
+fn life_here(actor: Actor, state: &State, records: Option<&Records>, context: &Context) -> Life {
     let seat = match records.map(|records| records.home.seat_is_taken(actor)) {
         Some(Locked::Yes) => Seat::Taken,
         Some(Locked::No) | None => Seat::Free,
     };
-    let life = life(state.holder.as_ref(), seat, &context.ambient.host());
-    let begun_here = records.is_some_and(|records| match Ledger::open_read_only(&records.home.ledger()) {
+    life(state.holder.as_ref(), seat, &context.ambient.host())
+}
+
+/// Whether the journal has this very turn open. One that cannot be read may have it.
+fn resumable(actor: Actor, state: &State, records: Option<&Records>) -> Option<Resumable> {
+    let records = records?;
+    let holder = state.holder.as_ref().map(|holder| holder.id.as_str());
+    let has_it = match Ledger::open_read_only(&records.home.ledger()) {
         Ok(Some(ledger)) => ledger.open_turns().map_or(true, |turns| {
-            let holder = state.holder.as_ref().map(|holder| holder.id.as_str());
-            turns
-                .iter()
-                .any(|turn| turn.opening.actor == actor && Some(&*turn.opening.id.to_string()) == holder)
+            turns.iter().any(|turn| {
+                turn.opening.actor == actor && Some(turn.opening.id.to_string().as_str()) == holder
+            })
         }),
         Ok(None) => false,
         Err(_) => true,
-    });
-    describe(actor, state.holder.as_ref(), life, begun_here.then_some(Resumable))
+    };
+    has_it.then_some(Resumable)
 }
 
 /// The journal of this machine has the turn, so that `baton run` would go on with it.
 #[derive(Debug, Clone, Copy)]
 struct Resumable;
 
+/// What a person must know before.
 fn describe(actor: Actor, holder: Option<&Holder>, life: Life, resumable: Option<Resumable>) -> Vec<String> {
     let mut warnings = Vec::new();
     let host = holder.map_or("another machine", |holder| holder.host.as_str());

@@ -81,7 +81,8 @@ mod tests {
 
     #[test]
     fn a_repository_without_commits_has_no_versions() {
-        let repo = TestRepo::unborn().open();
+        let test = TestRepo::unborn();
+        let repo = test.open();
         assert_eq!(repo.newest_version(&RepoPath::from_bytes("a"), |_| Some(())).unwrap(), None);
     }
 }

@@ -448,6 +448,45 @@ fn a_running_turn_is_taken_over_only_after_a_warning_and_can_then_be_claimed() {
     assert_eq!(site.state()["iteration"], 3);
 }
 
+/// The crash points are compiled into debug builds only.
+#[cfg(debug_assertions)]
+#[test]
+fn a_turn_that_can_go_on_is_told_and_is_not_taken_away_unasked() {
+    let site = Site::new();
+    let crashed = site
+        .command(env!("CARGO_BIN_EXE_baton"))
+        .args(["run", "--sync-loops", "1"])
+        .env("BATON_CRASH_AT", "running:done")
+        .output()
+        .unwrap();
+    assert!(!crashed.status.success());
+    let document = site.json(&["status", "--json"]);
+    assert_eq!(document["open_turns"][0]["agent"], "finished");
+    assert_eq!(document["holder"]["life"], "gone_here");
+    assert_eq!(
+        document["next"]["why"],
+        "it goes on with the open turn; its agent has finished and is not run again"
+    );
+    let found = site.says(&["doctor"]);
+    assert!(found.contains(" of iteration 1 is open, in `running`, and its process is gone\n     remedy: `baton run` goes on with it; nothing that was done is done again\n"), "{found}");
+    assert!(found.contains("ok   attempts: none without a turn\n"), "{found}");
+
+    let (exit, message) = site.refuses(&["takeover", "galph"]);
+    assert_eq!(exit, 2);
+    assert_eq!(
+        message,
+        "error: galph's turn was not taken over: galph's turn was begun here and can be gone on with: `baton run` does so, \
+         and what its agent has done is not lost\n  help: if you are sure, `baton takeover galph --yes`\n"
+    );
+    assert!(site.says(&["takeover", "galph", "--yes"]).ends_with(
+        "Next: `baton run` ends what is left of the turn here (exit 6), and the one after it claims again.\n"
+    ));
+    assert_eq!(site.json(&["status", "--json"])["open_turns"][0]["taken_away"], true);
+    assert_eq!(site.baton(&["run", "--sync-loops", "1"]).status.code(), Some(6));
+    assert!(site.baton(&["run", "--sync-loops", "1"]).status.success());
+    assert_eq!(site.state()["iteration"], 2);
+}
+
 #[test]
 fn what_needs_a_state_says_that_there_is_none_and_makes_none() {
     let site = Site::new();

@@ -69,15 +69,8 @@ fn select(mut entries: Vec<Entry>, window: Window) -> Vec<Entry> {
         window.min.is_none_or(|min| entry.iteration >= min)
             && window.max.is_none_or(|max| entry.iteration <= max)
     });
-    // A first log of a second sorts before the numbered ones that follow it.
-    entries.sort_by(|one, other| {
-        (one.iteration, &one.at, one.role, &one.path).cmp(&(
-            other.iteration,
-            &other.at,
-            other.role,
-            &other.path,
-        ))
-    });
+    // Within a second galph came first, and the numbered names after the one without.
+    entries.sort_by(|one, other| place(one).cmp(&place(other)));
     if window.count > 0 {
         let mut iterations: Vec<u64> = entries.iter().map(|entry| entry.iteration).collect();
         iterations.dedup();
@@ -86,6 +79,11 @@ fn select(mut entries: Vec<Entry>, window: Window) -> Vec<Entry> {
         }
     }
     entries
+}
+
+fn place(entry: &Entry) -> (u64, &str, Actor, &str, &Path) {
+    let second = entry.at.split('-').next().unwrap_or_default();
+    (entry.iteration, second, entry.role, &entry.at, &entry.path)
 }
 
 /// `iter-00017_20261121_063000.log`, `iter-00017_20261121_063000-2_main.log`, `iter-00017_20261121_063000-summary.md`.
@@ -161,5 +159,13 @@ mod tests {
         assert_eq!(order(1, None, Some(2)), "g2 r2");
         assert_eq!(order(0, Some(2), Some(2)), "g2 r2");
         assert_eq!(order(0, Some(7), None), "");
+    }
+
+    #[test]
+    fn within_a_second_galph_came_first() {
+        let again = Entry { at: "20261121_063000-2".to_owned(), ..entry(1, 0, Actor::Galph) };
+        let all = vec![entry(1, 0, Actor::Ralph), again.clone(), entry(1, 0, Actor::Galph)];
+        let window = Window { count: 0, min: None, max: None };
+        assert_eq!(select(all, window), [entry(1, 0, Actor::Galph), again, entry(1, 0, Actor::Ralph)]);
     }
 }

@@ -144,6 +144,8 @@ pub(super) struct OpenTurn {
     pub(super) phase: Option<String>,
     pub(super) phase_done: bool,
     pub(super) agent: Option<AgentSeen>,
+    /// Whether the state says that somebody else has gone on since.
+    pub(super) taken_away: bool,
     /// Whether this machine's journal it is.
     pub(super) of_this_machine: bool,
 }
@@ -164,8 +166,21 @@ impl OpenTurn {
             phase: last.map(|record| record.phase.clone()),
             phase_done: last.is_some_and(|record| record.edge == Edge::Done),
             agent,
+            taken_away: false,
             of_this_machine,
         }
+    }
+}
+
+impl OpenTurn {
+    /// Compares the turn with what the state says of who runs. Before the claim and from the stamp on, the state has
+    /// no holder of this turn; in solo mode there is no state.
+    pub(super) fn compare(&mut self, holder: Option<&HolderFacts>) {
+        let held = !matches!(self.phase.as_deref(), None | Some("stamped" | "published"))
+            && (self.phase.as_deref() != Some("claimed") || self.phase_done)
+            && self.mode != "solo";
+        let holder = holder.and_then(|holder| holder.holder.as_ref());
+        self.taken_away = held && holder.is_none_or(|holder| holder.id != self.id);
     }
 }
 

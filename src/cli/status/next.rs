@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::facts::{AgentSeen, Facts, HolderFacts, Life, OpenTurn, Seat};
+use crate::cli::words::moment;
 use crate::model::Actor;
 
 /// A command, and why it is this one.
@@ -43,7 +44,7 @@ pub(super) fn decide_next(facts: &Facts, now: Timestamp) -> Next {
         return Next::new(&for_a_person.clear, "nobody takes a turn until then");
     }
     if let Some(last) = holds.by_ref().filter_map(|block| block.until).max().filter(|until| *until > now) {
-        return Next::new(run, format!("it waits for the hold to end at {last}"));
+        return Next::new(run, format!("it waits for the hold to end at {}", moment(last)));
     }
     if facts.blocked.iter().any(|block| block.kind == "failed") {
         let why = format!("it takes {}'s failed turn again; read its summary first", state.expected_actor);
@@ -55,6 +56,10 @@ pub(super) fn decide_next(facts: &Facts, now: Timestamp) -> Next {
 fn resume(turn: &OpenTurn, flag: &str) -> Next {
     if !turn.of_this_machine {
         return Next::new("baton doctor", "the journal has an open turn of another machine");
+    }
+    if turn.taken_away {
+        let why = "it ends what is left of the open turn, which was taken away (exit 6); the run after it claims again";
+        return Next::new(format!("baton run{flag}"), why);
     }
     let command = match turn.mode.as_str() {
         "solo" => format!("baton run --mode solo --role {}{flag}", turn.actor),

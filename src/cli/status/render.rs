@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use jiff::Timestamp;
 
 use super::facts::{AgentSeen, Block, Facts, HolderFacts, Life, OpenTurn, PastTurn, Spend, StateFacts};
-use crate::cli::elapsed::{ago, worked};
+use crate::cli::words::{ago, moment, one_line, worked};
 use crate::model::Usage;
 
 /// The width of the left column.
@@ -39,7 +39,9 @@ pub(super) fn render(facts: &Facts, now: Timestamp) -> String {
 }
 
 fn state_lines(state: &StateFacts, now: Timestamp) -> Vec<String> {
-    let since = state.since.map_or_else(String::new, |since| format!(" since {since} ({})", ago(since, now)));
+    let since = state
+        .since
+        .map_or_else(String::new, |since| format!(" since {} ({})", moment(since), ago(since, now)));
     vec![
         format!("{} ({}), iteration {}", state.expected_actor, state.label, state.iteration),
         format!("{}{since}", state.status),
@@ -55,7 +57,12 @@ fn holder_line(holder: &HolderFacts) -> String {
     };
     match &holder.holder {
         Some(process) => {
-            format!("{} pid {}, since {}; {life}", process.host, process.pid, process.since)
+            format!(
+                "{} pid {}, since {}; {life}",
+                one_line(&process.host),
+                process.pid,
+                moment(process.since)
+            )
         }
         None => life.to_owned(),
     }
@@ -78,6 +85,9 @@ fn open_lines(turn: &OpenTurn, now: Timestamp) -> Vec<String> {
         Some(AgentSeen::Unreadable) => Some("what became of its agent cannot be read; see `baton doctor`"),
     };
     lines.extend(agent.map(str::to_owned));
+    if turn.taken_away {
+        lines.push("it was taken away: nothing of it is published any more".to_owned());
+    }
     if !turn.of_this_machine {
         lines.push("it was begun on another machine; this one does not go on with it".to_owned());
     }
@@ -95,24 +105,22 @@ fn last_lines(turn: &PastTurn, now: Timestamp) -> Vec<String> {
     if !how.is_empty() {
         lines.push(how.join(", "));
     }
-    lines.extend(turn.commits.iter().map(|commit| format!("commit {commit}")));
+    lines.extend(turn.commits.iter().map(|commit| format!("commit {}", one_line(commit))));
     lines.extend(turn.summary.iter().map(|summary| format!("summary {summary}")));
     lines
 }
 
 fn past_line(turn: &PastTurn) -> String {
-    let detail =
-        if turn.detail.is_empty() { String::new() } else { format!(": {}", first_line(&turn.detail)) };
+    let detail = if turn.detail.is_empty() { String::new() } else { format!(": {}", one_line(&turn.detail)) };
     format!("{}, iteration {}: {}{detail}", turn.actor, turn.iteration, turn.class)
 }
 
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
-}
-
 fn block_lines(block: &Block) -> Vec<String> {
-    let reason = if block.reason.is_empty() { "no reason was given" } else { first_line(&block.reason) };
-    let until = block.until.map_or_else(String::new, |until| format!(" (until {until})"));
+    let reason = match block.reason.as_str() {
+        "" => "no reason was given".to_owned(),
+        reason => one_line(reason),
+    };
+    let until = block.until.map_or_else(String::new, |until| format!(" (until {})", moment(until)));
     vec![format!("{}: {reason}{until}", block.kind), format!("clear with `{}`", block.clear)]
 }
 

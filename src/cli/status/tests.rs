@@ -82,6 +82,7 @@ fn open_turn(agent: Option<AgentSeen>) -> OpenTurn {
         phase: Some("running".to_owned()),
         phase_done: false,
         agent,
+        taken_away: false,
         of_this_machine: true,
     }
 }
@@ -262,6 +263,34 @@ fn an_open_turn_is_gone_on_with_by_the_run_that_began_it(
     assert_eq!(decide_next(&facts, now()).command, "baton run --mode solo --role ralph --no-git");
     facts.open_turns[0].of_this_machine = false;
     assert_eq!(decide_next(&facts, now()).command, "baton doctor");
+}
+
+#[rstest]
+#[case(Some("running"), false, Some("here"), false)]
+#[case(Some("running"), false, None, true)]
+#[case(Some("claimed"), true, None, true)]
+#[case(Some("claimed"), false, None, false)]
+#[case(Some("stamped"), false, None, false)]
+#[case(None, false, None, false)]
+fn an_open_turn_that_the_state_does_not_name_was_taken_away(
+    #[case] phase: Option<&str>,
+    #[case] phase_done: bool,
+    #[case] host: Option<&str>,
+    #[case] taken_away: bool,
+) {
+    let mut turn =
+        OpenTurn { phase: phase.map(str::to_owned), phase_done, ..open_turn(Some(AgentSeen::Finished)) };
+    let holder = HolderFacts { actor: Actor::Ralph, holder: host.map(holder), life: Life::GoneHere };
+    turn.compare(Some(&holder));
+    assert_eq!(turn.taken_away, taken_away);
+    if taken_away {
+        let mut facts = facts_of(Some(&state()));
+        facts.open_turns = vec![turn];
+        assert_eq!(
+            decide_next(&facts, now()).why,
+            "it ends what is left of the open turn, which was taken away (exit 6); the run after it claims again"
+        );
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Durations and sizes as people read them, on one line.
+//! Values as people read them, on one line: durations, and what others wrote without control characters.
 
 use jiff::Timestamp;
 
@@ -19,12 +19,23 @@ pub(crate) fn in_words(seconds: u64) -> String {
     }
 }
 
+/// A moment to the second, in UTC.
+pub(crate) fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 /// How long ago `then` was. Another machine's clock may run ahead of ours: that is `just now`.
 pub(crate) fn ago(then: Timestamp, now: Timestamp) -> String {
     match u64::try_from(now.duration_since(then).as_secs()) {
         Ok(0) | Err(_) => "just now".to_owned(),
         Ok(seconds) => format!("{} ago", in_words(seconds)),
     }
+}
+
+/// The first line of a text that an agent or another machine wrote: what could steer the terminal is replaced.
+pub(crate) fn one_line(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    line.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
 }
 
 /// Seconds of work, with tenths while they matter.
@@ -49,6 +60,12 @@ mod tests {
     #[case(86_400 * 3 + 3_600 * 4, "3 d 4 h")]
     fn the_two_largest_units_are_enough(#[case] seconds: u64, #[case] text: &str) {
         assert_eq!(in_words(seconds), text);
+    }
+
+    #[test]
+    fn what_could_steer_the_terminal_is_replaced() {
+        assert_eq!(one_line("a\u{1b}[2Jb\u{9b}c\nd"), "a\u{fffd}[2Jb\u{fffd}c");
+        assert_eq!(one_line(""), "");
     }
 
     #[test]
