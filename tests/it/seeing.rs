@@ -346,6 +346,30 @@ fn doctor_repairs_nothing_while_a_baton_is_at_work() {
 }
 
 #[test]
+fn a_journal_that_cannot_be_read_is_told_and_no_attempt_is_called_an_orphan() {
+    let site = Site::after_an_iteration();
+    let attempt = site.records().attempts().join("01JD5F3Z8K0000000000000000");
+    fs::create_dir_all(&attempt).unwrap();
+    for name in ["ledger.db-wal", "ledger.db-shm"] {
+        let _ = fs::remove_file(site.records().root().join(name));
+    }
+    fs::write(site.records().ledger(), "this is not a database, it is text".repeat(50)).unwrap();
+    let shown = site.says(&["status"]).replace(site.root.to_str().unwrap(), "/ws");
+    assert!(
+        shown.contains(
+            "Records     problem: cannot open the ledger /ws/.git/baton/ledger.db: file is not a database"
+        ),
+        "{shown}"
+    );
+    let output = site.baton(&["doctor", "--fix"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!attempt.join("exit.json").exists());
+    let shown = text(&site.baton(&["doctor"]).stdout);
+    assert!(shown.contains("fail records: cannot open the ledger "), "{shown}");
+    assert!(shown.contains("fail attempts: cannot open the ledger "), "{shown}");
+}
+
+#[test]
 fn doctor_sweeps_an_attempt_that_vanished_without_a_turn() {
     let site = Site::after_an_iteration();
     let id = "01JD5F3Z8K0000000000000000";
@@ -485,6 +509,34 @@ fn a_turn_that_can_go_on_is_told_and_is_not_taken_away_unasked() {
     assert_eq!(site.baton(&["run", "--sync-loops", "1"]).status.code(), Some(6));
     assert!(site.baton(&["run", "--sync-loops", "1"]).status.success());
     assert_eq!(site.state()["iteration"], 2);
+}
+
+/// The crash points are compiled into debug builds only.
+#[cfg(debug_assertions)]
+#[test]
+fn an_agent_that_outlived_its_turns_journal_is_told_and_ended() {
+    let site = Site::new();
+    site.write("prompts/supervisor.md", "```sh\nexec sleep 600\n```\n");
+    site.git(&["commit", "-q", "-a", "-m", "slow"]);
+    let crashed = site
+        .command(env!("CARGO_BIN_EXE_baton"))
+        .args(["run", "--sync-loops", "1"])
+        .env("BATON_CRASH_AT", "running:go")
+        .output()
+        .unwrap();
+    assert!(!crashed.status.success());
+    let document = site.json(&["status", "--json"]);
+    assert_eq!(document["open_turns"][0]["agent"], "alive", "{document}");
+    assert_eq!(document["next"]["why"], "it goes on with the open turn, whose agent still runs");
+
+    for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
+        let _ = fs::remove_file(site.records().root().join(name));
+    }
+    let found = site.says(&["doctor"]);
+    assert!(found.contains(" runs and belongs to no open turn (supervisor pid "), "{found}");
+    let fixed = site.says(&["doctor", "--fix"]);
+    assert!(fixed.contains(": it ran without a turn and was ended\n"), "{fixed}");
+    assert!(fixed.contains("ok   attempts: none without a turn\n"), "{fixed}");
 }
 
 #[test]
