@@ -9,5 +9,7 @@
 mod exec;
 mod exec_faults;
 mod exec_support;
+mod faults;
 mod layers;
 mod shell_agent;
+mod support;
