@@ -112,6 +112,7 @@ impl Runner<'_> {
         self.open_log(turn, plan)?;
         // The supervisor boots while the journal is written; without its go the agent is never started.
         let mut prepared = exec::submit(&dir, spec, &self.supervisor, self.ambient)?;
+        self.crash_point(phase, "submitted");
         self.journal_begin(turn, record)?;
         prepared.ready()?;
         self.crash_point(phase, "ready");

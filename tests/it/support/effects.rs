@@ -47,7 +47,8 @@ impl Effects {
 
     /// The starts of one seat's own prompt in one iteration.
     pub(crate) fn starts_of(&self, who: &str, iteration: u64) -> Vec<Deed> {
-        let wanted = |deed: &Deed| deed.who == who && deed.iteration == iteration && deed.prompt != "router.md";
+        let wanted =
+            |deed: &Deed| deed.who == who && deed.iteration == iteration && deed.prompt != "router.md";
         self.starts().into_iter().filter(wanted).collect()
     }
 

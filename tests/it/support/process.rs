@@ -85,7 +85,14 @@ impl Ended {
     /// Asserts the exit code, and shows what was said where it is another one.
     #[track_caller]
     pub(crate) fn assert_code(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "signal {:?}; it said:\n{}{}", self.signal, self.stdout, self.stderr);
+        assert_eq!(
+            self.code,
+            Some(code),
+            "signal {:?}; it said:\n{}{}",
+            self.signal,
+            self.stdout,
+            self.stderr
+        );
         self
     }
 
@@ -117,7 +124,9 @@ fn read(path: &Path) -> String {
 pub(super) fn processes_with(pair: &str) -> Vec<(i32, String)> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").unwrap().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
+            continue;
+        };
         // A process may end while it is looked at, and others' are not readable.
         let Ok(environment) = fs::read(entry.path().join("environ")) else { continue };
         if environment.split(|byte| *byte == 0).any(|one| one == pair.as_bytes()) {

@@ -21,8 +21,11 @@ pub(crate) enum Git {
 }
 
 /// What a person left uncommitted before the loop: staged, changed, untracked.
-pub(crate) const PERSONS_FILES: [(&str, &str); 3] =
-    [("staged.txt", "a person staged this"), ("mine.txt", "a person changed this"), ("scratch.txt", "a note")];
+pub(crate) const PERSONS_FILES: [(&str, &str); 3] = [
+    ("staged.txt", "a person staged this"),
+    ("mine.txt", "a person changed this"),
+    ("scratch.txt", "a note"),
+];
 
 const CONFIGURATION: &str = r#"agent:
   default: fake
@@ -256,7 +259,11 @@ impl Workspace {
         match self.git {
             Git::Used => self.assert_committed(iterations, &made),
             Git::Avoided => {
-                assert_eq!(read_all(&self.root().join(".git")), self.first_git_dir, "the repository was touched");
+                assert_eq!(
+                    read_all(&self.root().join(".git")),
+                    self.first_git_dir,
+                    "the repository was touched"
+                );
             }
         }
     }
