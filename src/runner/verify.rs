@@ -131,9 +131,8 @@ impl Runner<'_> {
             return Ok(Used::No);
         }
         Ok(match exec::observe(&dir, self.ambient)? {
-            Observation::Alive { .. } => Used::Yes,
             Observation::Finished(exit) if came_to_nothing(&exit) => Used::Up,
-            Observation::Finished(_) => Used::Yes,
+            Observation::Alive { .. } | Observation::Finished(_) => Used::Yes,
             Observation::Vanished { .. } => {
                 exec::abandon(&dir, attempt, self.ambient)?;
                 Used::Up

@@ -1,6 +1,85 @@
 //! The orchestrator is killed at every point of a turn; the same command again must bring the work to its end.
+//!
+//! `docs/reliability.md` holds the table that comes of it; `BATON_WRITE_TABLES=1` writes it anew.
 
-use crate::support::{Git, Workspace};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use crate::support::{Effects, Ended, Git, Workspace, await_event, check_table};
+
+const LOOP: [&str; 1] = ["--sync-loops=1"];
+
+/// The points of a turn at which a debug build can kill itself, and what each of them lies between.
+const POINTS: &[(&str, &str)] = &[
+    ("claimed:begin", "before the claim is journalled"),
+    ("claimed:effect", "claim journalled, state not written"),
+    ("claimed:done", "state written"),
+    ("selected:begin", "before the selection"),
+    ("selected:done", "prompt selected, not journalled"),
+    ("baseline:begin", "before the first `verify` run"),
+    ("baseline:effect", "its attempts journalled"),
+    ("baseline:go", "first command started"),
+    ("baseline:checked", "first command ended"),
+    ("baseline:checked#2", "second command ended"),
+    ("baseline:done", "results not journalled"),
+    ("running:begin", "before the attempt"),
+    ("running:submitted", "supervisor booting, attempt not journalled"),
+    ("running:effect", "attempt journalled"),
+    ("running:ready", "supervisor waits for its go"),
+    ("running:go", "agent started"),
+    ("running:done", "agent ended, result not journalled"),
+    ("verified:begin", "before the `verify` commands"),
+    ("verified:effect", "their attempts journalled"),
+    ("verified:go", "first command started"),
+    ("verified:checked", "first command ended"),
+    ("verified:checked#2", "second command ended"),
+    ("verified:done", "results not journalled"),
+    ("committed:begin", "before the commits"),
+    ("committed:effect", "commits journalled, not made"),
+    ("committed:done", "commits made, not journalled"),
+    ("stamped:begin", "before the stamp"),
+    ("stamped:effect", "stamp journalled, state not written"),
+    ("stamped:done", "state written"),
+    ("close:begin", "turn not closed"),
+    ("close:done", "turn closed"),
+];
+
+const ROUTER_POINTS: &[(&str, &str)] = &[
+    ("selected:begin", "before the router prompt"),
+    ("selected:submitted", "supervisor booting, attempt not journalled"),
+    ("selected:effect", "attempt journalled"),
+    ("selected:ready", "supervisor waits for its go"),
+    ("selected:go", "router prompt started"),
+    ("selected:done", "reply there, selection not journalled"),
+];
+
+const ROUTER: &str = "router: { enabled: true, prompt: router.md }\n";
+
+/// Whose turn is cut, and what the agent runs as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Cut {
+    Galph,
+    Ralph,
+    Router,
+}
+
+impl Cut {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Galph => "galph",
+            Self::Ralph => "ralph",
+            Self::Router => "galph, router prompt",
+        }
+    }
+
+    fn starts(self, effects: &Effects) -> usize {
+        match self {
+            Self::Galph => effects.starts_of("galph", 1).len(),
+            Self::Ralph => effects.starts_of("ralph", 1).len(),
+            Self::Router => effects.router_starts().len(),
+        }
+    }
+}
 
 #[test]
 fn an_undisturbed_run_is_what_every_other_is_compared_with() {
@@ -15,12 +94,116 @@ fn an_undisturbed_run_is_what_every_other_is_compared_with() {
 }
 
 #[test]
-fn first_points() {
-    for place in ["claimed:done", "running:effect", "running:go", "committed:done#2", "stamped:effect#2"] {
-        let workspace = Workspace::with_checks(Git::Used);
-        workspace.crash(&["--sync-loops=1"], place);
-        workspace.run(&["--sync-loops=1"]).assert_code(0);
-        workspace.assert_whole(1);
-        assert_eq!(workspace.effects().starts().len(), 2, "{place}");
+fn a_killed_orchestrator_repeats_nothing_and_loses_nothing_wherever_it_is_killed() {
+    let rows = rows();
+    let todo: Vec<(usize, Git)> = (0..rows.len())
+        .flat_map(|row| [(row, Git::Used), (row, Git::Avoided)])
+        .filter(|(row, git)| *git == Git::Used || !rows[*row].place.starts_with("committed"))
+        .collect();
+    let queue = Mutex::new(todo.into_iter());
+    let outcomes: Mutex<BTreeMap<(usize, bool), String>> = Mutex::new(BTreeMap::new());
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                loop {
+                    let next = queue.lock().unwrap().next();
+                    let Some((row, git)) = next else { return };
+                    let outcome = kill_and_restart(&rows[row], git);
+                    outcomes.lock().unwrap().insert((row, git == Git::Used), outcome);
+                }
+            });
+        }
+    });
+    let outcomes = outcomes.into_inner().unwrap();
+    let cell = |row: usize, git: bool| outcomes.get(&(row, git)).map_or("no such phase", String::as_str);
+    let mut table = String::from(
+        "| turn of | killed at | that is | the same command again, with git | with `--no-git` |\n|---|---|---|---|---|\n",
+    );
+    for (index, row) in rows.iter().enumerate() {
+        table += &format!(
+            "| {} | `{}` | {} | {} | {} |\n",
+            row.cut.name(),
+            row.place,
+            row.meaning,
+            cell(index, true),
+            cell(index, false)
+        );
+    }
+    check_table("crash-points", &table);
+}
+
+struct Row {
+    cut: Cut,
+    /// As the table shows it.
+    place: &'static str,
+    /// As `BATON_CRASH_AT` names it: ralph's turn is the second of the run.
+    crash_at: String,
+    meaning: &'static str,
+}
+
+fn rows() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (cut, points) in [(Cut::Galph, POINTS), (Cut::Router, ROUTER_POINTS), (Cut::Ralph, POINTS)] {
+        for &(place, meaning) in points {
+            let of_checks = place.starts_with("baseline") || place.starts_with("verified");
+            let crash_at = match cut {
+                // Only ralph's turn is verified.
+                Cut::Galph if of_checks => continue,
+                Cut::Ralph if of_checks => place.to_owned(),
+                Cut::Ralph => format!("{place}#2"),
+                Cut::Galph | Cut::Router => place.to_owned(),
+            };
+            rows.push(Row { cut, place, crash_at, meaning });
+        }
+    }
+    rows
+}
+
+fn kill_and_restart(row: &Row, git: Git) -> String {
+    let workspace = match row.cut {
+        Cut::Router => Workspace::configured(git, ROUTER),
+        Cut::Galph | Cut::Ralph => Workspace::with_checks(git),
+    };
+    workspace.crash(&LOOP, &row.crash_at);
+    let place = row.place.split('#').next().unwrap();
+    if matches!(place, "running:go" | "selected:go") {
+        // The agent outlives the kill; how soon it is up is its own affair.
+        await_event("the agent's start", || (row.cut.starts(&workspace.effects()) == 1).then_some(()));
+    }
+    let before = row.cut.starts(&workspace.effects());
+    let restart = workspace.run(&LOOP).assert_code(0);
+    // When the whole iteration was over before the kill, the same command runs another.
+    let iterations = if row.cut == Cut::Ralph && place == "close:done" { 2 } else { 1 };
+    workspace.assert_whole(iterations);
+    let effects = workspace.effects();
+    for iteration in 1..=iterations {
+        for seat in ["galph", "ralph"] {
+            let starts = effects.starts_of(seat, iteration);
+            assert_eq!(starts.len(), 1, "{seat} at {place}, {git:?}: {starts:?}\n{}", restart.stderr);
+        }
+    }
+    assert_eq!(effects.router_starts().len(), usize::from(row.cut == Cut::Router), "{place}");
+    describe(row.cut, before, &effects, &restart)
+}
+
+/// What happened, in words, from the agent's notes and what the restart said.
+fn describe(cut: Cut, before: usize, effects: &Effects, restart: &Ended) -> String {
+    let what = if cut == Cut::Router { "the router prompt" } else { "the agent" };
+    let resumed: Option<String> = restart.stderr.lines().find_map(|line| {
+        let (_, rest) = line.split_once(" goes on with turn ")?;
+        rest.split_whitespace().next().map(str::to_owned)
+    });
+    let started_in = match cut {
+        Cut::Router => effects.router_starts().remove(0).turn,
+        Cut::Galph => effects.starts_of("galph", 1).remove(0).turn,
+        Cut::Ralph => effects.starts_of("ralph", 1).remove(0).turn,
+    };
+    match (before, resumed) {
+        (0, None) => format!("nothing had happened; the turn is taken, {what} started once"),
+        (0, Some(turn)) if turn == started_in => format!("the turn goes on, {what} is started once"),
+        (0, Some(_)) => format!("the claim had not happened and is void; the turn is taken, {what} started once"),
+        (1, Some(turn)) if turn == started_in => format!("the turn goes on; {what} is not started again"),
+        (1, None) => "the turn was over; the next one is taken".to_owned(),
+        (starts, resumed) => panic!("{starts} starts before, {started_in} started, {resumed:?} resumed"),
     }
 }

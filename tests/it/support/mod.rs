@@ -5,8 +5,10 @@
 
 mod effects;
 mod process;
+mod table;
 mod workspace;
 
 pub(crate) use effects::{Deed, Effects};
 pub(crate) use process::{Ended, Orchestrator, await_event};
+pub(crate) use table::check_table;
 pub(crate) use workspace::{Git, PERSONS_FILES, Workspace};
