@@ -10,6 +10,7 @@ mod exec;
 mod exec_faults;
 mod exec_support;
 mod faults;
+mod faults_kill;
 mod layers;
 mod shell_agent;
 mod support;

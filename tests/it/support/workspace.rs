@@ -233,6 +233,11 @@ impl Workspace {
         serde_json::from_str(&self.read("sync/state.json").expect("there is a state")).unwrap()
     }
 
+    /// Whether ralph's turn was the last, and has ended well.
+    pub(crate) fn state_is_complete(&self) -> bool {
+        self.read("sync/state.json").is_some_and(|text| text.contains("\"status\": \"complete\""))
+    }
+
     /// Asserts a state at rest after so many whole iterations.
     #[track_caller]
     pub(crate) fn assert_iterations(&self, done: u64) {
