@@ -124,12 +124,8 @@ fn a_killed_orchestrator_repeats_nothing_and_loses_nothing_wherever_it_is_killed
             Some(same) if same == with_git => String::new(),
             Some(other) => format!("; with `--no-git`: {other}"),
         };
-        table += &format!(
-            "| {} | `{}` | {} | {with_git}{without} |\n",
-            row.cut.name(),
-            row.place,
-            row.meaning
-        );
+        table +=
+            &format!("| {} | `{}` | {} | {with_git}{without} |\n", row.cut.name(), row.place, row.meaning);
     }
     check_table("crash-points", &table);
 }
@@ -243,7 +239,9 @@ fn describe(cut: Cut, before: usize, effects: &Effects, restart: &Ended) -> Stri
     match (before, resumed) {
         (0, None) => format!("nothing had happened; the turn is taken, {what} started once"),
         (0, Some(turn)) if turn == started_in => format!("the turn goes on, {what} is started once"),
-        (0, Some(_)) => format!("the claim had not happened and is void; the turn is taken, {what} started once"),
+        (0, Some(_)) => {
+            format!("the claim had not happened and is void; the turn is taken, {what} started once")
+        }
         (1, Some(turn)) if turn == started_in => format!("the turn goes on; {what} is not started again"),
         (1, None) => "the turn was over; the next one is taken".to_owned(),
         (starts, resumed) => panic!("{starts} starts before, {started_in} started, {resumed:?} resumed"),

@@ -128,9 +128,7 @@ fn the_orchestrator_and_those_below_it_are_killed_together(
 }
 
 #[rstest]
-fn a_killed_router_prompt_selects_nothing_and_is_asked_again(
-    #[values(Git::Used, Git::Avoided)] git: Git,
-) {
+fn a_killed_router_prompt_selects_nothing_and_is_asked_again(#[values(Git::Used, Git::Avoided)] git: Git) {
     let workspace = Workspace::configured(git, "router: { enabled: true, prompt: router.md }\n");
     workspace.prepare_release();
     workspace.script_once("router", "wait_for_release");
@@ -200,10 +198,8 @@ fn a_second_signal_ends_an_agent_that_ignores_the_first_at_once(
     #[values(Signal::INT, Signal::TERM, Signal::HUP)] signal: Signal,
 ) {
     let workspace = Workspace::configured(Git::Used, "");
-    workspace.write(
-        "orchestration.yaml",
-        &workspace.read("orchestration.yaml").unwrap().replace("300ms", "10m"),
-    );
+    workspace
+        .write("orchestration.yaml", &workspace.read("orchestration.yaml").unwrap().replace("300ms", "10m"));
     workspace.git(&["commit", "--quiet", "--message=patience", "orchestration.yaml"]);
     workspace.prepare_release();
     // The first signal is answered, so that the test knows when to send the second.

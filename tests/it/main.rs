@@ -11,6 +11,7 @@ mod exec_faults;
 mod exec_support;
 mod faults;
 mod faults_kill;
+mod faults_state;
 mod layers;
 mod shell_agent;
 mod support;
