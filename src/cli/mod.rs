@@ -4,6 +4,7 @@
 //! `dispatch`.
 
 mod config;
+mod demo;
 mod exit;
 mod failure;
 mod failures;
@@ -41,6 +42,7 @@ enum Verb {
     /// Shows, checks and describes the configuration
     Config(config::Args),
     Run(Box<run::Args>),
+    Demo(demo::Args),
 }
 
 /// What every verb is given.
@@ -85,5 +87,6 @@ fn dispatch(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Init(args) => init::run(&args, context),
         Verb::Config(args) => config::run(&args, context),
         Verb::Run(args) => run::run(&args, context),
+        Verb::Demo(args) => demo::run(&args, context),
     }
 }
