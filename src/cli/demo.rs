@@ -68,7 +68,10 @@ fn take_turns(root: &Path, args: &Args, context: &Context) -> Result<Exit, Failu
     let order = LoopOrder { root, loaded: &loaded, git: GitUse::Use, branch: None, plan: LoopPlan::Combined };
     let report = run_loop(&order, context, &mut progress);
     progress.finish();
-    let report = report.map_err(|failure| Failure { exit: Exit::Operational, ..failure })?;
+    let report = report.map_err(|mut failure| {
+        failure.exit = Exit::Operational;
+        failure
+    })?;
     output.say("");
     let exit = report_end(&report, &loaded.config, output);
     match report.end {
@@ -80,8 +83,11 @@ fn take_turns(root: &Path, args: &Args, context: &Context) -> Result<Exit, Failu
             output.note(ending::kept(root));
             Ok(exit)
         }
-        _ => Err(Failure::new(Exit::Operational, "the demonstration ended before completion was earned")
-            .help(format!("the summaries under `{}` tell what each turn did", loaded.config.logs_dir.display()))),
+        _ => {
+            Err(Failure::new(Exit::Operational, "the demonstration ended before completion was earned").help(
+                format!("the summaries under `{}` tell what each turn did", loaded.config.logs_dir.display()),
+            ))
+        }
     }
 }
 
@@ -90,15 +96,20 @@ fn make_repository(wanted: Option<&Path>, context: &Context) -> Result<PathBuf, 
     let person = Person { name: "Baton Demo".to_owned(), email: "demo@baton.invalid".to_owned() };
     let beginning = Beginning { branch: "main", person: &person, files: &FILES, message: FIRST_COMMIT };
     let create = |place: &Path| {
-        repo::create(place, &beginning, &context.ambient).map(|repo| repo.root().to_owned()).map_err(|error| repo_failure(&error))
+        repo::create(place, &beginning, &context.ambient)
+            .map(|repo| repo.root().to_owned())
+            .map_err(|error| repo_failure(&error))
     };
     if let Some(wanted) = wanted {
         return create(&context.directory.join(wanted));
     }
     let scratch = tempfile::Builder::new().prefix("baton-demo-").tempdir().map_err(|error| {
-        Failure::new(Exit::Operational, format!("cannot make a directory in `{}`", std::env::temp_dir().display()))
-            .caused_by(error)
-            .help("name a directory with `--dir DIR`, or set TMPDIR to one that can be written")
+        Failure::new(
+            Exit::Operational,
+            format!("cannot make a directory in `{}`", std::env::temp_dir().display()),
+        )
+        .caused_by(error)
+        .help("name a directory with `--dir DIR`, or set TMPDIR to one that can be written")
     })?;
     let root = create(scratch.path())?;
     // From here on there is something to look at.

@@ -40,7 +40,8 @@ pub fn create(directory: &Path, beginning: &Beginning<'_>, ambient: &Ambient) ->
     let mut options = RepositoryInitOptions::new();
     options.no_reinit(true).external_template(false).initial_head(beginning.branch);
     let git = Repository::init_opts(directory, &options).map_err(failed)?;
-    let mut own = git.config().and_then(|config| config.open_level(git2::ConfigLevel::Local)).map_err(failed)?;
+    let mut own =
+        git.config().and_then(|config| config.open_level(git2::ConfigLevel::Local)).map_err(failed)?;
     own.set_str("user.name", &beginning.person.name).map_err(failed)?;
     own.set_str("user.email", &beginning.person.email).map_err(failed)?;
     for (name, text) in beginning.files {
@@ -113,7 +114,10 @@ mod tests {
         let error = create(&place, &beginning(&person), &test.ambient()).unwrap_err();
         assert_eq!(
             error.to_string(),
-            format!("`{}` is not empty; name an empty directory, or one that does not exist", place.display())
+            format!(
+                "`{}` is not empty; name an empty directory, or one that does not exist",
+                place.display()
+            )
         );
         assert_eq!(fs::read_dir(&place).unwrap().count(), 1);
     }

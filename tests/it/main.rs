@@ -6,5 +6,6 @@
     reason = "a test stops at the first surprise, and starts the processes and reads the clock that it checks against"
 )]
 
+mod demo;
 mod layers;
 mod shell_agent;

@@ -28,8 +28,8 @@ pub(super) fn conclusion(root: &Path, turns: &[TurnOutcome]) -> String {
         if let Some(Completion::Refused { reason }) = &turn.completion {
             let _ = writeln!(
                 text,
-                "refused: {} promised completion in iteration {}, but {reason}",
-                turn.actor, turn.iteration
+                "refused in iteration {}: {} promised completion, but {reason}",
+                turn.iteration, turn.actor
             );
         }
     }
