@@ -324,9 +324,7 @@ fn places_are_filled_in_and_what_they_hold_is_not_read_again() {
     let tricky = Places { prompt_file: Path::new("/a/${workspace}"), ..places("") };
     let filled = spec.invocation(&tricky).unwrap();
     let expected: Vec<OsString> =
-        ["--in=/a/${workspace}", "/my tree:/git/attempt", "${HOME}", "$/my tree"]
-            .map(OsString::from)
-            .into();
+        ["--in=/a/${workspace}", "/my tree:/git/attempt", "${HOME}", "$/my tree"].map(OsString::from).into();
     assert_eq!((filled.args, filled.stdin), (expected, Stdin::Null));
 }
 

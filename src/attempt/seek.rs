@@ -8,15 +8,8 @@ use crate::agent::Sought;
 use crate::ambient::Ambient;
 
 /// Folders below the home directory in which agent CLIs are installed.
-const HOME_FOLDERS: [&str; 7] = [
-    ".local/bin",
-    ".claude/local",
-    "bin",
-    ".npm-global/bin",
-    ".bun/bin",
-    ".cargo/bin",
-    ".opencode/bin",
-];
+const HOME_FOLDERS: [&str; 7] =
+    [".local/bin", ".claude/local", "bin", ".npm-global/bin", ".bun/bin", ".cargo/bin", ".opencode/bin"];
 const SYSTEM_FOLDERS: [&str; 4] = ["/usr/local/bin", "/opt/homebrew/bin", "/usr/bin", "/bin"];
 
 /// Looks for a program, given by name or as a path from the workspace; what is found is absolute.
@@ -45,8 +38,7 @@ fn folders(workspace: &Path, ambient: &Ambient) -> Vec<PathBuf> {
     let path = ambient.path_var("PATH").unwrap_or_default();
     let listed = std::env::split_paths(&path).filter(|folder| folder.is_absolute()).collect::<Vec<_>>();
     let home = ambient.path_var("HOME");
-    let below_home =
-        home.iter().flat_map(|home| HOME_FOLDERS.iter().map(move |folder| home.join(folder)));
+    let below_home = home.iter().flat_map(|home| HOME_FOLDERS.iter().map(move |folder| home.join(folder)));
     [workspace.join(".claude/local")]
         .into_iter()
         .chain(listed)
@@ -82,7 +74,8 @@ mod tests {
 
     fn ambient(home: &Path, path: &Path) -> Ambient {
         let env: BTreeMap<_, _> =
-            [("HOME".into(), home.as_os_str().to_owned()), ("PATH".into(), path.as_os_str().to_owned())].into();
+            [("HOME".into(), home.as_os_str().to_owned()), ("PATH".into(), path.as_os_str().to_owned())]
+                .into();
         Ambient::fixed(jiff::Timestamp::UNIX_EPOCH, env)
     }
 
@@ -116,7 +109,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let tool = place(directory.path(), "agent", 0o644);
         let ambient = ambient(directory.path(), Path::new("/nowhere"));
-        assert_eq!(seek_program("./agent", directory.path(), &ambient), Sought::NotExecutable(directory.path().join("./agent")));
+        assert_eq!(
+            seek_program("./agent", directory.path(), &ambient),
+            Sought::NotExecutable(directory.path().join("./agent"))
+        );
         assert!(tool.exists());
     }
 }

@@ -82,8 +82,11 @@ pub fn write_agent_spec(dir: &AttemptDir, order: AgentOrder<'_>) -> Result<Spec,
     make_directory(dir)?;
     let prompt_file = dir.path().join("prompt.md");
     let content = order.command.prompt_content(order.prompt)?;
-    fs::write(&prompt_file, content.as_bytes())
-        .map_err(|source| AttemptError::File { action: "write", path: prompt_file.clone(), source })?;
+    fs::write(&prompt_file, content.as_bytes()).map_err(|source| AttemptError::File {
+        action: "write",
+        path: prompt_file.clone(),
+        source,
+    })?;
     let invocation = order.command.invocation(&Places {
         prompt: &content,
         prompt_file: &prompt_file,

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::{AttemptError, Interrupts, Stream};
 use crate::ambient::Ambient;
-use crate::exec::{AttemptDir, ExitRecord, Follower, Progress, Running, Urgency};
+use crate::exec::{self, ExecError, ExitRecord, Follower, Progress, Running, Urgency};
+use crate::model::AttemptId;
 
 /// How often a watcher hears of an attempt that is silent.
 const TICK: Duration = Duration::from_millis(100);
@@ -32,12 +33,13 @@ pub enum Glimpse<'a> {
 /// Watches an attempt to its end. A first interruption asks it to stop, a second one ends it at once.
 pub fn watch(
     mut running: Running,
-    dir: &AttemptDir,
+    attempt: AttemptId,
     interrupts: &Interrupts,
     ambient: &Ambient,
     mut see: impl FnMut(Glimpse<'_>),
 ) -> Result<ExitRecord, AttemptError> {
-    let mut follower = Follower::new(dir, 0, 0);
+    let dir = running.dir().clone();
+    let mut follower = Follower::new(&dir, 0, 0);
     let mut buffer = vec![0; CHUNK];
     let watched = ambient.stopwatch();
     let mut quiet = ambient.stopwatch();
@@ -50,7 +52,11 @@ pub fn watch(
         if progress == Progress::Ended {
             // What was written between the last look and the end.
             show_output(&mut follower, &mut buffer, &mut see)?;
-            return Ok(running.collect()?);
+            return match running.collect() {
+                // Its supervisor was killed under our eyes: what it left alive is ended, and nobody saw its end.
+                Err(ExecError::Vanished { .. }) => Ok(exec::abandon(&dir, attempt, ambient)?.record),
+                collected => Ok(collected?),
+            };
         }
         pass_on(&running, interrupts, &mut passed_on)?;
         see(Glimpse::Tick { elapsed: watched.elapsed(), quiet: quiet.elapsed() });

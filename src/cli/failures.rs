@@ -15,7 +15,7 @@ pub(crate) fn runner_failure(error: &RunnerError, config: &Config) -> Failure {
     match error {
         RunnerError::PromptName { .. }
         | RunnerError::Route(_)
-        | RunnerError::Agent { .. }
+        | RunnerError::Agent(_)
         | RunnerError::Choice(_)
         | RunnerError::Rules(_)
         | RunnerError::CountRegex { .. }
@@ -27,9 +27,6 @@ pub(crate) fn runner_failure(error: &RunnerError, config: &Config) -> Failure {
             failure(Exit::Usage).help("limit `turns`, `wall` or `tokens` instead")
         }
         RunnerError::State(error) => state_failure(error),
-        RunnerError::StateGone { .. } => {
-            failure(Exit::Usage).help("restore it with `baton doctor --fix`")
-        }
         RunnerError::Refused(refusal) => refusal_failure(refusal),
         RunnerError::Repo(error) => repo_failure(error),
         RunnerError::Unpublishable { .. } => failure(Exit::TurnFailed).help(
@@ -83,7 +80,9 @@ pub(crate) fn repo_failure(error: &RepoError) -> Failure {
 fn home_failure(error: &HomeError) -> Failure {
     let failure = Failure::from_error(Exit::Operational, error);
     match error {
-        HomeError::Busy { .. } => failure.help("wait for it to end, or stop it; `baton status` tells what it does"),
+        HomeError::Busy { .. } => {
+            failure.help("wait for it to end, or stop it; `baton status` tells what it does")
+        }
         HomeError::NoStateDirectory => failure.help("set HOME or XDG_STATE_HOME"),
         HomeError::Unusable { .. } => failure.help("make the directory writable for this user"),
     }

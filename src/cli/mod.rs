@@ -10,6 +10,7 @@ mod failure;
 mod failures;
 mod init;
 mod output;
+mod route;
 mod run;
 mod supervise;
 mod workspace;
@@ -43,6 +44,7 @@ enum Verb {
     Config(config::Args),
     Run(Box<run::Args>),
     Demo(demo::Args),
+    Route(route::Args),
 }
 
 /// What every verb is given.
@@ -88,5 +90,6 @@ fn dispatch(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Config(args) => config::run(&args, context),
         Verb::Run(args) => run::run(&args, context),
         Verb::Demo(args) => demo::run(&args, context),
+        Verb::Route(args) => route::run(&args, context),
     }
 }

@@ -18,12 +18,14 @@ impl Output {
     }
 
     /// One line of result on standard output.
+    #[expect(clippy::unused_self, reason = "only who was given the output may print")]
     pub(crate) fn say(self, line: impl Display) {
         // A closed pipe (`baton logs | head`) means that the reader has seen enough.
         let _ = writeln!(stdout().lock(), "{line}");
     }
 
     /// One line of progress or warning on standard error.
+    #[expect(clippy::unused_self, reason = "only who was given the output may print")]
     pub(crate) fn note(self, line: impl Display) {
         let _ = writeln!(stderr().lock(), "{line}");
     }

@@ -103,3 +103,40 @@ impl ExecError {
         move |source| Self::File { action, path, source }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn gone() -> io::Error {
+        io::ErrorKind::NotFound.into()
+    }
+
+    #[rstest]
+    #[case(ExecError::file("read", "/a/lock")(gone()), "cannot read `/a/lock`")]
+    #[case(
+        ExecError::Version { path: "/a/exit.json".into(), found: 2, expected: 1 },
+        "`/a/exit.json` has version 2; this build reads version 1"
+    )]
+    #[case(
+        ExecError::Format {
+            path: "/a/spec.json".into(),
+            what: "specification",
+            source: serde_json::from_str::<u8>("x").unwrap_err(),
+        },
+        "`/a/spec.json` is not a specification that this version reads"
+    )]
+    #[case(
+        ExecError::SupervisorSlow { seconds: 60 },
+        "the attempt's supervisor was not ready after 60 s (the agent was not started)"
+    )]
+    #[case(ExecError::Process { action: "stop", pid: 7, source: gone() }, "cannot stop process 7")]
+    #[case(
+        ExecError::Vanished { dir: "/a".into(), started: true },
+        "the supervisor of the attempt in `/a` vanished without a result"
+    )]
+    fn errors_name_the_place(#[case] error: ExecError, #[case] text: &str) {
+        assert_eq!(error.to_string(), text);
+    }
+}

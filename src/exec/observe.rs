@@ -22,7 +22,7 @@ pub enum Observation {
         pid: i32,
     },
     /// It ended and left its result.
-    Finished(ExitRecord),
+    Finished(Box<ExitRecord>),
     /// Its supervisor is gone and left no result; [`abandon`] cleans up.
     Vanished {
         /// Whether the agent may have been started. `false` is proof that nothing was spent.
@@ -46,8 +46,8 @@ pub fn observe(dir: &AttemptDir, ambient: &Ambient) -> Result<Observation, ExecE
     }
     // The result is complete before the lock is free: looked at in this order, it cannot be missed.
     match dir.read_exit()? {
-        Some(record) => Ok(Observation::Finished(record)),
-        None => Ok(Observation::Vanished { started: was_started(dir, ambient)? }),
+        Some(record) => Ok(Observation::Finished(Box::new(record))),
+        None => Ok(Observation::Vanished { started: was_started(dir, &ambient.boot_id())? }),
     }
 }
 
@@ -71,8 +71,7 @@ pub(super) fn peek_alive(dir: &AttemptDir) -> Result<Option<i32>, ExecError> {
 
 /// Whether the agent of an attempt without a supervisor may have been started. Only files that nobody could have
 /// lost prove that it was not: in the same boot what was written is there, whoever was killed.
-pub(super) fn was_started(dir: &AttemptDir, ambient: &Ambient) -> Result<bool, ExecError> {
-    let boot = ambient.boot_id();
+pub(super) fn was_started(dir: &AttemptDir, boot: &str) -> Result<bool, ExecError> {
     let same_boot = dir.read_spec().is_ok_and(|spec| !boot.is_empty() && spec.boot_id == boot);
     Ok(!same_boot
         || match LockState::peek(dir)? {
@@ -84,14 +83,15 @@ pub(super) fn was_started(dir: &AttemptDir, ambient: &Ambient) -> Result<bool, E
 
 /// Takes over an attempt whose supervisor is gone: ends what it left alive and writes that it was abandoned.
 pub fn abandon(dir: &AttemptDir, attempt: AttemptId, ambient: &Ambient) -> Result<SweepReport, ExecError> {
-    let seen_started = was_started(dir, ambient)?;
+    let boot = ambient.boot_id();
+    let seen_started = was_started(dir, &boot)?;
     let mut lock = take_lock(dir)?;
     if dir.read_exit()?.is_some() {
         return Err(ExecError::AlreadyFinished(dir.path().to_owned()));
     }
     let notes = lock.notes()?;
     let started = seen_started || notes.started;
-    let same_boot = dir.read_spec().map_or(true, |spec| spec.boot_id == ambient.boot_id());
+    let same_boot = dir.read_spec().map_or(true, |spec| spec.boot_id == boot);
     let swept = if same_boot {
         let family = Family { attempt, session: notes.supervisor, reach: Reach::All };
         sweep(&family, Firmness::AskFirst, ambient, || {}).map_err(ExecError::file("read", "/proc"))?

@@ -13,14 +13,14 @@ use super::program::marker_around;
 use super::running::Running;
 use super::spec::SPEC_VERSION;
 use super::{ATTEMPT_MARKER, AttemptDir, ExecError, SUPERVISE_VERB, Spec, StdinSource, os};
-use crate::ambient::Ambient;
+use crate::ambient::{Ambient, Stopwatch};
 
 /// The byte by which the supervisor says that it holds the lock and can start the agent.
 pub(super) const READY: u8 = b'r';
 /// The byte that lets it.
 pub(super) const GO: u8 = b'g';
 /// A supervisor boots in milliseconds; on a machine that thrashes it may take long.
-const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_WITHIN: Duration = Duration::from_mins(1);
 
 /// A supervisor that waits for the go. Dropping it ends the supervisor; the agent is then never started. So does
 /// the death of this process.
@@ -31,6 +31,8 @@ pub struct Prepared {
     // `None` once the supervisor has become a `Running`.
     supervisor: Option<Supervisor>,
     ready: bool,
+    clock: Stopwatch,
+    boot_id: String,
 }
 
 #[derive(Debug)]
@@ -74,7 +76,13 @@ pub fn submit(
     let (Some(go), Some(events)) = (child.stdin.take(), child.stdout.take()) else {
         return Err(no_supervisor(io::ErrorKind::BrokenPipe.into()));
     };
-    Ok(Prepared { dir: dir.clone(), supervisor: Some(Supervisor { child, go, events }), ready: false })
+    Ok(Prepared {
+        dir: dir.clone(),
+        supervisor: Some(Supervisor { child, go, events }),
+        ready: false,
+        clock: ambient.stopwatch(),
+        boot_id: spec.boot_id,
+    })
 }
 
 impl Prepared {
@@ -89,9 +97,9 @@ impl Prepared {
             return Ok(());
         }
         let Some(supervisor) = &mut self.supervisor else { return Err(gone(&self.dir)) };
-        let clock = Ambient::real().stopwatch();
+        let until = self.clock.elapsed() + READY_WITHIN;
         loop {
-            let left = READY_WITHIN.saturating_sub(clock.elapsed());
+            let left = until.saturating_sub(self.clock.elapsed());
             match poll(&mut [PollFd::new(&supervisor.events, PollFlags::IN)], Some(&os::timespec(left))) {
                 Ok(0) => return Err(ExecError::SupervisorSlow { seconds: READY_WITHIN.as_secs() }),
                 Ok(_) => break,
@@ -117,7 +125,8 @@ impl Prepared {
             let _ = supervisor.child.wait();
             return Err(gone(&self.dir));
         }
-        Ok(Running::of_child(self.dir.clone(), supervisor.child, supervisor.events))
+        let boot_id = std::mem::take(&mut self.boot_id);
+        Ok(Running::of_child(self.dir.clone(), supervisor.child, supervisor.events, self.clock, boot_id))
     }
 }
 

@@ -21,6 +21,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 pub struct Running {
     dir: AttemptDir,
     link: Link,
+    clock: Stopwatch,
+    boot_id: String,
 }
 
 #[derive(Debug)]
@@ -56,7 +58,7 @@ pub enum Urgency {
 }
 
 /// Follows an attempt that this process did not start, or one that has ended.
-pub fn adopt(dir: &AttemptDir) -> Result<Running, ExecError> {
+pub fn adopt(dir: &AttemptDir, ambient: &Ambient) -> Result<Running, ExecError> {
     let link = match peek_alive(dir)? {
         None => Link::Ended { child: None },
         Some(pid) => match Pinned::open(pid).map_err(process_failed("follow", pid))? {
@@ -65,12 +67,18 @@ pub fn adopt(dir: &AttemptDir) -> Result<Running, ExecError> {
             _ => Link::Ended { child: None },
         },
     };
-    Ok(Running { dir: dir.clone(), link })
+    Ok(Running { dir: dir.clone(), link, clock: ambient.stopwatch(), boot_id: ambient.boot_id() })
 }
 
 impl Running {
-    pub(super) fn of_child(dir: AttemptDir, child: Child, events: ChildStdout) -> Self {
-        Self { dir, link: Link::Child { child, events } }
+    pub(super) fn of_child(
+        dir: AttemptDir,
+        child: Child,
+        events: ChildStdout,
+        clock: Stopwatch,
+        boot_id: String,
+    ) -> Self {
+        Self { dir, link: Link::Child { child, events }, clock, boot_id }
     }
 
     /// The attempt's directory.
@@ -88,7 +96,7 @@ impl Running {
             Link::Ended { .. } => return Ok(Progress::Ended),
             Link::Child { child, events } => wait_for_child(child, events, timeout, wake)?,
             Link::Adopted { supervisor, pid, seen } => {
-                wait_for_adopted(&self.dir, supervisor, *pid, seen, timeout, wake)?
+                wait_for_adopted(&self.dir, supervisor, *pid, seen, self.clock, timeout, wake)?
             }
         };
         if progress == Progress::Ended {
@@ -131,7 +139,7 @@ impl Running {
             Some(record) => Ok(record),
             None => Err(ExecError::Vanished {
                 dir: self.dir.path().to_owned(),
-                started: was_started(&self.dir, &Ambient::real())?,
+                started: was_started(&self.dir, &self.boot_id)?,
             }),
         }
     }
@@ -163,17 +171,18 @@ fn wait_for_adopted(
     supervisor: &Pinned,
     pid: i32,
     seen: &mut u64,
+    clock: Stopwatch,
     timeout: Option<Duration>,
     wake: Option<BorrowedFd<'_>>,
 ) -> Result<Progress, ExecError> {
-    let clock = Ambient::real().stopwatch();
+    let until = timeout.map(|timeout| clock.elapsed() + timeout);
     loop {
         let size = output_size(dir);
         if size != *seen {
             *seen = size;
             return Ok(Progress::Output);
         }
-        let Some(slice) = next_slice(timeout, clock) else { return Ok(Progress::TimedOut) };
+        let Some(slice) = next_slice(until, clock) else { return Ok(Progress::TimedOut) };
         let end = supervisor.end_event().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
         let has_event = end.is_some();
         match poll_two(end, wake, Some(slice)) {
@@ -187,9 +196,9 @@ fn wait_for_adopted(
 }
 
 /// How long to block before the next look; `None` when the time has passed.
-fn next_slice(timeout: Option<Duration>, clock: Stopwatch) -> Option<Duration> {
-    let Some(timeout) = timeout else { return Some(LOOK_EVERY) };
-    let left = timeout.saturating_sub(clock.elapsed());
+fn next_slice(until: Option<Duration>, clock: Stopwatch) -> Option<Duration> {
+    let Some(until) = until else { return Some(LOOK_EVERY) };
+    let left = until.saturating_sub(clock.elapsed());
     (!left.is_zero()).then(|| left.min(LOOK_EVERY))
 }
 

@@ -75,9 +75,15 @@ fn plan_sweep<'table>(
     while let Some(entry_above) = next.filter(|entry| above.insert(entry.parent)) {
         next = entry(entry_above.parent);
     }
+    // Only a supervisor has no children but its attempt's.
+    let is_supervisor = session == Some(own);
     let mut family: BTreeSet<i32> = table
         .iter()
-        .filter(|entry| entry.parent == own || session == Some(entry.session) || marked.contains(&entry.pid))
+        .filter(|entry| {
+            (is_supervisor && entry.parent == own)
+                || session == Some(entry.session)
+                || marked.contains(&entry.pid)
+        })
         .map(|entry| entry.pid)
         .filter(|pid| !above.contains(pid))
         .collect();
@@ -259,6 +265,12 @@ mod tests {
     fn whoever_sweeps_ends_neither_itself_nor_what_is_above_it() {
         let table = [entry(1, 0, 1), entry(40, 1, 30), entry(50, 40, 30), entry(41, 40, 30)];
         assert_eq!(planned(&table, Some(30), &[40, 50]), [41]);
+    }
+
+    #[test]
+    fn children_of_an_orchestrator_that_cleans_up_are_not_the_attempts() {
+        let table = [entry(50, 2, 2), entry(60, 50, 60), entry(70, 50, 2)];
+        assert_eq!(planned(&table, Some(30), &[]), [] as [i32; 0]);
     }
 
     #[test]

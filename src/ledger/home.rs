@@ -5,6 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -67,7 +68,12 @@ impl Home {
     /// Makes the directory, with nothing in it that others may read.
     pub fn create(&self) -> Result<(), HomeError> {
         let attempts = self.attempts();
-        fs::create_dir_all(&attempts).map_err(|source| HomeError::Unusable { path: attempts, source })
+        // Prompts and output of agents may hold what only their owner should read.
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&attempts)
+            .map_err(|source| HomeError::Unusable { path: attempts, source })
     }
 
     /// The directory itself.

@@ -84,21 +84,16 @@ fn end_of_wait(holds: &[Hold], config: &Config, ambient: &Ambient, waited: Durat
     (waited + left <= config.limits.max_wait.0).then_some(last)
 }
 
-fn wait_for_holds(
-    runner: &mut Runner<'_>,
-    ambient: &Ambient,
-    holds: &[Hold],
-    until: Timestamp,
-) -> Duration {
+fn wait_for_holds(runner: &mut Runner<'_>, ambient: &Ambient, holds: &[Hold], until: Timestamp) -> Duration {
     let reason = holds.iter().map(|hold| hold.reason.as_str()).collect::<Vec<_>>().join("; ");
     runner.observe(&Event::Waiting { reason: &reason, until });
     let clock = ambient.stopwatch();
     let left = Duration::try_from(until.duration_since(ambient.now())).unwrap_or_default();
     // Somebody may clear the hold meanwhile.
     let cleared = || {
-        runner.state().is_ok_and(|state| {
-            state.is_some_and(|state| decide_blocked(&state, ambient.now()).is_none())
-        })
+        runner
+            .state()
+            .is_ok_and(|state| state.is_some_and(|state| decide_blocked(&state, ambient.now()).is_none()))
     };
     wait(runner, ambient, left, cleared);
     clock.elapsed()

@@ -41,7 +41,12 @@ impl<'c> Pace<'c> {
     }
 
     /// Takes a turn's outcome in; `Some`: the loop is over.
-    pub(super) fn take(&mut self, outcome: TurnOutcome, runner: &Runner<'_>, began: Began) -> Option<LoopEnd> {
+    pub(super) fn take(
+        &mut self,
+        outcome: TurnOutcome,
+        runner: &Runner<'_>,
+        began: Began,
+    ) -> Option<LoopEnd> {
         self.spent = self.spent.plus(outcome.usage);
         let end = self.judge(&outcome, runner, began);
         self.turns.push(outcome);

@@ -49,8 +49,11 @@ pub fn run_solo(
         }
         let outcome = runner.run_turn(options.actor, TurnKind::Solo(count + 1))?;
         let stalemate = outcome.stalemate.clone();
-        if let TurnEnd::Closed { class: class @ (OutcomeClass::Limited { .. } | OutcomeClass::Overloaded), detail, cause } =
-            &outcome.end
+        if let TurnEnd::Closed {
+            class: class @ (OutcomeClass::Limited { .. } | OutcomeClass::Overloaded),
+            detail,
+            cause,
+        } = &outcome.end
         {
             // Without a state there is no hold to wait for.
             let end = LoopEnd::TurnFailed { class: *class, detail: detail.clone(), cause: *cause };

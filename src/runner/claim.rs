@@ -9,12 +9,12 @@ use crate::repo::Repo;
 use crate::route::{RoutePlan, Situation, check_plan, decide_plan};
 use crate::turn::{Claim, Features, Input, Phase, Refusal, apply};
 
+use super::error::{NoAgent, RunnerError};
 use super::journal::{Base, ClaimPlan, ClaimedState, Leftover, Record, TurnRecord};
 use super::notes::leftovers_of;
 use super::outcome::{TurnEnd, TurnOutcome};
 use super::prompt::read_prompt;
 use super::turn::{Runner, Step, TurnKind};
-use super::RunnerError;
 
 impl Runner<'_> {
     /// Finds every reason not to take this turn that can be found without running anything.
@@ -26,7 +26,7 @@ impl Runner<'_> {
     ) -> Result<(), RunnerError> {
         refuse_unavailable(self.config)?;
         if let Some(repo) = &self.workspace.repo {
-            repo.preflight(None)?;
+            repo.preflight(self.workspace.branch.as_deref())?;
         }
         let plan = decide_plan(&self.routing, &situation(actor, kind, state))?;
         check_plan(actor, &plan, &self.prompts_dir(), |prompt| self.prompt_exists(prompt))?;
@@ -44,7 +44,7 @@ impl Runner<'_> {
         let command = self.agent_for(actor, prompt)?;
         // Only the shell agent reads the prompt itself; the notes that come later do not change what it finds.
         if command.encoding == PromptEncoding::ShellScript {
-            command.prompt_content(&text).map_err(|source| RunnerError::Agent {
+            command.prompt_content(&text).map_err(|source| NoAgent {
                 actor,
                 prompt: prompt.clone(),
                 because: format!("its content in {}/{prompt}", self.prompts_dir()),
@@ -85,11 +85,9 @@ impl Runner<'_> {
         self.crash_point(Phase::Claimed, "begin");
         self.pending.push(Entry::Open(turn.opening.clone()));
         self.journal_begin(turn, Record::ClaimBegin(Box::new(ClaimPlan { features, state, base })))?;
-        if takes_state
-            && let Err(error) = self.write_claim(turn, input)
-        {
+        if takes_state && let Err(error) = self.write_claim(turn, input) {
             if matches!(error, RunnerError::Refused(_)) {
-                self.close_void(turn.clone())?;
+                self.close_void(turn)?;
             }
             return Err(error);
         }
@@ -145,7 +143,8 @@ impl Runner<'_> {
         };
         let Some(found) = self.workspace.state.read()? else { return Ok(Step::Go) };
         let stamped = turn.stamp.as_ref().map(|plan| &plan.token);
-        if found.token.as_ref() == Some(&claimed.token) || (stamped.is_some() && found.token.as_ref() == stamped)
+        if found.token.as_ref() == Some(&claimed.token)
+            || (stamped.is_some() && found.token.as_ref() == stamped)
         {
             return Ok(Step::Go);
         }
@@ -163,13 +162,14 @@ impl Runner<'_> {
         let now = repo.dirty()?;
         let fingerprint = repo.fingerprint(&now, &self.workspace.rules)?;
         let last = self.workspace.ledger.turns(TurnFilter { actor: Some(actor), limit: 1 })?;
-        let leftovers = last.into_iter().next().and_then(|turn| turn.closing).map(|closing| leftovers_of(&closing));
+        let leftovers =
+            last.into_iter().next().and_then(|turn| turn.closing).map(|closing| leftovers_of(&closing));
         let dirty = without_leftovers(&now, &leftovers.unwrap_or_default());
         Ok(Base { head: repo.head()?, fingerprint, dirty })
     }
 
     /// Ends a turn whose claim never happened.
-    pub(super) fn close_void(&mut self, turn: TurnRecord) -> Result<TurnOutcome, RunnerError> {
+    pub(super) fn close_void(&mut self, turn: &TurnRecord) -> Result<TurnOutcome, RunnerError> {
         // The seat's leftovers stay the seat's: the turn before this one still tells of them.
         let record = self.carried_leftovers(turn.opening.actor)?;
         self.pending.push(Entry::Close(Box::new(Closing {

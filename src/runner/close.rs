@@ -25,25 +25,28 @@ const KEPT_ATTEMPTS: usize = 40;
 const KEPT_REPLY: usize = 16 * 1024;
 
 impl Runner<'_> {
-    pub(super) fn close(&mut self, turn: TurnRecord) -> Result<TurnOutcome, RunnerError> {
+    pub(super) fn close(&mut self, turn: &TurnRecord) -> Result<TurnOutcome, RunnerError> {
         let ended = turn.ended.clone().unwrap_or(Ended {
             class: OutcomeClass::Interrupted,
             detail: String::new(),
             cause: Cause::Agent,
         });
-        let stalemate = self.closing_stalemate(&turn)?;
+        let stalemate = self.closing_stalemate(turn)?;
         let completion = match &turn.stamp {
             Some(plan) => plan.completion.clone(),
-            None => self.completion(&turn),
+            None => self.completion(turn),
         };
-        let leftovers = if turn.passed() { Vec::new() } else { self.leftovers(&turn) };
+        if let Some(Completion::Refused { reason }) = &completion {
+            self.warn(&format!("galph's promise of completion is refused: {reason}"));
+        }
+        let leftovers = if turn.passed() { Vec::new() } else { self.leftovers(turn) };
         let legacy = Legacy {
             checks: turn.verified.checks.clone(),
             baseline: turn.baseline.checks.clone(),
             completion: completion.clone(),
             leftovers,
             stalemate: stalemate.is_some(),
-            usage: self.spent(&turn),
+            usage: turn.spent(),
             commits: turn
                 .committed
                 .commits
@@ -52,9 +55,9 @@ impl Runner<'_> {
                 .collect(),
             reply: turn.ran.as_ref().map(|ran| end_of(&ran.reply, KEPT_REPLY)).unwrap_or_default(),
         };
-        self.write_summary(&turn, &ended, &legacy);
-        let outcome = self.outcome(&turn, &ended, &legacy, completion, stalemate);
-        let closing = self.closing(&turn, ended.class.as_str(), &ended.detail, &legacy);
+        self.write_summary(turn, &ended, &legacy);
+        let told = outcome(turn, &ended, &legacy, completion, stalemate);
+        let closing = self.closing(turn, ended.class.as_str(), &ended.detail, &legacy);
         self.pending.push(Entry::Close(Box::new(closing)));
         self.crash.pass(self.ambient, "close:begin");
         self.flush()?;
@@ -62,28 +65,28 @@ impl Runner<'_> {
         self.log = None;
         self.prune_attempts();
         self.observer.event(&Event::Ended {
-            actor: outcome.actor,
-            iteration: outcome.iteration,
+            actor: told.actor,
+            iteration: told.iteration,
             class: ended.class,
             detail: &ended.detail,
-            wall: outcome.wall,
-            summary: outcome.summary.as_deref().unwrap_or_default(),
+            wall: told.wall,
+            summary: told.summary.as_deref().unwrap_or_default(),
         });
-        Ok(outcome)
+        Ok(told)
     }
 
     /// A signal came after the agent had finished: what was done is durable, the next start goes on from here.
     pub(super) fn suspend(
         &mut self,
-        turn: TurnRecord,
+        turn: &TurnRecord,
         signal: InterruptSignal,
     ) -> Result<TurnOutcome, RunnerError> {
         self.flush()?;
         self.log = None;
         let legacy = Legacy::default();
         let ended = Ended { class: OutcomeClass::Interrupted, detail: String::new(), cause: Cause::Agent };
-        let outcome = self.outcome(&turn, &ended, &legacy, None, None);
-        Ok(TurnOutcome { end: TurnEnd::Suspended { signal }, ..outcome })
+        let told = outcome(turn, &ended, &legacy, None, None);
+        Ok(TurnOutcome { end: TurnEnd::Suspended { signal }, ..told })
     }
 
     /// The turn was taken away while we were gone: its agent must not go on, and nothing of it is published.
@@ -105,7 +108,7 @@ impl Runner<'_> {
         }
         match exec::observe(&dir, self.ambient)? {
             Observation::Alive { .. } => {
-                let mut running = exec::adopt(&dir)?;
+                let mut running = exec::adopt(&dir, self.ambient)?;
                 running.cancel(Urgency::Now)?;
                 while running.wait(None, None)? != exec::Progress::Ended {}
             }
@@ -154,10 +157,7 @@ impl Runner<'_> {
         let Some(relative) = turn.summary_path() else { return };
         let path = self.workspace.root.join(&relative);
         let text = render_summary(&Summary { turn, ended, legacy, label: self.label(turn) });
-        let written = path
-            .parent()
-            .map_or(Ok(()), fs::create_dir_all)
-            .and_then(|()| fs::write(&path, text));
+        let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, text));
         if let Err(error) = written {
             self.warn(&format!("cannot write {}: {error}", relative.display()));
         }
@@ -165,30 +165,6 @@ impl Runner<'_> {
 
     fn label(&self, turn: &TurnRecord) -> &str {
         self.config.actors.label(turn.opening.actor)
-    }
-
-    fn outcome(
-        &self,
-        turn: &TurnRecord,
-        ended: &Ended,
-        legacy: &Legacy,
-        completion: Option<Completion>,
-        stalemate: Option<String>,
-    ) -> TurnOutcome {
-        TurnOutcome {
-            turn: turn.opening.id,
-            actor: turn.opening.actor,
-            iteration: turn.opening.iteration,
-            prompt: turn.prompt().map(ToString::to_string),
-            agent: turn.run.as_ref().map(|run| run.agent.clone()),
-            end: TurnEnd::Closed { class: ended.class, detail: ended.detail.clone(), cause: ended.cause },
-            usage: self.spent(turn),
-            wall: wall(turn),
-            commits: legacy.commits.clone(),
-            completion,
-            stalemate,
-            summary: turn.summary_path().map(|path| path.display().to_string()),
-        }
     }
 
     fn closing(&self, turn: &TurnRecord, class: &str, detail: &str, legacy: &Legacy) -> Closing {
@@ -215,9 +191,8 @@ impl Runner<'_> {
     /// Keeps the newest attempts; older captures would fill the disk, and the logs have them.
     fn prune_attempts(&self) {
         let Ok(entries) = fs::read_dir(self.workspace.home.attempts()) else { return };
-        let mut attempts: Vec<AttemptId> = entries
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-            .collect();
+        let mut attempts: Vec<AttemptId> =
+            entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
         attempts.sort_unstable();
         let surplus = attempts.len().saturating_sub(KEPT_ATTEMPTS);
         for attempt in attempts.into_iter().take(surplus) {
@@ -227,6 +202,29 @@ impl Runner<'_> {
                 let _ = fs::remove_dir_all(dir.path());
             }
         }
+    }
+}
+
+fn outcome(
+    turn: &TurnRecord,
+    ended: &Ended,
+    legacy: &Legacy,
+    completion: Option<Completion>,
+    stalemate: Option<String>,
+) -> TurnOutcome {
+    TurnOutcome {
+        turn: turn.opening.id,
+        actor: turn.opening.actor,
+        iteration: turn.opening.iteration,
+        prompt: turn.prompt().map(ToString::to_string),
+        agent: turn.run.as_ref().map(|run| run.agent.clone()),
+        end: TurnEnd::Closed { class: ended.class, detail: ended.detail.clone(), cause: ended.cause },
+        usage: turn.spent(),
+        wall: wall(turn),
+        commits: legacy.commits.clone(),
+        completion,
+        stalemate,
+        summary: turn.summary_path().map(|path| path.display().to_string()),
     }
 }
 

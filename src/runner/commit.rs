@@ -1,9 +1,9 @@
 //! The commits: what this turn changed, by category, on the branch that was claimed.
 
-use crate::publish::{
-    CommitContext, DirtyRecord, LeftReason, Selection, commit_message, decide_selection,
+use crate::publish::{CommitContext, DirtyRecord, LeftReason, Selection, commit_message, decide_selection};
+use crate::repo::{
+    CommitOrder, CommitPlan as RepoCommitPlan, Fingerprint, Head, IndexRefresh, Movement, Repo,
 };
-use crate::repo::{CommitOrder, CommitPlan as RepoCommitPlan, Fingerprint, Head, IndexRefresh, Movement, Repo};
 
 use super::RunnerError;
 use super::journal::{Base, CommitMade, CommitPlan, Committed, Record, TurnRecord};
@@ -183,7 +183,9 @@ fn describe(selection: &Selection, now: &DirtyRecord) -> Committed {
     let uncommitted = selection
         .left
         .iter()
-        .filter(|(path, reason)| !is_aside(reason) && now.get(path).is_some_and(|dirty| !dirty.matches_head()))
+        .filter(|(path, reason)| {
+            !is_aside(reason) && now.get(path).is_some_and(|dirty| !dirty.matches_head())
+        })
         .map(|(path, _)| path.to_string())
         .collect();
     Committed { left, uncommitted, ..Committed::default() }
@@ -193,7 +195,11 @@ fn describe(selection: &Selection, now: &DirtyRecord) -> Committed {
 fn is_aside(reason: &LeftReason) -> bool {
     matches!(
         reason,
-        LeftReason::OwnDirectory | LeftReason::StateFile | LeftReason::Logs | LeftReason::Tmp | LeftReason::MatchesHead
+        LeftReason::OwnDirectory
+            | LeftReason::StateFile
+            | LeftReason::Logs
+            | LeftReason::Tmp
+            | LeftReason::MatchesHead
     )
 }
 

@@ -31,6 +31,10 @@ impl CrashPoints {
 
     /// Nothing, in a release.
     #[cfg(not(debug_assertions))]
-    #[expect(clippy::unused_self, clippy::needless_pass_by_ref_mut, reason = "the same shape as in debug builds")]
+    #[expect(
+        clippy::unused_self,
+        clippy::needless_pass_by_ref_mut,
+        reason = "the same shape as in debug builds"
+    )]
     pub(crate) const fn pass(&mut self, _ambient: &Ambient, _place: &str) {}
 }

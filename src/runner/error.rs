@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::agent::{AgentError, ChoiceError};
 use crate::attempt::AttemptError;
+use crate::config::CountRegexError;
 use crate::exec::ExecError;
 use crate::ledger::{HomeError, LedgerError};
 use crate::model::{Actor, ParsePromptNameError, PromptName, TurnId};
@@ -29,22 +30,13 @@ pub enum RunnerError {
     },
     /// Routing refuses.
     #[error(transparent)]
-    Route(#[from] RouteError),
+    Route(Box<RouteError>),
     /// The prompt cannot be used.
     #[error(transparent)]
     Prompt(#[from] PromptError),
     /// The agent cannot be used.
-    #[error("{actor}'s turn with `{prompt}` has no agent (chosen by {because})")]
-    Agent {
-        /// Whose turn.
-        actor: Actor,
-        /// The prompt.
-        prompt: PromptName,
-        /// What chose it.
-        because: String,
-        /// Why not.
-        source: AgentError,
-    },
+    #[error(transparent)]
+    Agent(Box<NoAgent>),
     /// The choice of agents makes no sense.
     #[error(transparent)]
     Choice(#[from] ChoiceError),
@@ -52,12 +44,12 @@ pub enum RunnerError {
     #[error(transparent)]
     Rules(#[from] RuleError),
     /// A count of tests cannot be read with this expression.
-    #[error("`verify` command `{name}`: `tests.count_regex` is not a regular expression")]
+    #[error("`verify` command `{name}`: `tests.count_regex` cannot be used")]
     CountRegex {
         /// The command's name.
         name: String,
         /// Why not.
-        source: regex::Error,
+        source: CountRegexError,
     },
     /// A setting that this version cannot honour yet: better refused than ignored.
     #[error("`{setting}` is not available in this version: {remedy}")]
@@ -82,13 +74,7 @@ pub enum RunnerError {
     State(#[from] StateError),
     /// The state refuses the change.
     #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// The state file is gone and no turn of ours explains what it held.
-    #[error("{shown} has disappeared")]
-    StateGone {
-        /// The state file.
-        shown: String,
-    },
+    Refused(Box<Refusal>),
     /// The repository.
     #[error(transparent)]
     Repo(#[from] RepoError),
@@ -137,6 +123,38 @@ pub enum RunnerError {
     },
 }
 
+/// A turn has no agent that could take it.
+#[derive(Debug, thiserror::Error)]
+#[error("{actor}'s turn with `{prompt}` has no agent (chosen by {because})")]
+pub struct NoAgent {
+    /// Whose turn.
+    pub actor: Actor,
+    /// The prompt.
+    pub prompt: PromptName,
+    /// What chose it.
+    pub because: String,
+    /// Why not.
+    pub source: AgentError,
+}
+
+impl From<RouteError> for RunnerError {
+    fn from(error: RouteError) -> Self {
+        Self::Route(Box::new(error))
+    }
+}
+
+impl From<Refusal> for RunnerError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
+}
+
+impl From<NoAgent> for RunnerError {
+    fn from(error: NoAgent) -> Self {
+        Self::Agent(Box::new(error))
+    }
+}
+
 impl From<ExecError> for RunnerError {
     fn from(error: ExecError) -> Self {
         Self::Attempt(error.into())
@@ -144,5 +162,5 @@ impl From<ExecError> for RunnerError {
 }
 
 fn listed(problems: &[String]) -> String {
-    problems.iter().map(|problem| format!("\n    {problem}")).collect()
+    problems.iter().fold(String::new(), |text, problem| text + "\n    " + problem)
 }

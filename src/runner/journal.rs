@@ -354,6 +354,12 @@ impl TurnRecord {
         router.plus(self.ran.as_ref().map(|ran| ran.usage).unwrap_or_default())
     }
 
+    /// What the turn adds to the account.
+    pub(super) fn spent(&self) -> Usage {
+        let counts = self.ended.as_ref().is_none_or(|ended| ended.class.counts());
+        Usage { turns: u64::from(counts), ..self.usage() }
+    }
+
     /// The attempts that belong to this turn.
     pub(super) fn attempts(&self) -> Vec<AttemptId> {
         let router = self.select.iter().filter_map(|plan| plan.router.as_ref().map(|run| run.attempt));

@@ -46,7 +46,7 @@ impl TurnLog {
     /// A line of ours.
     pub(super) fn line(&mut self, text: &str) {
         let separator = if self.at_line_start { "" } else { "\n" };
-        let lines: String = text.lines().map(|line| format!("[baton] {line}\n")).collect();
+        let lines = text.lines().fold(String::new(), |lines, line| lines + "[baton] " + line + "\n");
         self.write(format!("{separator}{lines}").as_bytes());
         self.at_line_start = true;
     }

@@ -28,7 +28,7 @@ mod verify;
 mod workspace;
 
 pub use check::{Check, CheckVerdict, describe_checks};
-pub use error::RunnerError;
+pub use error::{NoAgent, RunnerError};
 pub use journal::{Cause, Completion};
 pub use naming::{NO_BRANCH, TurnFiles, turn_files};
 pub use observer::{Event, Observer, TurnOrigin};

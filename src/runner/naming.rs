@@ -34,26 +34,23 @@ pub fn turn_files(
     let branch = branch.map_or_else(|| NO_BRANCH.to_owned(), |name| name.replace('/', "-"));
     let base = logs_dir.join(branch);
     let time = at.strftime("%Y%m%d_%H%M%S");
-    (1_u32..)
-        .map(|attempt| {
-            let again = if attempt == 1 { String::new() } else { format!("-{attempt}") };
-            let stem = format!("iter-{iteration:05}_{time}{again}");
-            let log = match actor {
-                Actor::Galph => format!("{stem}.log"),
-                Actor::Ralph => format!("{stem}_{}.log", prompt.label()),
-            };
-            TurnFiles {
-                log: base.join(actor.as_str()).join(log),
-                summary: base.join(format!("{actor}-summaries")).join(format!("{stem}-summary.md")),
-            }
-        })
-        .find(|files| !taken(&files.log) && !taken(&files.summary))
-        .unwrap_or_else(|| unreachable_names(&base))
-}
-
-/// The iterator above is endless, so this is never asked for.
-fn unreachable_names(base: &Path) -> TurnFiles {
-    TurnFiles { log: base.join("overflow.log"), summary: base.join("overflow.md") }
+    let files = |attempt: u32| {
+        let again = if attempt == 1 { String::new() } else { format!("-{attempt}") };
+        let stem = format!("iter-{iteration:05}_{time}{again}");
+        let log = match actor {
+            Actor::Galph => format!("{stem}.log"),
+            Actor::Ralph => format!("{stem}_{}.log", prompt.label()),
+        };
+        TurnFiles {
+            log: base.join(actor.as_str()).join(log),
+            summary: base.join(format!("{actor}-summaries")).join(format!("{stem}-summary.md")),
+        }
+    };
+    let mut attempt = 1;
+    while taken(&files(attempt).log) || taken(&files(attempt).summary) {
+        attempt += 1;
+    }
+    files(attempt)
 }
 
 #[cfg(test)]

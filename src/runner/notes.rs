@@ -51,8 +51,10 @@ impl Runner<'_> {
             .collect();
         let mut notes = Vec::new();
         // The newest verification is the one that counts, whoever's turn it followed.
-        if let Some((seat, legacy)) =
-            closed.iter().map(|(seat, closing)| (seat, Legacy::of(closing))).find(|(_, legacy)| !legacy.checks.is_empty())
+        if let Some((seat, legacy)) = closed
+            .iter()
+            .map(|(seat, closing)| (seat, Legacy::of(closing)))
+            .find(|(_, legacy)| !legacy.checks.is_empty())
         {
             notes.extend(
                 describe_checks(&legacy.checks, &legacy.baseline)

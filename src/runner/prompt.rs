@@ -152,11 +152,9 @@ pub fn compose_prompt(
 fn template_body(text: &str) -> Option<(usize, &str)> {
     let rest = text.strip_prefix("---\n").or_else(|| text.strip_prefix("---\r\n"))?;
     let mut offset = text.len() - rest.len();
-    let mut lines = 1;
     let mut wanted = false;
-    for line in rest.split_inclusive('\n') {
+    for (lines, line) in (2..).zip(rest.split_inclusive('\n')) {
         offset += line.len();
-        lines += 1;
         match line.trim_end() {
             "---" => return wanted.then(|| (lines, &text[offset..])),
             "template: true" => wanted = true,
@@ -174,11 +172,16 @@ fn expand(
 ) -> Result<String, PromptError> {
     let mut environment = minijinja::Environment::new();
     environment.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
-    environment.render_str(body, variables).map_err(|error| PromptError::Template {
+    let mut expanded = environment.render_str(body, variables).map_err(|error| PromptError::Template {
         shown: shown.to_owned(),
         line: skipped + error.line().unwrap_or(1),
         problem: error.detail().map_or_else(|| error.kind().to_string(), str::to_owned),
-    })
+    })?;
+    // The engine drops one newline at the end; a prompt is a text of whole lines.
+    if body.ends_with('\n') {
+        expanded.push('\n');
+    }
+    Ok(expanded)
 }
 
 #[cfg(test)]

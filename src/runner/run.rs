@@ -156,17 +156,17 @@ impl Runner<'_> {
             let _ = std::fs::remove_file(self.workspace.root.join(&plan.files.log));
             self.open_log(turn, plan)?;
         }
-        let dir = self.attempt_dir(plan.attempt);
         let (log, observer) = (&mut self.log, &mut self.observer);
-        let exit = attempt::watch(running, &dir, &self.interrupts, self.ambient, |glimpse| match glimpse {
-            Glimpse::Output { stream, bytes } => {
-                if let Some(log) = log {
-                    log.raw(bytes);
+        let exit =
+            attempt::watch(running, plan.attempt, &self.interrupts, self.ambient, |glimpse| match glimpse {
+                Glimpse::Output { stream, bytes } => {
+                    if let Some(log) = log {
+                        log.raw(bytes);
+                    }
+                    observer.output(stream, bytes);
                 }
-                observer.output(stream, bytes);
-            }
-            Glimpse::Tick { elapsed, quiet } => observer.tick(elapsed, quiet),
-        })?;
+                Glimpse::Tick { elapsed, quiet } => observer.tick(elapsed, quiet),
+            })?;
         if let Some(text) = self.log.as_mut().and_then(TurnLog::take_failure) {
             self.warn(&text);
         }
@@ -239,7 +239,7 @@ impl Runner<'_> {
     fn last_summary(&self) -> Result<Option<PathBuf>, RunnerError> {
         let filter = crate::ledger::TurnFilter { actor: None, limit: 4 };
         let turns = self.workspace.ledger.turns(filter)?;
-        let summary = turns.into_iter().filter_map(|turn| turn.closing?.summary_path).next();
+        let summary = turns.into_iter().find_map(|turn| turn.closing?.summary_path);
         Ok(summary.map(|relative| self.workspace.root.join(relative)))
     }
 }

@@ -4,12 +4,12 @@ use crate::exec::{self, Observation};
 use crate::model::{OutcomeClass, PromptName, Usage, Verdict};
 use crate::route::{self, Decision, RouteError, RoutePlan, check_selected, decide_override, decide_plan};
 
+use super::RunnerError;
 use super::claim::situation;
 use super::journal::{Cause, Ended, Record, RunPlan, SelectPlan, Selected, TurnRecord};
 use super::observer::{Event, TurnOrigin};
 use super::run::Finished;
 use super::turn::{Runner, Step, TurnKind};
-use super::RunnerError;
 
 impl Runner<'_> {
     pub(super) fn select(&mut self, turn: &mut TurnRecord) -> Result<Step, RunnerError> {
@@ -68,8 +68,7 @@ impl Runner<'_> {
         let situation = situation(turn.opening.actor, TurnKind::Solo(turn.opening.iteration), before);
         let exists = |prompt: &PromptName| self.prompt_exists(prompt);
         let reply = &outcome.reply.text;
-        let decision =
-            decide_override(&self.routing, &situation, &plan, reply, &self.prompts_dir(), exists);
+        let decision = decide_override(&self.routing, &situation, &plan, reply, &self.prompts_dir(), exists);
         self.finish_selection(turn, decision, finished.usage)
     }
 
@@ -131,15 +130,17 @@ impl Runner<'_> {
                     log: &plan.files.log.display().to_string(),
                     origin: TurnOrigin::Resumed,
                 });
-                let running = exec::adopt(&dir)?;
+                let running = exec::adopt(&dir, self.ambient)?;
                 self.follow(turn, plan, running)?
             }
-            Observation::Finished(exit) => exit,
+            Observation::Finished(exit) => *exit,
             Observation::Vanished { started: false } => {
                 exec::abandon(&dir, plan.attempt, self.ambient)?;
                 return Ok(None);
             }
-            Observation::Vanished { started: true } => exec::abandon(&dir, plan.attempt, self.ambient)?.record,
+            Observation::Vanished { started: true } => {
+                exec::abandon(&dir, plan.attempt, self.ambient)?.record
+            }
         };
         self.finish_attempt(turn, plan, &exit).map(Some)
     }

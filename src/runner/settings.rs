@@ -5,10 +5,8 @@ use std::time::Duration;
 use crate::agent::{self, Choice, CustomCommand, PromptDelivery};
 use crate::attempt;
 use crate::config::{self, Config, PromptMode, RouterMode};
-use crate::model::{Actor, ByteSize, PromptName, Span};
-use crate::publish::{
-    DocsSpec, RepoPath, ReportsSpec, RuleSpec, Rules, TrackedOutputsSpec, WorkSpec,
-};
+use crate::model::{ByteSize, PromptName, Span};
+use crate::publish::{DocsSpec, RepoPath, ReportsSpec, RuleSpec, Rules, TrackedOutputsSpec, WorkSpec};
 use crate::route::{Mode, Settings};
 use crate::turn::Allowance;
 
@@ -56,7 +54,9 @@ fn prompt(key: &'static str, name: &str) -> Result<PromptName, RunnerError> {
 /// Who said what about agents.
 pub fn choice(config: &Config) -> Result<Choice, RunnerError> {
     let by_prompt = |key, map: &std::collections::BTreeMap<String, String>| {
-        map.iter().map(|(name, agent)| Ok((prompt(key, name)?, agent.clone()))).collect::<Result<_, RunnerError>>()
+        map.iter()
+            .map(|(name, agent)| Ok((prompt(key, name)?, agent.clone())))
+            .collect::<Result<_, RunnerError>>()
     };
     let overrides = &config.agent.overrides;
     Ok(Choice {
@@ -187,9 +187,4 @@ pub fn allowance(budget: &config::Budget) -> Allowance {
         tokens: budget.tokens,
         cost_usd: budget.cost_usd,
     }
-}
-
-/// The label of a seat for people.
-pub fn label(config: &Config, actor: Actor) -> &str {
-    config.actors.label(actor)
 }

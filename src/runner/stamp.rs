@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::model::{Hold, HoldKind, OutcomeClass, State, Token, Usage, Verdict};
 use crate::turn::{
-    Evidence, Input, Refusal, Stamp, StampOutcome, apply, count_unticked, decide_completion, decide_no_progress,
-    restore_tampered,
+    Evidence, Input, Refusal, Stamp, StampOutcome, apply, count_unticked, decide_completion,
+    decide_no_progress, restore_tampered,
 };
 
 use super::RunnerError;
@@ -169,7 +169,8 @@ impl Runner<'_> {
                 }
                 .into());
             }
-            let mut state = apply(&restore_tampered(&claimed.after, &found), self.stamp_input(turn, plan), plan.at)?;
+            let mut state =
+                apply(&restore_tampered(&claimed.after, &found), self.stamp_input(turn, plan), plan.at)?;
             if let Some(hold) = plan.hold.clone().filter(|_| !turn_releases(turn)) {
                 state = apply(&state, Input::SetHold(hold), plan.at)?;
             }
@@ -191,30 +192,28 @@ impl Runner<'_> {
                     .filter(|selected| selected.remembered)
                     .and_then(|selected| selected.prompt.as_ref())
                     .map(ToString::to_string),
-                spent: self.spent(turn),
+                spent: turn.spent(),
             },
             Some(Verdict::Release) if self.config.limits.on_limit == OnLimit::Fail && is_limit(turn) => {
                 StampOutcome::Fail { commit: plan.commit.clone(), spent: Usage::default() }
             }
-            Some(Verdict::Fail) => StampOutcome::Fail { commit: plan.commit.clone(), spent: self.spent(turn) },
+            Some(Verdict::Fail) => StampOutcome::Fail { commit: plan.commit.clone(), spent: turn.spent() },
             Some(Verdict::Release) => StampOutcome::Release {
-                prior: turn.claimed_state().map_or(crate::model::Status::Idle, |claimed| claimed.before.status),
+                prior: turn
+                    .claimed_state()
+                    .map_or(crate::model::Status::Idle, |claimed| claimed.before.status),
                 hold: plan.hold.clone(),
                 interrupted: agent_was_interrupted(turn).then(|| self.ambient.new_hold_id()),
             },
         };
         Input::Stamp(Stamp {
             actor: turn.opening.actor,
-            claim_token: turn.claimed_state().map_or_else(|| plan.token.clone(), |claimed| claimed.token.clone()),
+            claim_token: turn
+                .claimed_state()
+                .map_or_else(|| plan.token.clone(), |claimed| claimed.token.clone()),
             token: plan.token.clone(),
             outcome,
         })
-    }
-
-    /// What the turn adds to the account.
-    pub(super) fn spent(&self, turn: &TurnRecord) -> Usage {
-        let counts = turn.ended.as_ref().is_none_or(|ended| ended.class.counts());
-        Usage { turns: u64::from(counts), ..turn.usage() }
     }
 }
 

@@ -24,18 +24,15 @@ pub(super) struct Summary<'a> {
 pub(super) fn render_summary(summary: &Summary<'_>) -> String {
     let Summary { turn, ended, legacy, label } = summary;
     let opening = &turn.opening;
-    let mut text = format!("# {} ({label}), iteration {}: {}\n\n", opening.actor, opening.iteration, ended.class);
+    let mut text =
+        format!("# {} ({label}), iteration {}: {}\n\n", opening.actor, opening.iteration, ended.class);
     if !ended.detail.is_empty() {
         let _ = writeln!(text, "{}\n", ended.detail);
     }
     table(&mut text, summary);
     section(&mut text, "Commits", &legacy.commits);
-    let by_agent: Vec<String> = turn
-        .committed
-        .by_agent
-        .iter()
-        .map(|made| format!("{} {}", short(&made.id), made.subject))
-        .collect();
+    let by_agent: Vec<String> =
+        turn.committed.by_agent.iter().map(|made| format!("{} {}", short(&made.id), made.subject)).collect();
     section(&mut text, "Commits by the agent itself", &by_agent);
     section(&mut text, "Changed and not committed", &turn.committed.left);
     let leftovers: Vec<String> =

@@ -14,6 +14,7 @@ use crate::route::Settings;
 use crate::turn::{Next, Phase, decide_next};
 
 use super::crash::CrashPoints;
+use super::error::NoAgent;
 use super::journal::{Record, TurnRecord};
 use super::log::TurnLog;
 use super::observer::{Event, Observer, TurnOrigin};
@@ -174,8 +175,8 @@ impl<'a> Runner<'a> {
         loop {
             match step {
                 Step::Go => {}
-                Step::Void => return self.close_void(turn),
-                Step::Suspend(signal) => return self.suspend(turn, signal),
+                Step::Void => return self.close_void(&turn),
+                Step::Suspend(signal) => return self.suspend(&turn, signal),
             }
             step = match decide_next(turn.facts, turn.features()) {
                 Next::Begin(phase) => {
@@ -183,7 +184,7 @@ impl<'a> Runner<'a> {
                     self.begin(&mut turn, phase)?
                 }
                 Next::Examine(phase) => self.examine(&mut turn, phase)?,
-                Next::Close => return self.close(turn),
+                Next::Close => return self.close(&turn),
             };
         }
     }
@@ -290,11 +291,9 @@ impl<'a> Runner<'a> {
         let chosen = decide_agent(&self.choice, actor, prompt);
         let root: &Path = &self.workspace.root;
         let seek = |name: &str| seek_program(name, root, self.ambient);
-        resolve(&chosen.name, &seek, &self.commands, &self.options).map_err(|source| RunnerError::Agent {
-            actor,
-            prompt: prompt.clone(),
-            because: chosen.because.to_string(),
-            source,
+        resolve(&chosen.name, &seek, &self.commands, &self.options).map_err(|source| {
+            let because = chosen.because.to_string();
+            NoAgent { actor, prompt: prompt.clone(), because, source }.into()
         })
     }
 }

@@ -3,8 +3,6 @@
 use std::fs;
 use std::io::{Read as _, Seek as _, SeekFrom};
 
-use regex::Regex;
-
 use crate::attempt::{self, CommandOrder};
 use crate::config::{VerifyCommand, VerifyPolicy};
 use crate::exec::{self, AttemptDir, Ended as EndedBy, ExitRecord, How, Observation, Running};
@@ -137,9 +135,9 @@ impl Runner<'_> {
         let dir = self.attempt_dir(attempt);
         if dir.spec_path().exists() {
             match exec::observe(&dir, self.ambient)? {
-                Observation::Finished(exit) if exit.ended_by == EndedBy::Itself => return Ok((dir, exit)),
+                Observation::Finished(exit) if exit.ended_by == EndedBy::Itself => return Ok((dir, *exit)),
                 Observation::Alive { .. } => {
-                    let exit = self.watch_check(&dir, exec::adopt(&dir)?)?;
+                    let exit = self.watch_check(attempt, exec::adopt(&dir, self.ambient)?)?;
                     return Ok((dir, exit));
                 }
                 Observation::Finished(_) => {}
@@ -171,13 +169,13 @@ impl Runner<'_> {
         let spec = attempt::write_command_spec(&dir, order)?;
         let prepared = exec::submit(&dir, spec, &self.supervisor, self.ambient)?;
         let running = prepared.go()?;
-        let exit = self.watch_check(&dir, running)?;
+        let exit = self.watch_check(attempt, running)?;
         Ok((dir, exit))
     }
 
-    fn watch_check(&mut self, dir: &AttemptDir, running: Running) -> Result<ExitRecord, RunnerError> {
+    fn watch_check(&mut self, attempt: AttemptId, running: Running) -> Result<ExitRecord, RunnerError> {
         let observer = &mut self.observer;
-        Ok(attempt::watch(running, dir, &self.interrupts, self.ambient, |glimpse| {
+        Ok(attempt::watch(running, attempt, &self.interrupts, self.ambient, |glimpse| {
             if let attempt::Glimpse::Tick { elapsed, quiet } = glimpse {
                 observer.tick(elapsed, quiet);
             }
@@ -188,7 +186,9 @@ impl Runner<'_> {
 fn judge(command: &VerifyCommand, dir: &AttemptDir, exit: &ExitRecord) -> Result<Check, RunnerError> {
     let verdict = match (&exit.ended_by, &exit.how) {
         (EndedBy::WallLimit | EndedBy::IdleLimit, _) => CheckVerdict::TimedOut,
-        (EndedBy::Cancelled { signal }, _) => CheckVerdict::Failed { how: format!("stopped by signal {signal}") },
+        (EndedBy::Cancelled { signal }, _) => {
+            CheckVerdict::Failed { how: format!("stopped by signal {signal}") }
+        }
         (EndedBy::Abandoned, _) | (_, How::Unknown | How::NeverStarted) => {
             CheckVerdict::Failed { how: "it vanished".to_owned() }
         }
@@ -206,12 +206,14 @@ fn judge(command: &VerifyCommand, dir: &AttemptDir, exit: &ExitRecord) -> Result
 }
 
 fn count_tests(command: &VerifyCommand, dir: &AttemptDir) -> Result<CheckVerdict, RunnerError> {
-    let Some(tests) = &command.tests else { return Ok(judge_count("", None)) };
-    let regex = Regex::new(&tests.count_regex)
-        .map_err(|source| RunnerError::CountRegex { name: command.name.clone(), source })?;
-    let output =
-        [dir.stdout_path(), dir.stderr_path()].map(|path| read_end(&path, COUNTED_BYTES)).concat();
-    Ok(judge_count(&output, Some((&regex, tests.min))))
+    let Some(tests) = &command.tests else { return Ok(CheckVerdict::Passed { tests: None }) };
+    let counter =
+        tests.counter().map_err(|source| RunnerError::CountRegex { name: command.name.clone(), source })?;
+    let ran = [dir.stdout_path(), dir.stderr_path()]
+        .map(|path| counter.count(read_end(&path, COUNTED_BYTES).as_bytes()))
+        .into_iter()
+        .fold(0, u64::saturating_add);
+    Ok(judge_count(ran, tests.min))
 }
 
 /// The end of a captured stream as text; nothing where there is none.

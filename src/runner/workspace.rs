@@ -51,6 +51,8 @@ pub struct Workspace {
     pub state: StateFile,
     /// Identifies this machine in the journal.
     pub machine: String,
+    /// The only branch that is welcome.
+    pub branch: Option<String>,
     _locks: Vec<Lock>,
 }
 
@@ -83,7 +85,8 @@ impl Workspace {
             let own = repo.exclude_pattern(".baton");
             repo.exclude(&[own.as_str(), logs.as_str()])?;
         }
-        let prefix = repo.as_ref().map_or_else(|| RepoPath::from_bytes(Vec::new()), |repo| repo.prefix().clone());
+        let prefix =
+            repo.as_ref().map_or_else(|| RepoPath::from_bytes(Vec::new()), |repo| repo.prefix().clone());
         Ok(Self {
             root: root.to_owned(),
             ledger: Ledger::open(&home.ledger())?,
@@ -92,6 +95,7 @@ impl Workspace {
             state: StateFile::new(root, &config.state_file),
             machine: machine_id(ambient),
             repo,
+            branch: branch.map(str::to_owned),
             _locks: locks,
         })
     }

@@ -7,5 +7,8 @@
 )]
 
 mod demo;
+mod exec;
+mod exec_faults;
+mod exec_support;
 mod layers;
 mod shell_agent;

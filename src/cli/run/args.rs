@@ -169,15 +169,17 @@ impl Args {
             (Mode::Combined, None) => Ok(None),
             (Mode::Combined, Some(role)) => Err(Failure::new(
                 Exit::Usage,
-                format!("`--role {}` makes no sense in combined mode, which plays both seats", Actor::from(role)),
+                format!(
+                    "`--role {}` makes no sense in combined mode, which plays both seats",
+                    Actor::from(role)
+                ),
             )
             .help("add `--mode solo` or leave `--role` out")),
             (Mode::Solo | Mode::Role, Some(role)) => Ok(Some(role.into())),
-            (Mode::Solo | Mode::Role, None) => Err(Failure::new(
-                Exit::Usage,
-                "this mode plays one seat, and none is named",
-            )
-            .help("add `--role galph` or `--role ralph`")),
+            (Mode::Solo | Mode::Role, None) => {
+                Err(Failure::new(Exit::Usage, "this mode plays one seat, and none is named")
+                    .help("add `--role galph` or `--role ralph`"))
+            }
         }
     }
 
@@ -203,8 +205,11 @@ impl Args {
         }
         if let Some(prompt) = &self.prompt {
             let Some(seat) = seat else {
-                return Err(Failure::new(Exit::Usage, "`--prompt` names one seat's prompt, and combined mode plays both")
-                    .help("use `--prompt-supervisor` or `--prompt-main`"));
+                return Err(Failure::new(
+                    Exit::Usage,
+                    "`--prompt` names one seat's prompt, and combined mode plays both",
+                )
+                .help("use `--prompt-supervisor` or `--prompt-main`"));
             };
             let key = match seat {
                 Actor::Galph => "supervisor_prompt",
@@ -249,17 +254,19 @@ impl Args {
         ];
         for (value, key, flag) in lists {
             if let Some(value) = value {
-                let items: Vec<String> =
-                    value.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect();
+                let items: Vec<String> = value
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|item| !item.is_empty())
+                    .map(str::to_owned)
+                    .collect();
                 overrides.set(key, items, flag);
             }
         }
     }
 
     fn agents(&self, overrides: &mut Overrides) -> Result<(), Failure> {
-        let refused = |flag: &str, error| {
-            Failure::new(Exit::Usage, format!("`{flag}`: {error}"))
-        };
+        let refused = |flag: &str, error| Failure::new(Exit::Usage, format!("`{flag}`: {error}"));
         if let Some(text) = &self.agent_role {
             let roles = parse_role_agents(text).map_err(|error| refused("--agent-role", error))?;
             for (actor, agent) in roles {

@@ -76,8 +76,9 @@ pub(crate) fn run_loop(
 ) -> Result<LoopReport, Failure> {
     let config = &order.loaded.config;
     let ambient = &context.ambient;
-    let interrupts = Interrupts::install()
-        .map_err(|error| Failure::new(Exit::Operational, "cannot take over the signals of this process").caused_by(error))?;
+    let interrupts = Interrupts::install().map_err(|error| {
+        Failure::new(Exit::Operational, "cannot take over the signals of this process").caused_by(error)
+    })?;
     let fail = |error: RunnerError| runner_failure(&error, config);
     let seats: &[Actor] = match &order.plan {
         LoopPlan::Combined => &Actor::ALL,
@@ -111,6 +112,7 @@ fn own_executable() -> Result<PathBuf, Failure> {
     if link.exists() {
         return Ok(link.to_owned());
     }
-    std::env::current_exe()
-        .map_err(|error| Failure::new(Exit::Operational, "cannot find baton's own executable").caused_by(error))
+    std::env::current_exe().map_err(|error| {
+        Failure::new(Exit::Operational, "cannot find baton's own executable").caused_by(error)
+    })
 }

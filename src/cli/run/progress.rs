@@ -186,7 +186,10 @@ pub(super) fn describe(event: &Event<'_>) -> String {
 
 /// Agent output must not move the cursor or ring bells on somebody's terminal; colours stay out as well.
 fn printable(line: &str) -> String {
-    line.trim_end_matches('\r').chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+    line.trim_end_matches('\r')
+        .chars()
+        .map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c })
+        .collect()
 }
 
 #[cfg(test)]

@@ -37,7 +37,9 @@ pub(crate) const fn exit_of(end: &LoopEnd) -> Exit {
 
 fn end_in_words(report: &LoopReport) -> String {
     match &report.end {
-        LoopEnd::Completed(evidence) => format!("complete after {} iteration(s): {evidence}", report.iterations),
+        LoopEnd::Completed(evidence) => {
+            format!("complete after {} iteration(s): {evidence}", report.iterations)
+        }
         LoopEnd::Exit(reason) if reason.is_empty() => "stopped: `exit` is set in the state".to_owned(),
         LoopEnd::Exit(reason) => format!("stopped: {reason}"),
         _ => format!("{} iteration(s) done", report.iterations),
@@ -124,5 +126,9 @@ fn row(turn: &TurnOutcome) -> [String; 7] {
 
 fn time(turn: &TurnOutcome) -> String {
     let seconds = turn.wall.as_secs();
-    if seconds < 60 { format!("{:.1}s", turn.wall.as_secs_f64()) } else { Span::from_secs(seconds).to_string() }
+    if seconds < 60 {
+        format!("{:.1}s", turn.wall.as_secs_f64())
+    } else {
+        Span::from_secs(seconds).to_string()
+    }
 }

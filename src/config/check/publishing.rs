@@ -78,10 +78,9 @@ impl Checker<'_> {
     }
 
     pub(super) fn sync(&mut self, sync: &SyncConfig) {
-        let SyncConfig { loops, poll_interval, max_wait: _, lease, takeover: _ } = sync;
+        let SyncConfig { loops, poll_interval: _, max_wait: _, lease, takeover: _ } = sync;
         let at = NodePath::dotted("sync");
         self.more_than_nothing(&at.key("loops"), (*loops).into(), "leave it out for 20");
-        self.more_than_nothing(&at.key("poll_interval"), (*poll_interval).into(), "leave it out for 5s");
         self.more_than_nothing(&at.key("lease"), (*lease).into(), "leave it out for 10m");
     }
 }

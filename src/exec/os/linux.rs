@@ -40,6 +40,10 @@ impl Pinned {
         }
     }
 
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "the signature is that of the systems without such an event"
+    )]
     /// Becomes readable when the process has ended.
     pub(in crate::exec) fn end_event(&self) -> Option<BorrowedFd<'_>> {
         Some(self.0.as_fd())

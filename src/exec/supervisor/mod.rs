@@ -21,10 +21,10 @@ use rustix::process::{getpid, setsid};
 use self::agent::AgentCommand;
 use self::capture::Capture;
 use self::exit_file::ExitFile;
-use self::orchestrator::Orchestrator;
+use self::orchestrator::{Orchestrator, Word};
 use self::signals::Signals;
 use super::attempt_dir::HeldLock;
-use super::{AttemptDir, ExecError, os};
+use super::{AttemptDir, Ended, ExecError, How, os};
 use crate::ambient::Ambient;
 
 pub(super) use self::exit_file::write_exit;
@@ -62,9 +62,17 @@ fn supervise_in(dir: &AttemptDir) -> Result<(), ExecError> {
     let capture = Capture::create(dir, spec.max_output)?;
     let command = AgentCommand::prepare(&spec, &ambient);
     let mut orchestrator = Orchestrator::of_this_process().map_err(on_self("prepare the pipes of"))?;
-    if !orchestrator.await_go(&signals).map_err(on_self("hear the go for"))? {
-        exit_file.release();
-        return Ok(());
+    match orchestrator.await_go(&signals).map_err(on_self("hear the go for"))? {
+        Word::Go => {}
+        Word::Withdrawn => {
+            exit_file.release();
+            return Ok(());
+        }
+        Word::Stop(request) => {
+            let ended_by = Ended::Cancelled { signal: request.signal };
+            let record = watch::never_ran(&spec, How::NeverStarted, ended_by, ambient.now());
+            return exit_file.write(dir, &record);
+        }
     }
     lock.note("started\n")?;
     let record = watch::run(&spec, command, capture, &signals, &mut orchestrator, &ambient)

@@ -6,12 +6,22 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::{Errno, read, write};
 
-use super::signals::Signals;
+use super::signals::{Signals, StopRequest};
 use crate::exec::prepared::{GO, READY};
 
 /// Standard input and standard output of this process.
 pub(super) struct Orchestrator {
     listens: bool,
+}
+
+/// What was heard while waiting for the go.
+pub(super) enum Word {
+    /// The agent is to be started.
+    Go,
+    /// The submitter is gone or changed its mind.
+    Withdrawn,
+    /// A signal came first.
+    Stop(StopRequest),
 }
 
 impl Orchestrator {
@@ -24,8 +34,9 @@ impl Orchestrator {
         Ok(orchestrator)
     }
 
-    /// Waits for the word to start the agent. `false`: the submitter is gone or changed its mind.
-    pub(super) fn await_go(&mut self, signals: &Signals) -> io::Result<bool> {
+    /// Waits for the word to start the agent. A signal weighs more than a go that came beside it.
+    #[expect(clippy::unused_self, reason = "the line exists once it was said that the supervisor is ready")]
+    pub(super) fn await_go(&self, signals: &Signals) -> io::Result<Word> {
         loop {
             let input = stdin();
             let mut fds = [
@@ -37,12 +48,15 @@ impl Orchestrator {
                 Err(error) => return Err(error.into()),
                 Ok(_) => {}
             }
-            if !fds[1].revents().is_empty() {
-                return Ok(false);
+            if !fds[1].revents().is_empty()
+                && let Some(request) = signals.take_stop_request()
+            {
+                return Ok(Word::Stop(request));
             }
             if !fds[0].revents().is_empty() {
                 let mut byte = [0];
-                return Ok(read(&input, &mut byte)? == 1 && byte[0] == GO);
+                let go = read(&input, &mut byte)? == 1 && byte[0] == GO;
+                return Ok(if go { Word::Go } else { Word::Withdrawn });
             }
         }
     }

@@ -57,7 +57,9 @@ pub(super) fn run(
     let ends = capture.open()?;
     let agent = match command.and_then(|command| command.start(ends)) {
         Ok(agent) => agent,
-        Err(failure) => return Ok(never_ran(spec, failure, started_at)),
+        Err(failure) => {
+            return Ok(never_ran(spec, How::SpawnFailed(failure), Ended::Itself, started_at));
+        }
     };
     let mut watch = Watch {
         spec,
@@ -98,12 +100,13 @@ pub(super) fn run(
     })
 }
 
-fn never_ran(spec: &Spec, failure: SpawnFailure, at: Timestamp) -> ExitRecord {
+/// The record of an attempt whose agent was not started.
+pub(super) fn never_ran(spec: &Spec, how: How, ended_by: Ended, at: Timestamp) -> ExitRecord {
     ExitRecord {
         version: EXIT_VERSION,
         attempt: spec.attempt,
-        how: How::SpawnFailed(failure),
-        ended_by: Ended::Itself,
+        how,
+        ended_by,
         started_at: at,
         ended_at: at,
         wall: Duration::ZERO,
@@ -143,7 +146,7 @@ impl Watch<'_> {
             match self.stopping {
                 Stopping::Killed => return None,
                 Stopping::Asked { kill_at } if now >= kill_at => self.kill(),
-                Stopping::Asked { kill_at } => return Some(kill_at - now),
+                Stopping::Asked { kill_at } => return Some(kill_at.saturating_sub(now)),
                 Stopping::No => match self.limits.decide_due(now) {
                     Due::Later(at) => return at.map(|at| at.saturating_sub(now)),
                     Due::Over(ended) => {
