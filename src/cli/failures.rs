@@ -16,6 +16,7 @@ pub(crate) fn runner_failure(error: &RunnerError, config: &Config) -> Failure {
         RunnerError::PromptName { .. }
         | RunnerError::Route(_)
         | RunnerError::Agent(_)
+        | RunnerError::UnusablePrompt { .. }
         | RunnerError::Choice(_)
         | RunnerError::Rules(_)
         | RunnerError::CountRegex { .. }

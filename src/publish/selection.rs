@@ -271,7 +271,10 @@ fn decide_path(
             OwnPlace::Tmp => LeftReason::Tmp,
         });
     }
-    if before.is_none() && now.matches_head() {
+    // A path that was dirty and is in HEAD now as it is was committed meanwhile: a person who sorts out a refusal
+    // does that. One that went back to the old HEAD has lost somebody's change.
+    let committed_since = |before: &DirtyPath| before.head != now.head;
+    if now.matches_head() && before.is_none_or(committed_since) {
         return Place::Left(LeftReason::MatchesHead);
     }
     if rules.is_protected(&path) {

@@ -9,7 +9,7 @@ use crate::repo::Repo;
 use crate::route::{RoutePlan, Situation, check_plan, decide_plan};
 use crate::turn::{Claim, Features, Input, Phase, Refusal, apply};
 
-use super::error::{NoAgent, RunnerError};
+use super::error::RunnerError;
 use super::journal::{Base, ClaimPlan, ClaimedState, Leftover, Record, TurnRecord};
 use super::notes::leftovers_of;
 use super::outcome::{TurnEnd, TurnOutcome};
@@ -44,11 +44,9 @@ impl Runner<'_> {
         let command = self.agent_for(actor, prompt)?;
         // Only the shell agent reads the prompt itself; the notes that come later do not change what it finds.
         if command.encoding == PromptEncoding::ShellScript {
-            command.prompt_content(&text).map_err(|source| NoAgent {
-                actor,
-                prompt: prompt.clone(),
-                because: format!("its content in {}/{prompt}", self.prompts_dir()),
-                source,
+            command.prompt_content(&text).map_err(|source| RunnerError::UnusablePrompt {
+                shown: format!("{}/{prompt}", self.prompts_dir()),
+                source: Box::new(source),
             })?;
         }
         for (which, budget) in [("run", &self.config.budget.run), ("total", &self.config.budget.total)] {
@@ -161,11 +159,23 @@ impl Runner<'_> {
     fn record_base(&self, repo: &Repo, actor: Actor) -> Result<Base, RunnerError> {
         let now = repo.dirty()?;
         let fingerprint = repo.fingerprint(&now, &self.workspace.rules)?;
-        let last = self.workspace.ledger.turns(TurnFilter { actor: Some(actor), limit: 1 })?;
-        let leftovers =
-            last.into_iter().next().and_then(|turn| turn.closing).map(|closing| leftovers_of(&closing));
-        let dirty = without_leftovers(&now, &leftovers.unwrap_or_default());
-        Ok(Base { head: repo.head()?, fingerprint, dirty })
+        let (mut own, mut by_agents) = (Vec::new(), Vec::new());
+        for seat in Actor::ALL {
+            let last = self.workspace.ledger.turns(TurnFilter { actor: Some(seat), limit: 1 })?;
+            let Some(closing) = last.into_iter().next().and_then(|turn| turn.closing) else { continue };
+            let passed = matches!(closing.class.as_str(), "ok" | "no_change");
+            let leftovers = leftovers_of(&closing);
+            if seat == actor && !passed {
+                own = leftovers;
+            } else {
+                by_agents.extend(leftovers);
+            }
+        }
+        let dirty = without_leftovers(&now, &own);
+        let still =
+            |left: &Leftover| now.get(&left.path).is_some_and(|dirty| dirty.content == left.now.content);
+        let by_agents = by_agents.into_iter().filter(still).map(|left| left.path).collect();
+        Ok(Base { head: repo.head()?, fingerprint, dirty, by_agents })
     }
 
     /// Ends a turn whose claim never happened.

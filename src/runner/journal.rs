@@ -87,6 +87,9 @@ pub(super) struct Base {
     pub(super) fingerprint: Fingerprint,
     /// What was dirty and is not this turn's: an interrupted turn's leftovers are taken out.
     pub(super) dirty: DirtyRecord,
+    /// Of these, what agents left and no person has touched since: this turn may change it further.
+    #[serde(default)]
+    pub(super) by_agents: Vec<RepoPath>,
 }
 
 /// A path that a turn changed and did not commit.
@@ -192,6 +195,9 @@ pub(super) struct Committed {
     pub(super) head_tree_is_work_tree: bool,
     /// Paths that keep the two apart.
     pub(super) uncommitted: Vec<String>,
+    /// What agents changed and nobody committed.
+    #[serde(default)]
+    pub(super) leftovers: Vec<Leftover>,
     pub(super) fingerprint: Option<Fingerprint>,
 }
 

@@ -7,8 +7,10 @@
 )]
 
 mod demo;
+mod bad_input;
 mod exec;
 mod exec_faults;
 mod exec_support;
 mod layers;
+mod scratch;
 mod shell_agent;
