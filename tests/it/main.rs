@@ -6,8 +6,8 @@
     reason = "a test stops at the first surprise, and starts the processes and reads the clock that it checks against"
 )]
 
-mod demo;
 mod bad_input;
+mod demo;
 mod exec;
 mod exec_faults;
 mod exec_support;
