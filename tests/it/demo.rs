@@ -214,7 +214,8 @@ fn the_user_s_settings_and_git_s_stay_outside_and_two_demos_do_not_meet() {
         let mut command = place.demo();
         let output = command.arg("--quiet").env("HOME", &home).envs(hostile).output().unwrap();
         let (code, stdout, stderr) = place.text(&output);
-        let refused = "warning: galph's promise of completion is refused: these `verify` commands fail: tests\n";
+        let refused =
+            "warning: galph's promise of completion is refused: these `verify` commands fail: tests\n";
         assert_eq!((code, stderr.as_str()), (Some(0), refused), "{stdout}");
     }
     let made = place.demonstrations();
