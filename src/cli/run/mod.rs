@@ -21,7 +21,6 @@ use super::workspace::{Located, locate};
 use super::{Context, Exit, Failure};
 use args::Mode;
 
-
 /// Takes turns.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let seat = args.seat()?;
