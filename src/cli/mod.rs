@@ -6,6 +6,7 @@
 mod change;
 mod completions;
 mod config;
+mod demo;
 mod elapsed;
 mod exit;
 mod failure;
@@ -53,6 +54,7 @@ enum Verb {
     /// Shows, checks and describes the configuration
     Config(config::Args),
     Run(Box<run::Args>),
+    Demo(demo::Args),
     Route(route::Args),
     Status(status::Args),
     Logs(logs::Args),
@@ -111,6 +113,7 @@ fn dispatch(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Init(args) => init::run(&args, context),
         Verb::Config(args) => config::run(&args, context),
         Verb::Run(args) => run::run(&args, context),
+        Verb::Demo(args) => demo::run(&args, context),
         Verb::Route(args) => route::run(&args, context),
         Verb::Status(args) => status::run(&args, context),
         Verb::Logs(args) => logs::run(&args, context),

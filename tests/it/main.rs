@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod combined;
+mod demo;
 mod exec;
 mod exec_faults;
 mod exec_support;
