@@ -40,6 +40,8 @@ pub struct Runner<'a> {
     pub(super) pending: Vec<Entry>,
     pub(super) crash: CrashPoints,
     pub(super) log: Option<TurnLog>,
+    /// Whether what a person has changed was listed already.
+    pub(super) dirt_listed: bool,
 }
 
 /// What a turn is taken for.
@@ -83,6 +85,7 @@ impl<'a> Runner<'a> {
             pending: Vec::new(),
             crash: CrashPoints::default(),
             log: None,
+            dirt_listed: false,
             ambient,
             config,
             workspace,
