@@ -28,10 +28,14 @@ pub(crate) fn runner_failure(error: &RunnerError, config: &Config) -> Failure {
             failure(Exit::Usage).help("limit `turns`, `wall` or `tokens` instead")
         }
         RunnerError::State(error) => state_failure(error),
+        RunnerError::StateGone { iteration, expected, .. } => failure(Exit::Usage).help(format!(
+            "put the file back, or write it anew, to go on: \
+             {{\"iteration\": {iteration}, \"expected_actor\": \"{expected}\", \"status\": \"idle\"}}"
+        )),
         RunnerError::Refused(refusal) => refusal_failure(refusal),
         RunnerError::Repo(error) => repo_failure(error),
         RunnerError::Unpublishable { .. } => failure(Exit::TurnFailed).help(
-            "nothing is lost: the changes are in the work tree. Put right what is named, then run `baton run` again: \
+            "nothing is lost: the changes are in the work tree. Commit or undo by hand what is named, then `baton run`: \
              it goes on at the commit, the agent is not run again",
         ),
         RunnerError::Home(error) => home_failure(error),

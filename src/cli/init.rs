@@ -78,7 +78,7 @@ impl fmt::Display for Report {
         write!(
             f,
             "Next: write what you want done into docs/fix_plan.md, name your tests under `verify` in\n\
-             orchestration.yaml, then `baton run`."
+             orchestration.yaml, commit all of it, then `baton run`."
         )
     }
 }
@@ -260,7 +260,7 @@ mod tests {
           created  sync/
         git: excluded .baton/ and logs/ through info/exclude; no tracked file was touched.
         Next: write what you want done into docs/fix_plan.md, name your tests under `verify` in
-        orchestration.yaml, then `baton run`.
+        orchestration.yaml, commit all of it, then `baton run`.
         ");
         assert!(!root.join("sync/state.json").exists());
     }
@@ -288,7 +288,7 @@ mod tests {
           kept     sync/
         git: .baton/ and logs/ are excluded already.
         Next: write what you want done into docs/fix_plan.md, name your tests under `verify` in
-        orchestration.yaml, then `baton run`.
+        orchestration.yaml, commit all of it, then `baton run`.
         ");
         assert_eq!(fs::read_to_string(root.join("prompts/main.md")).unwrap(), "mine\n");
         assert_eq!(fs::read(&exclude).unwrap(), before);

@@ -6,6 +6,7 @@
 mod change;
 mod completions;
 mod config;
+mod demo;
 mod doctor;
 mod exit;
 mod failure;
@@ -54,6 +55,8 @@ enum Verb {
     /// Shows, checks and describes the configuration
     Config(config::Args),
     Run(Box<run::Args>),
+    Demo(demo::Args),
+    Route(route::Args),
     Status(status::Args),
     Logs(logs::Args),
     Doctor(doctor::Args),
@@ -63,7 +66,6 @@ enum Verb {
     Takeover(takeover::Args),
     Completions(completions::Args),
     Man(man::Args),
-    Route(route::Args),
 }
 
 /// What every verb is given.
@@ -113,6 +115,8 @@ fn dispatch(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Init(args) => init::run(&args, context),
         Verb::Config(args) => config::run(&args, context),
         Verb::Run(args) => run::run(&args, context),
+        Verb::Demo(args) => demo::run(&args, context),
+        Verb::Route(args) => route::run(&args, context),
         Verb::Status(args) => status::run(&args, context),
         Verb::Logs(args) => logs::run(&args, context),
         Verb::Doctor(args) => doctor::run(&args, context),
@@ -122,6 +126,5 @@ fn dispatch(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Takeover(args) => takeover::run(&args, context),
         Verb::Completions(args) => completions::run(&args, context),
         Verb::Man(args) => man::run(&args, context),
-        Verb::Route(args) => route::run(&args, context),
     }
 }

@@ -11,6 +11,7 @@
 
 mod commit;
 mod content;
+mod create;
 mod error;
 mod exclude;
 mod git_program;
@@ -27,6 +28,7 @@ mod tree;
 mod testing;
 
 pub use commit::{Commit, CommitOrder, CommitPlan, Committed};
+pub use create::{Beginning, create};
 pub use error::{GitLock, RepoError, Unsupported};
 pub use head::{Fingerprint, Head, Movement};
 pub use history::PastVersion;

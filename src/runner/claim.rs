@@ -16,6 +16,9 @@ use super::outcome::{TurnEnd, TurnOutcome};
 use super::prompt::read_prompt;
 use super::turn::{Runner, Step, TurnKind};
 
+/// How many paths a message names.
+const NAMED_PATHS: usize = 20;
+
 impl Runner<'_> {
     /// Finds every reason not to take this turn that can be found without running anything.
     pub(super) fn check_before_claim(
@@ -69,6 +72,7 @@ impl Runner<'_> {
             Some(repo) => Some(self.record_base(repo, turn.opening.actor)?),
             None => None,
         };
+        self.list_dirt(base.as_ref());
         let token = self.ambient.new_token();
         let input = self.claim_input(turn, kind, &token);
         let state = match state {
@@ -91,6 +95,28 @@ impl Runner<'_> {
         }
         self.journal_done(turn, Record::ClaimDone)?;
         Ok(Step::Go)
+    }
+
+    /// Says once what is a person's and will be left alone.
+    fn list_dirt(&mut self, base: Option<&Base>) {
+        let Some(base) = base.filter(|_| !self.dirt_listed) else { return };
+        self.dirt_listed = true;
+        let paths: Vec<String> = base
+            .dirty
+            .iter()
+            .filter(|(path, _)| !self.workspace.rules.is_own(path) && !base.by_agents.contains(path))
+            .map(|(path, _)| path.to_string())
+            .collect();
+        if paths.is_empty() {
+            return;
+        }
+        let named = &paths[..paths.len().min(NAMED_PATHS)];
+        let more = paths.len() - named.len();
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        self.warn(&format!(
+            "uncommitted before this turn, and left alone: {}{more}; a turn that changes one of these paths stops",
+            named.join(", ")
+        ));
     }
 
     fn claim_input(&self, turn: &TurnRecord, kind: TurnKind, token: &Token) -> Input {

@@ -121,7 +121,7 @@ impl Runner<'_> {
             }
         }
         for made in &committed.by_agent {
-            self.warn(&format!("the agent committed by itself: {} {}", short(&made.id), made.subject));
+            self.warn(&format!("committed meanwhile, not by baton: {} {}", short(&made.id), made.subject));
         }
         if !committed.left.is_empty() {
             let named = &committed.left[..committed.left.len().min(NAMED_PATHS)];

@@ -83,6 +83,18 @@ pub enum RunnerError {
     /// The state refuses the change.
     #[error(transparent)]
     Refused(Box<Refusal>),
+    /// The state file is gone, and no turn under way explains what it held: to begin anew is a person's decision.
+    #[error(
+        "{shown} has disappeared: after the last turn, it was {expected}'s turn in iteration {iteration}"
+    )]
+    StateGone {
+        /// The state file.
+        shown: String,
+        /// The iteration that it held.
+        iteration: u64,
+        /// Whose turn it was.
+        expected: Actor,
+    },
     /// The repository.
     #[error(transparent)]
     Repo(#[from] RepoError),

@@ -187,7 +187,7 @@ pub(super) struct CommitPlan {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Committed {
     pub(super) commits: Vec<CommitMade>,
-    /// Commits that the agent made itself.
+    /// Commits that the agent, or a person, made during the turn.
     pub(super) by_agent: Vec<CommitMade>,
     /// Changed in the turn and left alone, with the reason.
     pub(super) left: Vec<String>,

@@ -28,6 +28,10 @@ pub(super) struct Finished {
 impl Runner<'_> {
     pub(super) fn run_agent(&mut self, turn: &mut TurnRecord) -> Result<Step, RunnerError> {
         let Some(prompt) = turn.prompt().cloned() else { return Ok(Step::Void) };
+        if self.interrupts.pending().is_some() {
+            self.journal_done(turn, Record::RunDone(Box::new(never_started())))?;
+            return Ok(Step::Go);
+        }
         let plan = self.plan_attempt(turn, &prompt)?;
         let finished = self.start_attempt(turn, &plan, Record::RunBegin(plan.clone()))?;
         self.take_result(turn, finished)?;
@@ -112,6 +116,7 @@ impl Runner<'_> {
         self.open_log(turn, plan)?;
         // The supervisor boots while the journal is written; without its go the agent is never started.
         let mut prepared = exec::submit(&dir, spec, &self.supervisor, self.ambient)?;
+        self.crash_point(phase, "submitted");
         self.journal_begin(turn, record)?;
         prepared.ready()?;
         self.crash_point(phase, "ready");
@@ -241,6 +246,19 @@ impl Runner<'_> {
         let turns = self.workspace.ledger.turns(filter)?;
         let summary = turns.into_iter().find_map(|turn| turn.closing?.summary_path);
         Ok(summary.map(|relative| self.workspace.root.join(relative)))
+    }
+}
+
+/// A signal came before anything was spent.
+fn never_started() -> Ran {
+    Ran {
+        class: OutcomeClass::Interrupted,
+        detail: "stopped before the agent was started".to_owned(),
+        reply: String::new(),
+        usage: Usage::default(),
+        session: None,
+        exit: None,
+        fingerprint: None,
     }
 }
 

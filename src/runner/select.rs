@@ -1,6 +1,6 @@
 //! The selection: the deterministic decision, or the router prompt's.
 
-use crate::exec::{self, Observation};
+use crate::exec::{self, Ended as EndedBy, How, Observation};
 use crate::model::{OutcomeClass, PromptName, Usage, Verdict};
 use crate::route::{self, Decision, RouteError, RoutePlan, check_selected, decide_override, decide_plan};
 
@@ -142,6 +142,10 @@ impl Runner<'_> {
                 exec::abandon(&dir, plan.attempt, self.ambient)?.record
             }
         };
+        // Found while it was still going, a supervisor without its go leaves the same proof a moment later.
+        if exit.how == How::NeverStarted && exit.ended_by == EndedBy::Abandoned {
+            return Ok(None);
+        }
         self.finish_attempt(turn, plan, &exit).map(Some)
     }
 }

@@ -8,7 +8,7 @@ use crate::ambient::Ambient;
 use crate::attempt::{InterruptSignal, Interrupts, seek_program};
 use crate::config::Config;
 use crate::exec::AttemptDir;
-use crate::ledger::{Entry, PhaseRecord, Turn, TurnOpening};
+use crate::ledger::{Entry, PhaseRecord, Turn, TurnFilter, TurnOpening};
 use crate::model::{Actor, AttemptId, PromptName, State};
 use crate::route::Settings;
 use crate::turn::{Next, Phase, decide_next};
@@ -40,6 +40,8 @@ pub struct Runner<'a> {
     pub(super) pending: Vec<Entry>,
     pub(super) crash: CrashPoints,
     pub(super) log: Option<TurnLog>,
+    /// Whether what a person has changed was listed already.
+    pub(super) dirt_listed: bool,
 }
 
 /// What a turn is taken for.
@@ -83,6 +85,7 @@ impl<'a> Runner<'a> {
             pending: Vec::new(),
             crash: CrashPoints::default(),
             log: None,
+            dirt_listed: false,
             ambient,
             config,
             workspace,
@@ -93,9 +96,34 @@ impl<'a> Runner<'a> {
         })
     }
 
-    /// The state as it is now; `None` when there is no file.
+    /// The state as it is now; `None` when there is no file and never was one.
     pub fn state(&self) -> Result<Option<State>, RunnerError> {
-        Ok(self.workspace.state.read()?)
+        let found = self.workspace.state.read()?;
+        if found.is_none() {
+            self.refuse_reset()?;
+        }
+        Ok(found)
+    }
+
+    /// Turns that have been taken left a state behind; without it, nobody may begin at iteration 1 unasked.
+    fn refuse_reset(&self) -> Result<(), RunnerError> {
+        let turns = self.workspace.ledger.turns(TurnFilter { actor: None, limit: u32::MAX })?;
+        let last = turns.into_iter().find_map(|turn| {
+            let class = turn.closing?.class;
+            (turn.opening.mode == "combined" && class != "void").then_some((turn.opening, class))
+        });
+        let Some((opening, class)) = last else { return Ok(()) };
+        let passed = matches!(class.as_str(), "ok" | "no_change");
+        let (iteration, expected) = match (opening.actor, passed) {
+            (actor, false) => (opening.iteration, actor),
+            (Actor::Galph, true) => (opening.iteration, Actor::Ralph),
+            (Actor::Ralph, true) => (opening.iteration + 1, Actor::Galph),
+        };
+        Err(RunnerError::StateGone {
+            shown: self.config.state_file.display().to_string(),
+            iteration,
+            expected,
+        })
     }
 
     /// The workspace.
@@ -260,7 +288,7 @@ impl<'a> Runner<'a> {
 
     /// The state, or the first one of all where there is no file.
     pub(super) fn state_or_initial(&self) -> Result<State, RunnerError> {
-        Ok(self.workspace.state.read()?.unwrap_or_else(|| State::initial(self.ambient.now())))
+        Ok(self.state()?.unwrap_or_else(|| State::initial(self.ambient.now())))
     }
 
     pub(super) fn warn(&mut self, text: &str) {

@@ -1,17 +1,19 @@
 //! The `verify` commands: run by us, under supervision, so that nobody has to take an agent's word.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read as _, Seek as _, SeekFrom};
 
-use crate::attempt::{self, CommandOrder};
+use crate::attempt::{self, CommandOrder, InterruptSignal};
 use crate::config::{VerifyCommand, VerifyPolicy};
 use crate::exec::{self, AttemptDir, Ended as EndedBy, ExitRecord, How, Observation, Running};
 use crate::model::{Actor, AttemptId, OutcomeClass};
+use crate::turn::Phase;
 
 use super::check::{Check, CheckVerdict, judge_count};
 use super::environment::{AttemptContext, environment};
 use super::journal::{Cause, ChecksFound, ChecksPlan, Ended, Record, TurnRecord};
-use super::observer::Event;
+use super::observer::{Event, TurnOrigin};
 use super::turn::{Runner, Step};
 use super::{RunnerError, settings};
 
@@ -20,15 +22,36 @@ const TAIL_BYTES: u64 = 2_000;
 /// As much output as is searched for counts of tests.
 const COUNTED_BYTES: u64 = 16 << 20;
 
+/// What became of a round of commands.
+enum Round {
+    /// All have run.
+    Done(Vec<Check>),
+    /// One that an earlier process began came to nothing: it runs again, under a new attempt.
+    Again,
+    /// A signal asked us to stop.
+    Stopped(InterruptSignal),
+}
+
+/// An attempt that is looked at.
+enum Used {
+    /// It was never submitted.
+    No,
+    /// It runs, or has a result that counts.
+    Yes,
+    /// It came to nothing.
+    Up,
+}
+
 impl Runner<'_> {
     /// The commands before the agent: what fails now is not this turn's doing.
     pub(super) fn baseline(&mut self, turn: &mut TurnRecord) -> Result<Step, RunnerError> {
-        let plan = self.plan_checks(&turn.baseline_plan);
+        let plan = self.plan_checks(&turn.baseline_plan)?;
         self.journal_begin(turn, Record::BaselineBegin(plan.clone()))?;
-        let found = match self.run_checks(turn, &plan)? {
-            Some(checks) => ChecksFound { checks, fingerprint: None, ended: None },
+        let found = match self.run_checks(turn, Phase::Baseline, &plan)? {
+            Round::Done(checks) => ChecksFound { checks, fingerprint: None, ended: None },
+            Round::Again => return Ok(Step::Go),
             // Nothing has been paid for yet: the turn is given back.
-            None => ChecksFound {
+            Round::Stopped(_) => ChecksFound {
                 ended: Some(Ended {
                     class: OutcomeClass::Interrupted,
                     detail: "stopped before the agent was started".to_owned(),
@@ -47,11 +70,13 @@ impl Runner<'_> {
             self.journal_done(turn, Record::VerifyDone(ChecksFound::default()))?;
             return Ok(Step::Go);
         }
-        let plan = self.plan_checks(&turn.verify_plan);
+        let plan = self.plan_checks(&turn.verify_plan)?;
         self.journal_begin(turn, Record::VerifyBegin(plan.clone()))?;
-        let Some(checks) = self.run_checks(turn, &plan)? else {
+        let checks = match self.run_checks(turn, Phase::Verified, &plan)? {
+            Round::Done(checks) => checks,
+            Round::Again => return Ok(Step::Go),
             // The agent has been paid for: the journal waits here.
-            return Ok(self.interrupts.pending().map_or(Step::Go, Step::Suspend));
+            Round::Stopped(signal) => return Ok(Step::Suspend(signal)),
         };
         let ended = self.verification_failure(turn, &checks);
         let fingerprint = self.fingerprint_since(turn)?;
@@ -85,36 +110,66 @@ impl Runner<'_> {
         })
     }
 
-    /// An attempt for each command; those of an earlier process keep theirs, so that a finished one is not repeated.
-    fn plan_checks(&self, earlier: &ChecksPlan) -> ChecksPlan {
-        let attempts = self
-            .config
-            .verify
-            .iter()
-            .map(|command| {
-                let known = earlier.attempts.get(&command.name).copied();
-                (command.name.clone(), known.unwrap_or_else(|| self.ambient.new_attempt_id()))
-            })
-            .collect();
-        ChecksPlan { attempts }
+    /// An attempt for each command. Those of an earlier process keep theirs, so that a finished one is not repeated and
+    /// a living one not run beside; one that came to nothing gets a new one, which is then journalled like any other.
+    fn plan_checks(&self, earlier: &ChecksPlan) -> Result<ChecksPlan, RunnerError> {
+        let mut attempts = BTreeMap::new();
+        for command in &self.config.verify {
+            let known = earlier.attempts.get(&command.name).copied();
+            let attempt = match known {
+                Some(attempt) if !matches!(self.use_of(attempt)?, Used::Up) => attempt,
+                Some(_) | None => self.ambient.new_attempt_id(),
+            };
+            attempts.insert(command.name.clone(), attempt);
+        }
+        Ok(ChecksPlan { attempts })
     }
 
-    /// `None`: a signal asked us to stop.
+    fn use_of(&self, attempt: AttemptId) -> Result<Used, RunnerError> {
+        let dir = self.attempt_dir(attempt);
+        if !dir.spec_path().exists() {
+            return Ok(Used::No);
+        }
+        Ok(match exec::observe(&dir, self.ambient)? {
+            Observation::Finished(exit) if came_to_nothing(&exit) => Used::Up,
+            Observation::Alive { .. } | Observation::Finished(_) => Used::Yes,
+            Observation::Vanished { .. } => {
+                exec::abandon(&dir, attempt, self.ambient)?;
+                Used::Up
+            }
+        })
+    }
+
     fn run_checks(
         &mut self,
         turn: &TurnRecord,
+        phase: Phase,
         plan: &ChecksPlan,
-    ) -> Result<Option<Vec<Check>>, RunnerError> {
+    ) -> Result<Round, RunnerError> {
         let mut checks = Vec::new();
         for command in self.config.verify.clone() {
-            if self.interrupts.pending().is_some() {
-                return Ok(None);
+            if let Some(signal) = self.interrupts.pending() {
+                return Ok(Round::Stopped(signal));
             }
             let Some(attempt) = plan.attempts.get(&command.name).copied() else { continue };
             self.observer.event(&Event::Verifying { name: &command.name });
-            let (dir, exit) = self.run_check(turn, &command, attempt)?;
-            if matches!(exit.ended_by, EndedBy::Cancelled { .. }) {
-                return Ok(None);
+            let dir = self.attempt_dir(attempt);
+            let (exit, origin) = match self.use_of(attempt)? {
+                Used::No => (self.start_check(turn, phase, &command, attempt)?, TurnOrigin::Here),
+                Used::Yes => {
+                    (self.watch_check(attempt, exec::adopt(&dir, self.ambient)?)?, TurnOrigin::Resumed)
+                }
+                Used::Up => return Ok(Round::Again),
+            };
+            if came_to_nothing(&exit) {
+                if let Some(signal) = self.interrupts.pending() {
+                    return Ok(Round::Stopped(signal));
+                }
+                // Only what an earlier process began is tried again: a command that ends its own supervisor would
+                // go on for ever.
+                if origin == TurnOrigin::Resumed {
+                    return Ok(Round::Again);
+                }
             }
             let check = judge(&command, &dir, &exit)?;
             self.observer.event(&Event::Verified { name: &command.name, result: &check.verdict.words() });
@@ -122,32 +177,19 @@ impl Runner<'_> {
                 log.line(&format!("verify `{}`: {}", check.name, check.verdict.words()));
             }
             checks.push(check);
+            self.crash_point(phase, "checked");
         }
-        Ok(Some(checks))
+        Ok(Round::Done(checks))
     }
 
-    fn run_check(
+    fn start_check(
         &mut self,
         turn: &TurnRecord,
+        phase: Phase,
         command: &VerifyCommand,
         attempt: AttemptId,
-    ) -> Result<(AttemptDir, ExitRecord), RunnerError> {
+    ) -> Result<ExitRecord, RunnerError> {
         let dir = self.attempt_dir(attempt);
-        if dir.spec_path().exists() {
-            match exec::observe(&dir, self.ambient)? {
-                Observation::Finished(exit) if exit.ended_by == EndedBy::Itself => return Ok((dir, *exit)),
-                Observation::Alive { .. } => {
-                    let exit = self.watch_check(attempt, exec::adopt(&dir, self.ambient)?)?;
-                    return Ok((dir, exit));
-                }
-                Observation::Finished(_) => {}
-                Observation::Vanished { .. } => {
-                    exec::abandon(&dir, attempt, self.ambient)?;
-                }
-            }
-            // A command may run twice; an attempt's directory is used once.
-            return self.run_check(turn, command, self.ambient.new_attempt_id());
-        }
         let prompt = turn.prompt().unwrap_or(self.routing.own_prompt(turn.opening.actor)).clone();
         let context = AttemptContext {
             actor: turn.opening.actor,
@@ -169,8 +211,8 @@ impl Runner<'_> {
         let spec = attempt::write_command_spec(&dir, order)?;
         let prepared = exec::submit(&dir, spec, &self.supervisor, self.ambient)?;
         let running = prepared.go()?;
-        let exit = self.watch_check(attempt, running)?;
-        Ok((dir, exit))
+        self.crash_point(phase, "go");
+        self.watch_check(attempt, running)
     }
 
     fn watch_check(&mut self, attempt: AttemptId, running: Running) -> Result<ExitRecord, RunnerError> {
@@ -181,6 +223,11 @@ impl Runner<'_> {
             }
         })?)
     }
+}
+
+/// Whether an attempt ended without saying anything about its command: it was stopped, or it vanished.
+const fn came_to_nothing(exit: &ExitRecord) -> bool {
+    matches!(exit.ended_by, EndedBy::Cancelled { .. } | EndedBy::Abandoned)
 }
 
 fn judge(command: &VerifyCommand, dir: &AttemptDir, exit: &ExitRecord) -> Result<Check, RunnerError> {

@@ -369,8 +369,8 @@ fn a_path_that_was_dirty_before_and_is_changed_by_the_agent_stops_the_turn_and_t
         (
             "error: ralph's work cannot be committed:\n    \
              notes.txt: it had changes before the turn, and was changed again during it\n  \
-             help: nothing is lost: the changes are in the work tree. Put right what is named, then run `baton run` \
-             again: it goes on at the commit, the agent is not run again",
+             help: nothing is lost: the changes are in the work tree. Commit or undo by hand what is named, then \
+             `baton run`: it goes on at the commit, the agent is not run again",
             Some(5)
         ),
         "{run:?}"

@@ -98,7 +98,16 @@ fn what_a_person_had_changed_before_is_left_alone() {
     scratch.write("mine.txt", "draft\n");
     scratch.write("staged.txt", "staged\n");
     scratch.git(&["add", "staged.txt"]);
-    assert_eq!(run(&scratch, "1").code, Some(0));
+    let run = run(&scratch, "2");
+    assert_eq!(run.code, Some(0));
+    let listed: Vec<&str> = run.stderr.lines().filter(|line| line.contains("uncommitted before")).collect();
+    assert_eq!(
+        listed,
+        [
+            "warning: uncommitted before this turn, and left alone: mine.txt, staged.txt; a turn that changes one of these \
+             paths stops"
+        ]
+    );
     assert_eq!(scratch.git(&["status", "--porcelain"]), "A  staged.txt\n?? mine.txt\n?? sync/\n");
     assert!(!scratch.git(&["log", "--name-only", "--format="]).contains("mine.txt"));
 }

@@ -8,10 +8,15 @@
 
 mod bad_input;
 mod combined;
+mod demo;
 mod exec;
 mod exec_faults;
 mod exec_support;
+mod faults;
+mod faults_kill;
+mod faults_state;
 mod layers;
 mod scratch;
 mod seeing;
 mod shell_agent;
+mod support;

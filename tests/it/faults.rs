@@ -1,0 +1,249 @@
+//! The orchestrator is killed at every point of a turn; the same command again must bring the work to its end.
+//!
+//! `docs/reliability.md` holds the table that comes of it; `BATON_WRITE_TABLES=1` writes it anew.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use crate::support::{Effects, Ended, Git, Workspace, await_event, check_table};
+
+const LOOP: [&str; 1] = ["--sync-loops=1"];
+
+/// The points of a turn at which a debug build can kill itself, and what each of them lies between.
+const POINTS: &[(&str, &str)] = &[
+    ("claimed:begin", "before the claim is journalled"),
+    ("claimed:effect", "claim journalled, state not written"),
+    ("claimed:done", "state written"),
+    ("selected:begin", "before the selection"),
+    ("selected:done", "prompt selected, not journalled"),
+    ("baseline:begin", "before the first `verify` run"),
+    ("baseline:effect", "its attempts journalled"),
+    ("baseline:go", "first command started"),
+    ("baseline:checked", "first command ended"),
+    ("baseline:checked#2", "second command ended"),
+    ("baseline:done", "results not journalled"),
+    ("running:begin", "before the attempt"),
+    ("running:submitted", "supervisor booting, attempt not journalled"),
+    ("running:effect", "attempt journalled"),
+    ("running:ready", "supervisor waits for its go"),
+    ("running:go", "agent started"),
+    ("running:done", "agent ended, result not journalled"),
+    ("verified:begin", "before the `verify` commands"),
+    ("verified:effect", "their attempts journalled"),
+    ("verified:go", "first command started"),
+    ("verified:checked", "first command ended"),
+    ("verified:checked#2", "second command ended"),
+    ("verified:done", "results not journalled"),
+    ("committed:begin", "before the commits"),
+    ("committed:effect", "commits journalled, not made"),
+    ("committed:done", "commits made, not journalled"),
+    ("stamped:begin", "before the stamp"),
+    ("stamped:effect", "stamp journalled, state not written"),
+    ("stamped:done", "state written"),
+    ("close:begin", "turn not closed"),
+    ("close:done", "turn closed"),
+];
+
+const ROUTER_POINTS: &[(&str, &str)] = &[
+    ("selected:begin", "before the router prompt"),
+    ("selected:submitted", "supervisor booting, attempt not journalled"),
+    ("selected:effect", "attempt journalled"),
+    ("selected:ready", "supervisor waits for its go"),
+    ("selected:go", "router prompt started"),
+    ("selected:done", "reply there, selection not journalled"),
+];
+
+const ROUTER: &str = "router: { enabled: true, prompt: router.md }\n";
+
+/// Whose turn is cut, and what the agent runs as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Cut {
+    Galph,
+    Ralph,
+    Router,
+}
+
+impl Cut {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Galph => "galph",
+            Self::Ralph => "ralph",
+            Self::Router => "galph, router prompt",
+        }
+    }
+
+    fn starts(self, effects: &Effects) -> usize {
+        match self {
+            Self::Galph => effects.starts_of("galph", 1).len(),
+            Self::Ralph => effects.starts_of("ralph", 1).len(),
+            Self::Router => effects.router_starts().len(),
+        }
+    }
+}
+
+#[test]
+fn an_undisturbed_run_is_what_every_other_is_compared_with() {
+    for git in [Git::Used, Git::Avoided] {
+        let workspace = Workspace::with_checks(git);
+        workspace.run(&["--sync-loops=2"]).assert_code(0);
+        workspace.assert_whole(2);
+        let effects = workspace.effects();
+        assert_eq!(effects.starts().len(), 4);
+        assert_eq!(effects.checks().len(), 8);
+    }
+}
+
+#[test]
+fn a_killed_orchestrator_repeats_nothing_and_loses_nothing_wherever_it_is_killed() {
+    let rows = rows();
+    let todo: Vec<(usize, Git)> = (0..rows.len())
+        .flat_map(|row| [(row, Git::Used), (row, Git::Avoided)])
+        .filter(|(row, git)| *git == Git::Used || !rows[*row].place.starts_with("committed"))
+        .collect();
+    let queue = Mutex::new(todo.into_iter());
+    let outcomes: Mutex<BTreeMap<(usize, bool), String>> = Mutex::new(BTreeMap::new());
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                loop {
+                    let next = queue.lock().unwrap().next();
+                    let Some((row, git)) = next else { return };
+                    let outcome = kill_and_restart(&rows[row], git);
+                    outcomes.lock().unwrap().insert((row, git == Git::Used), outcome);
+                }
+            });
+        }
+    });
+    let outcomes = outcomes.into_inner().unwrap();
+    let mut table =
+        String::from("| turn of | killed at | that is | the same command again |\n|---|---|---|---|\n");
+    for (index, row) in rows.iter().enumerate() {
+        let with_git = &outcomes[&(index, true)];
+        let without = match outcomes.get(&(index, false)) {
+            None => " (`--no-git` has no such phase)".to_owned(),
+            Some(same) if same == with_git => String::new(),
+            Some(other) => format!("; with `--no-git`: {other}"),
+        };
+        table +=
+            &format!("| {} | `{}` | {} | {with_git}{without} |\n", row.cut.name(), row.place, row.meaning);
+    }
+    check_table("crash-points", &table);
+}
+
+#[test]
+fn a_turn_whose_every_restart_is_killed_too_still_starts_its_agent_once() {
+    for git in [Git::Used, Git::Avoided] {
+        let workspace = Workspace::with_checks(git);
+        let mut killed = 0;
+        for (place, _) in POINTS {
+            let ended = workspace.start(&LOOP, Some(place)).wait();
+            if ended.signal.is_some() {
+                killed += 1;
+            } else {
+                ended.assert_code(0);
+            }
+            if workspace.state_is_complete() {
+                break;
+            }
+        }
+        assert!(killed > 8, "only {killed} restarts were killed");
+        workspace.run(&LOOP).assert_code(0);
+        let done = workspace.state()["iteration"].as_u64().unwrap() - 1;
+        workspace.assert_whole(done);
+        assert_eq!(workspace.effects().starts().len() as u64, 2 * done);
+    }
+}
+
+#[test]
+fn a_kill_between_the_commit_and_the_index_leaves_no_reverse_change_staged() {
+    let workspace = Workspace::new(Git::Used);
+    workspace.crash(&LOOP, "committed:effect#2");
+    let index = workspace.root().join(".git/index");
+    let before_the_commit = std::fs::read(&index).unwrap();
+    workspace.crash(&LOOP, "committed:done");
+    std::fs::write(&index, before_the_commit).unwrap();
+    assert_ne!(workspace.git(&["diff", "--cached", "--name-status"]), "A\tstaged.txt\n");
+    workspace.run(&LOOP).assert_code(0);
+    workspace.assert_whole(1);
+}
+
+struct Row {
+    cut: Cut,
+    /// As the table shows it.
+    place: &'static str,
+    /// As `BATON_CRASH_AT` names it: ralph's turn is the second of the run.
+    crash_at: String,
+    meaning: &'static str,
+}
+
+fn rows() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (cut, points) in [(Cut::Galph, POINTS), (Cut::Router, ROUTER_POINTS), (Cut::Ralph, POINTS)] {
+        for &(place, meaning) in points {
+            let of_checks = place.starts_with("baseline") || place.starts_with("verified");
+            let crash_at = match cut {
+                // Only ralph's turn is verified.
+                Cut::Galph if of_checks => continue,
+                Cut::Ralph if of_checks => place.to_owned(),
+                Cut::Ralph => format!("{place}#2"),
+                Cut::Galph | Cut::Router => place.to_owned(),
+            };
+            rows.push(Row { cut, place, crash_at, meaning });
+        }
+    }
+    rows
+}
+
+fn kill_and_restart(row: &Row, git: Git) -> String {
+    let workspace = match row.cut {
+        Cut::Router => Workspace::configured(git, ROUTER),
+        Cut::Galph | Cut::Ralph => Workspace::with_checks(git),
+    };
+    workspace.crash(&LOOP, &row.crash_at);
+    let place = row.place.split('#').next().unwrap();
+    if matches!(place, "running:go" | "selected:go") {
+        // The agent outlives the kill; how soon it is up is its own affair.
+        await_event("the agent's start", || (row.cut.starts(&workspace.effects()) == 1).then_some(()));
+    }
+    let before = row.cut.starts(&workspace.effects());
+    let restart = workspace.run(&LOOP).assert_code(0);
+    // When the whole iteration was over before the kill, the same command runs another.
+    let iterations = if row.cut == Cut::Ralph && place == "close:done" { 2 } else { 1 };
+    workspace.assert_whole(iterations);
+    let effects = workspace.effects();
+    for iteration in 1..=iterations {
+        for seat in ["galph", "ralph"] {
+            let starts = effects.starts_of(seat, iteration);
+            assert_eq!(starts.len(), 1, "{seat} at {place}, {git:?}: {starts:?}\n{}", restart.stderr);
+        }
+    }
+    // A `verify` command may run twice, but none is lost, repeated or left alone here.
+    let checks = if row.cut == Cut::Router { 0 } else { 4 * iterations };
+    assert_eq!(effects.checks().len() as u64, checks, "{place}");
+    assert_eq!(effects.router_starts().len(), usize::from(row.cut == Cut::Router), "{place}");
+    describe(row.cut, before, &effects, &restart)
+}
+
+/// What happened, in words, from the agent's notes and what the restart said.
+fn describe(cut: Cut, before: usize, effects: &Effects, restart: &Ended) -> String {
+    let what = if cut == Cut::Router { "the router prompt" } else { "the agent" };
+    let resumed: Option<String> = restart.stderr.lines().find_map(|line| {
+        let (_, rest) = line.split_once(" goes on with turn ")?;
+        rest.split_whitespace().next().map(str::to_owned)
+    });
+    let started_in = match cut {
+        Cut::Router => effects.router_starts().remove(0).turn,
+        Cut::Galph => effects.starts_of("galph", 1).remove(0).turn,
+        Cut::Ralph => effects.starts_of("ralph", 1).remove(0).turn,
+    };
+    match (before, resumed) {
+        (0, None) => format!("nothing had happened; the turn is taken, {what} started once"),
+        (0, Some(turn)) if turn == started_in => format!("the turn goes on, {what} is started once"),
+        (0, Some(_)) => {
+            format!("the claim had not happened and is void; the turn is taken, {what} started once")
+        }
+        (1, Some(turn)) if turn == started_in => format!("the turn goes on; {what} is not started again"),
+        (1, None) => "the turn was over; the next one is taken".to_owned(),
+        (starts, resumed) => panic!("{starts} starts before, {started_in} started, {resumed:?} resumed"),
+    }
+}
