@@ -181,8 +181,16 @@ impl<'a> Runner<'a> {
         let turn = TurnRecord::fold(opening, &records)
             .map_err(|source| RunnerError::Journal { turn: id, source })?;
         self.announce(&turn, TurnOrigin::Resumed);
+        self.keep_protected(&turn)?;
         let step = self.check_still_ours(&turn)?;
         self.drive(turn, step).map(Some)
+    }
+
+    fn keep_protected(&mut self, turn: &TurnRecord) -> Result<(), RunnerError> {
+        if let (Some(repo), Some(claim)) = (&self.workspace.repo, &turn.claim) {
+            self.workspace.rules = settings::rules(self.config, repo.prefix().clone(), &claim.protect)?;
+        }
+        Ok(())
     }
 
     fn announce(&mut self, turn: &TurnRecord, origin: TurnOrigin) {
