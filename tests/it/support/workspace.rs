@@ -119,6 +119,12 @@ impl Workspace {
         fs::write(self.fake().join(format!("once.{who}")), script).unwrap();
     }
 
+    /// What a script has put aside in `FAKE_DIR`.
+    #[track_caller]
+    pub(crate) fn kept(&self, name: &str) -> String {
+        fs::read_to_string(self.fake().join(name)).unwrap()
+    }
+
     fn environment(&self) -> Vec<(&'static str, String)> {
         let shown = |path: PathBuf| path.display().to_string();
         vec![
