@@ -28,7 +28,11 @@ pub(super) struct Finished {
 impl Runner<'_> {
     pub(super) fn run_agent(&mut self, turn: &mut TurnRecord) -> Result<Step, RunnerError> {
         let Some(prompt) = turn.prompt().cloned() else { return Ok(Step::Void) };
-        if self.interrupts.pending().is_some() {
+        if let Some(signal) = self.interrupts.pending() {
+            // A router prompt that has been paid for is not asked again: its selection waits.
+            if turn.select.is_some() {
+                return Ok(Step::Suspend(signal));
+            }
             self.journal_done(turn, Record::RunDone(Box::new(never_started())))?;
             return Ok(Step::Go);
         }

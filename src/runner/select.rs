@@ -17,6 +17,9 @@ impl Runner<'_> {
             Ok(RoutePlan::Decided(decision)) => {
                 self.finish_selection(turn, Ok(decision), Usage::default())?;
             }
+            Ok(RoutePlan::AskRouter { .. }) if self.interrupts.pending().is_some() => {
+                self.journal_done(turn, Record::SelectDone(never_asked()))?;
+            }
             Ok(RoutePlan::AskRouter { prompt, .. }) => {
                 let plan = self.plan_attempt(turn, &prompt)?;
                 let record = Record::SelectBegin(SelectPlan { router: Some(plan.clone()) });
@@ -147,6 +150,22 @@ impl Runner<'_> {
             return Ok(None);
         }
         self.finish_attempt(turn, plan, &exit).map(Some)
+    }
+}
+
+/// A signal came before the router prompt was spent on.
+fn never_asked() -> Selected {
+    Selected {
+        prompt: None,
+        source: route::Source::Override.to_string(),
+        reason: String::new(),
+        remembered: false,
+        ended: Some(Ended {
+            class: OutcomeClass::Interrupted,
+            detail: "stopped before the router prompt was started".to_owned(),
+            cause: Cause::Agent,
+        }),
+        usage: Usage::default(),
     }
 }
 
