@@ -191,6 +191,7 @@ impl Runner<'_> {
         Ok(TurnOutcome {
             turn: turn.opening.id,
             actor: turn.opening.actor,
+            mode: turn.opening.mode.clone(),
             iteration: turn.opening.iteration,
             prompt: None,
             agent: None,

@@ -18,7 +18,7 @@ use super::error::NoAgent;
 use super::journal::{Record, TurnRecord};
 use super::log::TurnLog;
 use super::observer::{Event, Observer, TurnOrigin};
-use super::outcome::TurnOutcome;
+use super::outcome::{COMBINED, TurnOutcome};
 use super::workspace::Workspace;
 use super::{RunnerError, settings};
 
@@ -107,7 +107,7 @@ impl<'a> Runner<'a> {
         let turns = self.workspace.ledger.turns(TurnFilter { actor: None, limit: u32::MAX })?;
         let last = turns.into_iter().find_map(|turn| {
             let class = turn.closing?.class;
-            (turn.opening.mode == "combined" && class != "void").then_some((turn.opening, class))
+            (turn.opening.mode == COMBINED && class != "void").then_some((turn.opening, class))
         });
         let Some((opening, class)) = last else { return Ok(()) };
         let passed = matches!(class.as_str(), "ok" | "no_change");
@@ -288,7 +288,7 @@ impl<'a> Runner<'a> {
     }
 
     pub(super) fn crash_point(&mut self, phase: Phase, edge: &str) {
-        self.crash.pass(self.ambient, &format!("{phase}:{edge}"));
+        self.crash.pass(self.ambient, &self.interrupts, &format!("{phase}:{edge}"));
     }
 
     /// The state, or the first one of all where there is no file.
