@@ -271,7 +271,8 @@ fn decide_path(
             OwnPlace::Tmp => LeftReason::Tmp,
         });
     }
-    if before.is_none() && now.matches_head() {
+    // What somebody has committed meanwhile is in HEAD; only where HEAD is as it was, a change has been undone.
+    if now.matches_head() && before.is_none_or(|before| before.head != now.head) {
         return Place::Left(LeftReason::MatchesHead);
     }
     if rules.is_protected(&path) {
