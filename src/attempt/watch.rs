@@ -45,6 +45,8 @@ pub fn watch(
     let mut quiet = ambient.stopwatch();
     let mut passed_on = 0;
     loop {
+        // First of all: what was asked before the agent was up is not to wait until it has ended.
+        pass_on(&running, interrupts, &mut passed_on)?;
         let progress = running.wait(Some(TICK), None)?;
         if show_output(&mut follower, &mut buffer, &mut see)? {
             quiet = ambient.stopwatch();
@@ -58,7 +60,6 @@ pub fn watch(
                 collected => Ok(collected?),
             };
         }
-        pass_on(&running, interrupts, &mut passed_on)?;
         see(Glimpse::Tick { elapsed: watched.elapsed(), quiet: quiet.elapsed() });
     }
 }

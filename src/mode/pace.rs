@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::ambient::{Ambient, Stopwatch};
 use crate::config::Config;
 use crate::model::{Actor, OutcomeClass, Usage, Verdict};
-use crate::runner::{Completion, Runner, TurnEnd, TurnOutcome, settings};
+use crate::runner::{COMBINED, Completion, Runner, TurnEnd, TurnOutcome, settings};
 use crate::turn::{Exceeded, Spent, decide_budget};
 
 use super::report::{LoopEnd, LoopReport};
@@ -62,7 +62,8 @@ impl<'c> Pace<'c> {
         match class.verdict() {
             Verdict::Fail => Some(LoopEnd::TurnFailed { class, detail, cause }),
             Verdict::Pass => {
-                self.iterations += u64::from(outcome.actor == Actor::Ralph);
+                // A solo turn passes no baton: finished by a combined loop, it is no iteration.
+                self.iterations += u64::from(outcome.actor == Actor::Ralph && outcome.mode == COMBINED);
                 if let Some(Completion::Accepted { evidence }) = &outcome.completion {
                     return Some(LoopEnd::Completed(evidence.clone()));
                 }

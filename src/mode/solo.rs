@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::ambient::Ambient;
 use crate::config::Config;
 use crate::model::{Actor, OutcomeClass};
-use crate::runner::{Runner, RunnerError, TurnEnd, TurnKind};
+use crate::runner::{Runner, RunnerError, SOLO, TurnEnd, TurnKind};
 
 use super::pace::{Began, Pace, wait};
 use super::report::{LoopEnd, LoopReport};
@@ -31,7 +31,8 @@ pub fn run_solo(
     let mut pace = Pace::new(config, ambient);
     let mut count = 0;
     while let Some(outcome) = runner.resume()? {
-        count += u64::from(passed(&outcome.end));
+        let is_ours = outcome.actor == options.actor && outcome.mode == SOLO;
+        count += u64::from(is_ours && passed(&outcome.end));
         let stalemate = outcome.stalemate.clone();
         if let Some(end) = pace.take(outcome, runner, Began::Before) {
             return Ok(pace.report(end));

@@ -271,10 +271,8 @@ fn decide_path(
             OwnPlace::Tmp => LeftReason::Tmp,
         });
     }
-    // A path that was dirty and is in HEAD now as it is was committed meanwhile: a person who sorts out a refusal
-    // does that. One that went back to the old HEAD has lost somebody's change.
-    let committed_since = |before: &DirtyPath| before.head != now.head;
-    if now.matches_head() && before.is_none_or(committed_since) {
+    // What somebody has committed meanwhile is in HEAD; only where HEAD is as it was, a change has been undone.
+    if now.matches_head() && before.is_none_or(|before| before.head != now.head) {
         return Place::Left(LeftReason::MatchesHead);
     }
     if rules.is_protected(&path) {

@@ -84,9 +84,10 @@ impl Runner<'_> {
         };
         let features = features(self.config, turn.opening.actor, base.is_some(), state.is_some());
         let takes_state = state.is_some();
+        let protect = self.config.publish.protect.clone();
         self.crash_point(Phase::Claimed, "begin");
         self.pending.push(Entry::Open(turn.opening.clone()));
-        self.journal_begin(turn, Record::ClaimBegin(Box::new(ClaimPlan { features, state, base })))?;
+        self.journal_begin(turn, Record::ClaimBegin(Box::new(ClaimPlan { features, state, base, protect })))?;
         if takes_state && let Err(error) = self.write_claim(turn, input) {
             if matches!(error, RunnerError::Refused(_)) {
                 self.close_void(turn)?;
@@ -226,6 +227,7 @@ impl Runner<'_> {
         Ok(TurnOutcome {
             turn: turn.opening.id,
             actor: turn.opening.actor,
+            mode: turn.opening.mode.clone(),
             iteration: turn.opening.iteration,
             prompt: None,
             agent: None,

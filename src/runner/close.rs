@@ -59,9 +59,9 @@ impl Runner<'_> {
         let told = outcome(turn, &ended, &legacy, completion, stalemate);
         let closing = self.closing(turn, ended.class.as_str(), &ended.detail, &legacy);
         self.pending.push(Entry::Close(Box::new(closing)));
-        self.crash.pass(self.ambient, "close:begin");
+        self.crash.pass(self.ambient, &self.interrupts, "close:begin");
         self.flush()?;
-        self.crash.pass(self.ambient, "close:done");
+        self.crash.pass(self.ambient, &self.interrupts, "close:done");
         self.log = None;
         self.prune_attempts();
         self.observer.event(&Event::Ended {
@@ -215,6 +215,7 @@ fn outcome(
     TurnOutcome {
         turn: turn.opening.id,
         actor: turn.opening.actor,
+        mode: turn.opening.mode.clone(),
         iteration: turn.opening.iteration,
         prompt: turn.prompt().map(ToString::to_string),
         agent: turn.run.as_ref().map(|run| run.agent.clone()),

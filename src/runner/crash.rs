@@ -1,9 +1,10 @@
-//! Crash points: places where a test makes this process die as by `kill -9`. Compiled into debug builds only.
+//! Crash points: places where a test makes this process die as by `kill -9`, or signals it. In debug builds only.
 
 #[cfg(debug_assertions)]
 use std::collections::BTreeMap;
 
 use crate::ambient::Ambient;
+use crate::attempt::Interrupts;
 
 /// Counts how often each place was passed.
 #[derive(Debug, Default)]
@@ -13,18 +14,34 @@ pub(crate) struct CrashPoints {
 }
 
 impl CrashPoints {
-    /// Dies here if `BATON_CRASH_AT` names this place: `running:done`, or `running:done#3` for the third passing.
+    /// Dies here if `BATON_CRASH_AT` names this place: `running:done`, or `running:done#3` for the third passing. Is
+    /// sent SIGTERM if `BATON_SIGNAL_AT` does, and goes on when that was heard.
     #[cfg(debug_assertions)]
-    pub(crate) fn pass(&mut self, ambient: &Ambient, place: &str) {
-        let Some(wanted) = ambient.var("BATON_CRASH_AT") else { return };
+    pub(crate) fn pass(&mut self, ambient: &Ambient, interrupts: &Interrupts, place: &str) {
+        use rustix::process::{Signal, getpid, kill_process};
+
+        let wanted = ["BATON_CRASH_AT", "BATON_SIGNAL_AT"].map(|name| ambient.var(name));
+        if wanted == [None, None] {
+            return;
+        }
         let count = self.passed.entry(place.to_owned()).or_default();
         *count += 1;
-        let (name, nth) = wanted.split_once('#').unwrap_or((wanted, "1"));
-        if name == place && nth.parse() == Ok(*count) {
-            let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+        let [crash, signal] = wanted.map(|wanted| {
+            let (name, nth) = wanted.map_or(("", "1"), |text| text.split_once('#').unwrap_or((text, "1")));
+            name == place && nth.parse() == Ok(*count)
+        });
+        if crash {
+            let _ = kill_process(getpid(), Signal::KILL);
             // The signal is on its way; nothing after this place may happen.
             loop {
                 std::thread::park();
+            }
+        }
+        if signal {
+            let heard = interrupts.count();
+            let _ = kill_process(getpid(), Signal::TERM);
+            while interrupts.count() == heard {
+                std::thread::yield_now();
             }
         }
     }
@@ -36,5 +53,5 @@ impl CrashPoints {
         clippy::needless_pass_by_ref_mut,
         reason = "the same shape as in debug builds"
     )]
-    pub(crate) const fn pass(&mut self, _ambient: &Ambient, _place: &str) {}
+    pub(crate) const fn pass(&mut self, _ambient: &Ambient, _interrupts: &Interrupts, _place: &str) {}
 }

@@ -68,6 +68,9 @@ pub(super) struct ClaimPlan {
     pub(super) state: Option<ClaimedState>,
     /// `None` where git is not used.
     pub(super) base: Option<Base>,
+    /// `publish.protect` at the claim: to the turn's end, an agent cannot lift what keeps it from its own configuration.
+    #[serde(default)]
+    pub(super) protect: Vec<String>,
 }
 
 /// The state around a claim.

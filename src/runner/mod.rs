@@ -34,7 +34,7 @@ pub use journal::{Cause, Completion};
 pub use look::{JournalledState, attempt_begun, attempts_of, commits_of, state_left_by};
 pub use naming::{NO_BRANCH, TurnFiles, turn_files};
 pub use observer::{Event, Observer, TurnOrigin};
-pub use outcome::{TurnEnd, TurnOutcome};
+pub use outcome::{COMBINED, SOLO, TurnEnd, TurnOutcome};
 pub use prompt::{MAX_PROMPT_BYTES, PromptError, compose_prompt, read_prompt};
 pub use turn::{Runner, TurnKind};
 pub use workspace::{GitUse, Opening, Workspace, machine_id};

@@ -7,6 +7,11 @@ use crate::model::{Actor, OutcomeClass, TurnId, Usage};
 
 use super::journal::{Cause, Completion};
 
+/// The mode in which both seats pass the baton to each other, as the journal names it.
+pub const COMBINED: &str = "combined";
+/// The mode in which one seat's prompt runs by itself.
+pub const SOLO: &str = "solo";
+
 /// A turn that was taken.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TurnOutcome {
@@ -14,6 +19,8 @@ pub struct TurnOutcome {
     pub turn: TurnId,
     /// Whose it was.
     pub actor: Actor,
+    /// The mode in which it was begun, by this process or an earlier one.
+    pub mode: String,
     /// The iteration; in solo mode the count of the run.
     pub iteration: u64,
     /// The prompt, if one was selected.

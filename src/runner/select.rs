@@ -17,6 +17,9 @@ impl Runner<'_> {
             Ok(RoutePlan::Decided(decision)) => {
                 self.finish_selection(turn, Ok(decision), Usage::default())?;
             }
+            Ok(RoutePlan::AskRouter { .. }) if self.interrupts.pending().is_some() => {
+                self.journal_done(turn, Record::SelectDone(never_asked()))?;
+            }
             Ok(RoutePlan::AskRouter { prompt, .. }) => {
                 let plan = self.plan_attempt(turn, &prompt)?;
                 let record = Record::SelectBegin(SelectPlan { router: Some(plan.clone()) });
@@ -123,30 +126,44 @@ impl Runner<'_> {
         plan: &RunPlan,
     ) -> Result<Option<Finished>, RunnerError> {
         let dir = self.attempt_dir(plan.attempt);
-        let exit = match exec::observe(&dir, self.ambient)? {
-            Observation::Alive { .. } => {
-                self.observer.event(&Event::AgentRunning {
-                    agent: &plan.agent,
-                    log: &plan.files.log.display().to_string(),
-                    origin: TurnOrigin::Resumed,
-                });
-                let running = exec::adopt(&dir, self.ambient)?;
-                self.follow(turn, plan, running)?
-            }
-            Observation::Finished(exit) => *exit,
-            Observation::Vanished { started: false } => {
+        match exec::observe(&dir, self.ambient)? {
+            Observation::Alive { .. } => self.observer.event(&Event::AgentRunning {
+                agent: &plan.agent,
+                log: &plan.files.log.display().to_string(),
+                origin: TurnOrigin::Resumed,
+            }),
+            Observation::Finished(_) => {}
+            Observation::Vanished { started } => {
                 exec::abandon(&dir, plan.attempt, self.ambient)?;
-                return Ok(None);
+                if !started {
+                    return Ok(None);
+                }
             }
-            Observation::Vanished { started: true } => {
-                exec::abandon(&dir, plan.attempt, self.ambient)?.record
-            }
-        };
+        }
+        // Ended or not: following it from its beginning also writes the log anew that a crash cut short.
+        let running = exec::adopt(&dir, self.ambient)?;
+        let exit = self.follow(turn, plan, running)?;
         // Found while it was still going, a supervisor without its go leaves the same proof a moment later.
         if exit.how == How::NeverStarted && exit.ended_by == EndedBy::Abandoned {
             return Ok(None);
         }
         self.finish_attempt(turn, plan, &exit).map(Some)
+    }
+}
+
+/// A signal came before the router prompt was spent on.
+fn never_asked() -> Selected {
+    Selected {
+        prompt: None,
+        source: route::Source::Override.to_string(),
+        reason: String::new(),
+        remembered: false,
+        ended: Some(Ended {
+            class: OutcomeClass::Interrupted,
+            detail: "stopped before the router prompt was started".to_owned(),
+            cause: Cause::Agent,
+        }),
+        usage: Usage::default(),
     }
 }
 

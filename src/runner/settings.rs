@@ -116,7 +116,9 @@ pub fn agent_options(config: &Config) -> std::collections::BTreeMap<String, agen
 
 /// What a turn commits. This version commits by the categories `docs` and `work`; `reports` and `tracked_outputs` are
 /// switched off until publishing has its secret scan, since they would take source files by their extension.
-pub fn rules(config: &Config, workspace: RepoPath) -> Result<Rules, RunnerError> {
+///
+/// `kept` are paths that are protected whatever the configuration says by now.
+pub fn rules(config: &Config, workspace: RepoPath, kept: &[String]) -> Result<Rules, RunnerError> {
     let publish = &config.publish;
     Ok(Rules::compile(RuleSpec {
         reports: ReportsSpec {
@@ -145,7 +147,7 @@ pub fn rules(config: &Config, workspace: RepoPath) -> Result<Rules, RunnerError>
             max_file: publish.work.max_file,
             max_total: publish.work.max_total,
         },
-        protect: publish.protect.clone(),
+        protect: publish.protect.iter().chain(kept).cloned().collect(),
         logs_dir: config.logs_dir.display().to_string(),
         tmp_dir: config.tmp_dir.display().to_string(),
         state_file: config.state_file.display().to_string(),

@@ -18,7 +18,7 @@ use super::error::NoAgent;
 use super::journal::{Record, TurnRecord};
 use super::log::TurnLog;
 use super::observer::{Event, Observer, TurnOrigin};
-use super::outcome::TurnOutcome;
+use super::outcome::{COMBINED, TurnOutcome};
 use super::workspace::Workspace;
 use super::{RunnerError, settings};
 
@@ -110,7 +110,7 @@ impl<'a> Runner<'a> {
         let turns = self.workspace.ledger.turns(TurnFilter { actor: None, limit: u32::MAX })?;
         let last = turns.into_iter().find_map(|turn| {
             let class = turn.closing?.class;
-            (turn.opening.mode == "combined" && class != "void").then_some((turn.opening, class))
+            (turn.opening.mode == COMBINED && class != "void").then_some((turn.opening, class))
         });
         let Some((opening, class)) = last else { return Ok(()) };
         let passed = matches!(class.as_str(), "ok" | "no_change");
@@ -183,9 +183,18 @@ impl<'a> Runner<'a> {
         let records = self.workspace.ledger.phases(id)?;
         let turn = TurnRecord::fold(opening, &records)
             .map_err(|source| RunnerError::Journal { turn: id, source })?;
+        self.reopen_log(&turn)?;
         self.announce(&turn, TurnOrigin::Resumed);
+        self.keep_protected(&turn)?;
         let step = self.check_still_ours(&turn)?;
         self.drive(turn, step).map(Some)
+    }
+
+    fn keep_protected(&mut self, turn: &TurnRecord) -> Result<(), RunnerError> {
+        if let (Some(repo), Some(claim)) = (&self.workspace.repo, &turn.claim) {
+            self.workspace.rules = settings::rules(self.config, repo.prefix().clone(), &claim.protect)?;
+        }
+        Ok(())
     }
 
     fn announce(&mut self, turn: &TurnRecord, origin: TurnOrigin) {
@@ -283,7 +292,7 @@ impl<'a> Runner<'a> {
     }
 
     pub(super) fn crash_point(&mut self, phase: Phase, edge: &str) {
-        self.crash.pass(self.ambient, &format!("{phase}:{edge}"));
+        self.crash.pass(self.ambient, &self.interrupts, &format!("{phase}:{edge}"));
     }
 
     /// The state, or the first one of all where there is no file.

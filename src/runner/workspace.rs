@@ -91,7 +91,7 @@ impl Workspace {
             root: root.to_owned(),
             ledger: Ledger::open(&home.ledger())?,
             home,
-            rules: settings::rules(config, prefix)?,
+            rules: settings::rules(config, prefix, &[])?,
             state: StateFile::new(root, &config.state_file),
             machine: machine_id(ambient),
             repo,

@@ -96,27 +96,37 @@ fn an_undisturbed_run_is_what_every_other_is_compared_with() {
 #[test]
 fn a_killed_orchestrator_repeats_nothing_and_loses_nothing_wherever_it_is_killed() {
     let rows = rows();
+    let outcomes = in_parallel(&rows, kill_and_restart);
+    check_table("crash-points", &render("killed at", "the same command again", &rows, &outcomes));
+}
+
+/// What came of each row, by its number and whether git was used.
+type Outcomes = BTreeMap<(usize, bool), String>;
+
+fn in_parallel(rows: &[Row], experiment: impl Fn(&Row, Git) -> String + Sync) -> Outcomes {
     let todo: Vec<(usize, Git)> = (0..rows.len())
         .flat_map(|row| [(row, Git::Used), (row, Git::Avoided)])
         .filter(|(row, git)| *git == Git::Used || !rows[*row].place.starts_with("committed"))
         .collect();
     let queue = Mutex::new(todo.into_iter());
-    let outcomes: Mutex<BTreeMap<(usize, bool), String>> = Mutex::new(BTreeMap::new());
+    let outcomes = Mutex::new(Outcomes::new());
     std::thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| {
                 loop {
                     let next = queue.lock().unwrap().next();
                     let Some((row, git)) = next else { return };
-                    let outcome = kill_and_restart(&rows[row], git);
+                    let outcome = experiment(&rows[row], git);
                     outcomes.lock().unwrap().insert((row, git == Git::Used), outcome);
                 }
             });
         }
     });
-    let outcomes = outcomes.into_inner().unwrap();
-    let mut table =
-        String::from("| turn of | killed at | that is | the same command again |\n|---|---|---|---|\n");
+    outcomes.into_inner().unwrap()
+}
+
+fn render(fault: &str, happened: &str, rows: &[Row], outcomes: &Outcomes) -> String {
+    let mut table = format!("| turn of | {fault} | that is | {happened} |\n|---|---|---|---|\n");
     for (index, row) in rows.iter().enumerate() {
         let with_git = &outcomes[&(index, true)];
         let without = match outcomes.get(&(index, false)) {
@@ -127,7 +137,114 @@ fn a_killed_orchestrator_repeats_nothing_and_loses_nothing_wherever_it_is_killed
         table +=
             &format!("| {} | `{}` | {} | {with_git}{without} |\n", row.cut.name(), row.place, row.meaning);
     }
-    check_table("crash-points", &table);
+    table
+}
+
+fn workspace_for(row: &Row, git: Git) -> Workspace {
+    match row.cut {
+        Cut::Router => Workspace::configured(git, ROUTER),
+        Cut::Galph | Cut::Ralph => Workspace::with_checks(git),
+    }
+}
+
+#[test]
+fn a_signal_ends_the_loop_with_its_state_saved_wherever_it_comes() {
+    let rows: Vec<Row> = rows();
+    let outcomes = in_parallel(&rows, signal_and_restart);
+    check_table(
+        "signal-points",
+        &render("a SIGTERM at", "what it does, and the next start", &rows, &outcomes),
+    );
+}
+
+fn signal_and_restart(row: &Row, git: Git) -> String {
+    let workspace = workspace_for(row, git);
+    let place = row.place.split('#').next().unwrap();
+    let seat = match row.cut {
+        Cut::Galph => "galph",
+        Cut::Ralph => "ralph",
+        Cut::Router => "router",
+    };
+    // The agent must not be done before the signal has reached it.
+    let around_the_start = ["submitted", "effect", "ready", "go"].iter().any(|edge| place.ends_with(edge))
+        && (place.starts_with("running") || place.starts_with("selected"));
+    if around_the_start {
+        workspace.prepare_release();
+        workspace.script_once(seat, "wait_for_release");
+    }
+    workspace.run_signalled(&LOOP, &row.crash_at).assert_code(143).assert_says("with the state saved");
+    workspace.assert_nobody_runs();
+    workspace.forget_script(seat);
+    let state = workspace.state();
+    let status = state["status"].as_str().unwrap();
+    let before = row.cut.starts(&workspace.effects());
+    workspace.run(&LOOP).assert_code(0);
+    let was_over = row.cut == Cut::Ralph && status == "complete";
+    let iterations = if was_over { 2 } else { 1 };
+    workspace.assert_whole(iterations);
+    let after = row.cut.starts(&workspace.effects());
+    let given_back =
+        matches!((row.cut, status), (Cut::Galph | Cut::Router, "idle") | (Cut::Ralph, "waiting-ralph"));
+    match (given_back, before, after) {
+        (true, _, _) if around_the_start => {
+            assert_eq!(after, before + 1, "{place}");
+            "the agent is stopped or not even started, the turn given back; it is taken anew".to_owned()
+        }
+        (true, 0, 1) => "the turn is given back, nothing was started; it is taken anew".to_owned(),
+        (false, 1, 1) if status.starts_with("running") => {
+            "the turn waits; it goes on from there, what was run is not run again".to_owned()
+        }
+        (false, 1, 1) => "the turn is brought to its end; the next one is taken".to_owned(),
+        other => panic!("{place}, {git:?}: {other:?}, {state:#}"),
+    }
+}
+
+/// The solo mode keeps no state: only its journal tells a restart what happened.
+#[test]
+fn a_killed_solo_run_repeats_nothing_either() {
+    let points = POINTS.iter().filter(|(place, _)| !place.starts_with("stamped"));
+    for (place, _) in points {
+        for git in [Git::Used, Git::Avoided] {
+            if git == Git::Avoided && place.starts_with("committed") {
+                continue;
+            }
+            let workspace = Workspace::with_checks(git);
+            let solo = ["--mode=solo", "--role=ralph", "--sync-loops=1"];
+            workspace.crash(&solo, place);
+            if *place == "running:go" {
+                await_event("the agent's start", || (!workspace.effects().starts().is_empty()).then_some(()));
+            }
+            workspace.run(&solo).assert_code(0);
+            workspace.assert_nobody_runs();
+            workspace.assert_persons_files();
+            // The run that was over is counted by the run that was killed.
+            let runs = if *place == "close:done" { 2 } else { 1 };
+            assert_eq!(workspace.effects().starts().len(), runs, "{place}, {git:?}");
+            assert_eq!(workspace.read("sync/state.json"), None);
+            if git == Git::Used {
+                assert_eq!(workspace.git(&["rev-list", "--count", "HEAD"]).trim(), "2", "{place}");
+                workspace.assert_index_is_the_persons();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_turn_of_the_other_seat_that_is_finished_first_does_not_count_as_this_ones() {
+    let workspace = Workspace::new(Git::Used);
+    workspace.crash(&["--mode=solo", "--role=ralph", "--sync-loops=1"], "running:done");
+    workspace.run(&["--mode=solo", "--role=galph", "--sync-loops=1"]).assert_code(0);
+    let effects = workspace.effects();
+    assert_eq!((effects.starts_of("ralph", 1).len(), effects.starts_of("galph", 1).len()), (1, 1));
+}
+
+#[test]
+fn a_solo_turn_that_is_finished_first_is_no_iteration_of_the_loop() {
+    let workspace = Workspace::new(Git::Used);
+    workspace.crash(&["--mode=solo", "--role=ralph", "--sync-loops=1"], "running:done");
+    workspace.run(&LOOP).assert_code(0);
+    workspace.assert_iterations(1);
+    assert_eq!(workspace.effects().starts().len(), 3);
 }
 
 #[test]
@@ -195,10 +312,7 @@ fn rows() -> Vec<Row> {
 }
 
 fn kill_and_restart(row: &Row, git: Git) -> String {
-    let workspace = match row.cut {
-        Cut::Router => Workspace::configured(git, ROUTER),
-        Cut::Galph | Cut::Ralph => Workspace::with_checks(git),
-    };
+    let workspace = workspace_for(row, git);
     workspace.crash(&LOOP, &row.crash_at);
     let place = row.place.split('#').next().unwrap();
     if matches!(place, "running:go" | "selected:go") {

@@ -13,6 +13,7 @@ mod exec;
 mod exec_faults;
 mod exec_support;
 mod faults;
+mod faults_agent;
 mod faults_kill;
 mod faults_state;
 mod layers;

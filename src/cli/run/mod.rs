@@ -14,7 +14,7 @@ use crate::attempt::Interrupts;
 use crate::config::Loaded;
 use crate::mode::{CombinedOptions, LoopReport, SoloOptions, run_combined, run_solo};
 use crate::model::Actor;
-use crate::runner::{GitUse, Observer, Opening, Runner, RunnerError, Workspace};
+use crate::runner::{COMBINED, GitUse, Observer, Opening, Runner, RunnerError, SOLO, Workspace};
 
 use super::failures::runner_failure;
 use super::workspace::{Located, locate};
@@ -86,8 +86,8 @@ pub(crate) fn run_loop(
     let opening = Opening { root: order.root, config, git: order.git, branch: order.branch };
     let workspace = Workspace::open(opening, seats, ambient).map_err(fail)?;
     let mode = match order.plan {
-        LoopPlan::Combined => "combined",
-        LoopPlan::Solo(_) => "solo",
+        LoopPlan::Combined => COMBINED,
+        LoopPlan::Solo(_) => SOLO,
     };
     let supervisor = own_executable()?;
     let mut runner =

@@ -119,6 +119,12 @@ impl Workspace {
         fs::write(self.fake().join(format!("once.{who}")), script).unwrap();
     }
 
+    /// What a script has put aside in `FAKE_DIR`.
+    #[track_caller]
+    pub(crate) fn kept(&self, name: &str) -> String {
+        fs::read_to_string(self.fake().join(name)).unwrap()
+    }
+
     fn environment(&self) -> Vec<(&'static str, String)> {
         let shown = |path: PathBuf| path.display().to_string();
         vec![
@@ -133,6 +139,10 @@ impl Workspace {
 
     /// Starts `baton run` with these arguments, `--no-git` added where git is avoided.
     pub(crate) fn start(&self, arguments: &[&str], crash_at: Option<&str>) -> Orchestrator {
+        self.start_with(arguments, crash_at.map(|place| ("BATON_CRASH_AT", place)))
+    }
+
+    fn start_with(&self, arguments: &[&str], fault: Option<(&str, &str)>) -> Orchestrator {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let stdout = self.base.path().join(format!("stdout.{number}"));
         let stderr = self.base.path().join(format!("stderr.{number}"));
@@ -149,10 +159,18 @@ impl Workspace {
         if self.git == Git::Avoided {
             command.arg("--no-git");
         }
-        if let Some(place) = crash_at {
-            command.env("BATON_CRASH_AT", place);
-        }
+        command.envs(fault);
         Orchestrator::new(command.spawn().unwrap(), stdout, stderr)
+    }
+
+    /// Takes back what was left for the next start.
+    pub(crate) fn forget_script(&self, who: &str) {
+        let _ = fs::remove_file(self.fake().join(format!("once.{who}")));
+    }
+
+    /// Runs `baton run`; it is sent SIGTERM when it comes by this place.
+    pub(crate) fn run_signalled(&self, arguments: &[&str], place: &str) -> Ended {
+        self.start_with(arguments, Some(("BATON_SIGNAL_AT", place))).wait()
     }
 
     /// Runs `baton run` to its end.
