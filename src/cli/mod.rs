@@ -52,7 +52,7 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Init(init::Args),
-    /// Shows, checks and describes the configuration
+    /// Show, check and describe the configuration
     Config(config::Args),
     Run(Box<run::Args>),
     Demo(demo::Args),

@@ -16,6 +16,7 @@ mod faults;
 mod faults_agent;
 mod faults_kill;
 mod faults_state;
+mod help;
 mod layers;
 mod scratch;
 mod seeing;
