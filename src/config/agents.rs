@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::agent::Choice;
 use crate::model::Actor;
 
 /// The agents that need no `agent.commands` entry; `auto` is the first installed one.
@@ -60,43 +61,21 @@ impl AgentOverrides {
     }
 }
 
-/// An agent and the rule that chose it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AgentChoice<'a> {
-    /// A known agent, `auto`, or a name of `agent.commands`.
-    pub agent: &'a str,
-    /// The rule.
-    pub chosen_by: ChosenBy,
-}
-
-/// The rules of agent choice, in their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChosenBy {
-    /// `--agent-prompt` or its environment name.
-    PromptOverride,
-    /// `--agent-role` or its environment name.
-    RoleOverride,
-    /// `agent.prompts`.
-    Prompt,
-    /// `agent.roles`.
-    Role,
-    /// `agent.default`.
-    Default,
-}
-
 impl AgentConfig {
-    /// The agent for this seat's turn with this prompt (normalised name); the first rule that matches wins.
-    pub fn choose(&self, actor: Actor, prompt: &str) -> AgentChoice<'_> {
-        let rules = [
-            (self.overrides.prompts.get(prompt), ChosenBy::PromptOverride),
-            (self.overrides.roles.get(&actor), ChosenBy::RoleOverride),
-            (self.prompts.get(prompt), ChosenBy::Prompt),
-            (self.roles.get(&actor), ChosenBy::Role),
-        ];
-        rules
-            .into_iter()
-            .find_map(|(agent, chosen_by)| agent.map(|agent| AgentChoice { agent, chosen_by }))
-            .unwrap_or(AgentChoice { agent: &self.default, chosen_by: ChosenBy::Default })
+    /// Who said what about agents, in the words of `agent`, which decides by them. Names of prompts were checked when
+    /// the configuration was read.
+    pub fn choice(&self) -> Choice {
+        let by_prompt = |map: &BTreeMap<String, String>| {
+            map.iter().filter_map(|(name, agent)| Some((name.parse().ok()?, agent.clone()))).collect()
+        };
+        Choice {
+            flag_prompts: by_prompt(&self.overrides.prompts),
+            flag_roles: self.overrides.roles.clone(),
+            config_prompts: by_prompt(&self.prompts),
+            config_roles: self.roles.clone(),
+            flag_default: None,
+            config_default: self.default.clone(),
+        }
     }
 }
 

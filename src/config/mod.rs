@@ -34,8 +34,8 @@ mod turns;
 mod yaml;
 
 pub use agents::{
-    AgentChoice, AgentConfig, AgentOptions, AgentOverrides, ChosenBy, CustomCommand, KNOWN_AGENTS,
-    Permission, PromptMode, TEXT_OUTPUT,
+    AgentConfig, AgentOptions, AgentOverrides, CustomCommand, KNOWN_AGENTS, Permission, PromptMode,
+    TEXT_OUTPUT,
 };
 pub use counting::{CountRegexError, TestCounter};
 pub use environment::EnvironmentName;

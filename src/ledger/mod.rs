@@ -7,6 +7,8 @@ mod home;
 mod look;
 mod schema;
 mod store;
+#[cfg(test)]
+mod testing;
 
 pub use home::{Home, HomeError, Lock, Locked};
 pub use store::{Closing, Edge, Entry, Ledger, LedgerError, PhaseRecord, Turn, TurnFilter, TurnOpening};

@@ -340,56 +340,8 @@ fn read_turn(row: &Row<'_>) -> rusqlite::Result<Turn> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::{closing, ledger, opening, phase};
     use super::*;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(1_800_000_000 + second).unwrap()
-    }
-
-    fn opening(n: u128, actor: Actor) -> TurnOpening {
-        TurnOpening {
-            id: TurnId::from_parts(1, n),
-            actor,
-            mode: "combined".into(),
-            iteration: 3,
-            machine: "m".into(),
-            boot_id: "b".into(),
-            at: at(0),
-        }
-    }
-
-    fn phase(n: u128, phase: &str, edge: Edge) -> Entry {
-        Entry::Phase(PhaseRecord {
-            turn: TurnId::from_parts(1, n),
-            phase: phase.into(),
-            edge,
-            at: at(1),
-            data: serde_json::json!({"n": 1}),
-        })
-    }
-
-    fn closing(n: u128) -> Closing {
-        Closing {
-            turn: TurnId::from_parts(1, n),
-            at: at(2),
-            class: "ok".into(),
-            detail: String::new(),
-            prompt: Some("main.md".into()),
-            agent: Some("shell".into()),
-            wall_seconds: Some(1.25),
-            tree_before: None,
-            tree_after: Some("tree".into()),
-            log_path: None,
-            summary_path: None,
-            record: serde_json::json!({"leftover": {}}),
-        }
-    }
-
-    fn ledger() -> (tempfile::TempDir, Ledger) {
-        let directory = tempfile::tempdir().unwrap();
-        let ledger = Ledger::open(&directory.path().join("ledger.db")).unwrap();
-        (directory, ledger)
-    }
 
     #[test]
     fn what_is_written_is_read_back_after_reopening() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::agent::{self, Choice, CustomCommand, PromptDelivery};
+use crate::agent::{self, CustomCommand, PromptDelivery};
 use crate::attempt;
 use crate::config::{self, Config, PromptMode, RouterMode};
 use crate::model::{ByteSize, PromptName, Span};
@@ -49,24 +49,6 @@ pub fn routing(config: &Config) -> Result<Settings, RunnerError> {
 
 fn prompt(key: &'static str, name: &str) -> Result<PromptName, RunnerError> {
     name.parse().map_err(|source| RunnerError::PromptName { key, source })
-}
-
-/// Who said what about agents.
-pub fn choice(config: &Config) -> Result<Choice, RunnerError> {
-    let by_prompt = |key, map: &std::collections::BTreeMap<String, String>| {
-        map.iter()
-            .map(|(name, agent)| Ok((prompt(key, name)?, agent.clone())))
-            .collect::<Result<_, RunnerError>>()
-    };
-    let overrides = &config.agent.overrides;
-    Ok(Choice {
-        flag_prompts: by_prompt("--agent-prompt", &overrides.prompts)?,
-        flag_roles: overrides.roles.clone(),
-        config_prompts: by_prompt("agent.prompts", &config.agent.prompts)?,
-        config_roles: config.agent.roles.clone(),
-        flag_default: None,
-        config_default: config.agent.default.clone(),
-    })
 }
 
 /// The agents that are configured, in the registry's words.

@@ -79,7 +79,7 @@ impl<'a> Runner<'a> {
     ) -> Result<Self, RunnerError> {
         Ok(Self {
             routing: settings::routing(config)?,
-            choice: settings::choice(config)?,
+            choice: config.agent.choice(),
             commands: settings::custom_commands(config)?,
             options: settings::agent_options(config),
             pending: Vec::new(),

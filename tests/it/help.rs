@@ -24,7 +24,7 @@ fn the_help_of_every_verb() {
     for verb in verbs.iter().filter(|verb| **verb != "help") {
         let help = scratch.baton(&[verb, "--help"]);
         assert_eq!(help.code, Some(0), "{verb}");
-        reference.push_str(&format!("\n# baton {verb}\n\n{}", help.stdout));
+        reference = format!("{reference}\n# baton {verb}\n\n{}", help.stdout);
     }
     insta::assert_snapshot!(reference);
 }

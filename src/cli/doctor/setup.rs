@@ -180,7 +180,7 @@ fn find_agent(site: &Site<'_>, config: &Config, actor: Actor) -> Result<(Command
         .own_prompt(actor)
         .parse()
         .map_err(|error| chain(&error as &crate::model::ParsePromptNameError))?;
-    let chosen = decide_agent(&settings::choice(config).map_err(told)?, actor, &prompt);
+    let chosen = decide_agent(&config.agent.choice(), actor, &prompt);
     let commands = settings::custom_commands(config).map_err(told)?;
     let seek = |name: &str| seek_program(name, &site.root, &site.context.ambient);
     let command = resolve(&chosen.name, &seek, &commands, &settings::agent_options(config))

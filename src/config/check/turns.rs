@@ -136,12 +136,8 @@ impl Checker<'_> {
 
 /// The agents that some turn may run.
 fn agents_in_use(agent: &AgentConfig) -> BTreeSet<&str> {
-    let AgentConfig { default: _, roles: _, prompts, commands: _, options: _, overrides } = agent;
-    let mut names: BTreeSet<&str> =
-        prompts.values().chain(overrides.prompts.values()).map(String::as_str).collect();
-    for actor in Actor::ALL {
-        // No prompt has the empty name, so this is what the seat's other prompts get.
-        names.insert(agent.choose(actor, "").agent);
-    }
-    names
+    let AgentConfig { default, roles, prompts, commands: _, options: _, overrides } = agent;
+    let of_seat = |actor| overrides.roles.get(&actor).or_else(|| roles.get(&actor)).unwrap_or(default);
+    let seats = Actor::ALL.into_iter().map(of_seat);
+    prompts.values().chain(overrides.prompts.values()).chain(seats).map(String::as_str).collect()
 }

@@ -4,8 +4,9 @@ use std::os::unix::ffi::OsStringExt;
 
 use rstest::rstest;
 
-use super::super::{ChosenBy, RouterMode};
+use super::super::RouterMode;
 use super::Desk;
+use crate::agent::decide_agent;
 use crate::model::Actor;
 
 #[test]
@@ -135,8 +136,9 @@ fn a_seats_own_agent_variable_speaks_for_that_seat(
         .env("LOOP_AGENT", "codex");
     desk.seat = seat;
     let agent = desk.loaded().config.agent;
-    assert_eq!(agent.choose(Actor::Galph, "supervisor.md").agent, galph);
-    assert_eq!(agent.choose(Actor::Ralph, "main.md").agent, ralph);
+    let chosen = |actor, prompt: &str| decide_agent(&agent.choice(), actor, &prompt.parse().unwrap()).name;
+    assert_eq!(chosen(Actor::Galph, "supervisor.md"), galph);
+    assert_eq!(chosen(Actor::Ralph, "main.md"), ralph);
 }
 
 #[test]
@@ -158,18 +160,19 @@ fn agents_are_chosen_by_the_first_rule_that_matches() {
     let mut desk = Desk::with("agent: {default: aider, roles: {ralph: gemini}, prompts: {main: codex}}\n");
     let choice = |desk: &Desk, actor, prompt: &str| {
         let agent = desk.loaded().config.agent;
-        let choice = agent.choose(actor, prompt);
-        (choice.agent.to_owned(), choice.chosen_by)
+        let chosen = decide_agent(&agent.choice(), actor, &prompt.parse().unwrap());
+        (chosen.name, chosen.because.to_string())
     };
-    assert_eq!(choice(&desk, Actor::Galph, "supervisor.md"), ("aider".to_owned(), ChosenBy::Default));
-    assert_eq!(choice(&desk, Actor::Ralph, "other.md"), ("gemini".to_owned(), ChosenBy::Role));
-    assert_eq!(choice(&desk, Actor::Ralph, "main.md"), ("codex".to_owned(), ChosenBy::Prompt));
+    let because = |name: &str, because: &str| (name.to_owned(), because.to_owned());
+    assert_eq!(choice(&desk, Actor::Galph, "supervisor.md"), because("aider", "agent.default"));
+    assert_eq!(choice(&desk, Actor::Ralph, "other.md"), because("gemini", "agent.roles.ralph"));
+    assert_eq!(choice(&desk, Actor::Ralph, "main.md"), because("codex", "agent.prompts.main.md"));
     desk.flags.set_agent_role("loop", "qwen", "--agent-role");
-    assert_eq!(choice(&desk, Actor::Ralph, "main.md"), ("qwen".to_owned(), ChosenBy::RoleOverride));
+    assert_eq!(choice(&desk, Actor::Ralph, "main.md"), because("qwen", "--agent-role ralph"));
     desk = desk.env("ORCHESTRATOR_AGENT_PROMPT", "prompts/main.md=goose");
-    assert_eq!(choice(&desk, Actor::Ralph, "main.md"), ("goose".to_owned(), ChosenBy::PromptOverride));
+    assert_eq!(choice(&desk, Actor::Ralph, "main.md"), because("goose", "--agent-prompt main.md"));
     desk.flags.set_agent_prompt("main", "amp", "--agent-prompt");
-    assert_eq!(choice(&desk, Actor::Ralph, "main.md"), ("amp".to_owned(), ChosenBy::PromptOverride));
+    assert_eq!(choice(&desk, Actor::Ralph, "main.md"), because("amp", "--agent-prompt main.md"));
     assert_eq!(desk.origin_of("agent.overrides.prompts.main.md"), "flag --agent-prompt");
     assert_eq!(desk.origin_of("agent.overrides.roles.ralph"), "flag --agent-role");
 }
