@@ -37,6 +37,12 @@ impl Ambient {
         Self { fixed_now: Some(now), env }
     }
 
+    /// The same surroundings with another environment.
+    #[must_use]
+    pub fn with_env(self, env: BTreeMap<OsString, OsString>) -> Self {
+        Self { env, ..self }
+    }
+
     /// The wall clock, for records and display.
     pub fn now(&self) -> Timestamp {
         self.fixed_now.unwrap_or_else(Timestamp::now)

@@ -22,11 +22,11 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Question {
-    /// Prints the values in effect, as a file that could be used
+    /// Print the values in effect, as a file that could be used
     Show(ShowArgs),
-    /// Says whether the configuration is valid, with all that is wrong with it
+    /// Say whether the configuration is valid, with all that is wrong with it
     Check(SeatArgs),
-    /// Prints the JSON Schema of orchestration.yaml, for editors
+    /// Print the JSON Schema of orchestration.yaml, for editors
     Schema,
 }
 

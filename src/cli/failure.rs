@@ -40,6 +40,11 @@ impl Failure {
         self
     }
 
+    /// The message and its causes, without help, for a place inside a report.
+    pub(crate) fn in_one_line(&self) -> String {
+        std::iter::once(&self.message).chain(&self.causes).map(String::as_str).collect::<Vec<_>>().join(": ")
+    }
+
     fn push_chain(&mut self, mut next: Option<&dyn Error>) {
         while let Some(error) = next {
             self.causes.push(error.to_string());

@@ -16,6 +16,7 @@ pub(crate) fn runner_failure(error: &RunnerError, config: &Config) -> Failure {
         RunnerError::PromptName { .. }
         | RunnerError::Route(_)
         | RunnerError::Agent(_)
+        | RunnerError::UnusablePrompt { .. }
         | RunnerError::Choice(_)
         | RunnerError::Rules(_)
         | RunnerError::CountRegex { .. }
@@ -34,7 +35,7 @@ pub(crate) fn runner_failure(error: &RunnerError, config: &Config) -> Failure {
         RunnerError::Refused(refusal) => refusal_failure(refusal),
         RunnerError::Repo(error) => repo_failure(error),
         RunnerError::Unpublishable { .. } => failure(Exit::TurnFailed).help(
-            "nothing is lost: the changes are in the work tree. Put right what is named, then run `baton run` again: \
+            "nothing is lost: the changes are in the work tree. Commit or undo by hand what is named, then `baton run`: \
              it goes on at the commit, the agent is not run again",
         ),
         RunnerError::Home(error) => home_failure(error),

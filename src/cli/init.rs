@@ -6,6 +6,10 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::ambient::Ambient;
+use crate::repo::{Repo, RepoError};
+
+use super::failures::repo_failure;
 use super::{Context, Exit, Failure};
 
 /// What `baton init` writes, by its place in the workspace.
@@ -20,7 +24,7 @@ const FILES: [(&str, &str); 7] = [
 ];
 const STATE_DIRECTORY: &str = "sync";
 /// What baton writes while it runs, and git must not see.
-const EXCLUDED: [&str; 2] = [".baton/", "logs/"];
+const EXCLUDED: [&str; 2] = [".baton", "logs"];
 
 /// Make a workspace here: configuration, prompts, a plan. Nothing is overwritten
 #[derive(Debug, clap::Args)]
@@ -32,7 +36,8 @@ pub(crate) struct Args {
 
 /// Creates what is missing and says, file by file, what was created and what was kept.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let git = if args.no_git { Git::NotWanted } else { find_repository(&context.directory)? };
+    let git =
+        if args.no_git { Git::NotWanted } else { find_repository(&context.directory, &context.ambient)? };
     context.output.say(write_workspace(&context.directory, git)?);
     Ok(Exit::Done)
 }
@@ -42,8 +47,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
 enum Git {
     NotWanted,
     None,
-    /// Its directory that holds `info/exclude`, shared by linked work trees.
-    At(PathBuf),
+    At(Box<Repo>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +78,7 @@ impl fmt::Display for Report {
         write!(
             f,
             "Next: write what you want done into docs/fix_plan.md, name your tests under `verify` in\n\
-             orchestration.yaml, then `baton run`."
+             orchestration.yaml, commit all of it, then `baton run`."
         )
     }
 }
@@ -92,7 +96,7 @@ fn write_workspace(root: &Path, git: Git) -> Result<Report, Failure> {
                       without it, run with `--no-git`: nothing is committed and nothing can be taken back."
                 .to_owned()
         }
-        Git::At(shared) => write_exclusion(&shared)?,
+        Git::At(repo) => write_exclusion(&repo)?,
     };
     Ok(Report { root: root.to_owned(), made, git })
 }
@@ -178,82 +182,45 @@ fn in_the_way(root: &Path, name: &Path, what: &str) -> Failure {
 }
 
 /// The repository whose work tree begins in `directory`.
-fn find_repository(directory: &Path) -> Result<Git, Failure> {
-    let repository = match git2::Repository::discover(directory) {
-        Ok(repository) => repository,
-        // A `.git` that leads nowhere is reported as "not found" too, and is not the same as no repository.
-        Err(error)
-            if error.code() == git2::ErrorCode::NotFound
-                && fs::symlink_metadata(directory.join(".git")).is_err() =>
-        {
+fn find_repository(directory: &Path, ambient: &Ambient) -> Result<Git, Failure> {
+    let repo = match Repo::open(directory, ambient) {
+        Ok(repo) => repo,
+        // A `.git` that leads nowhere is not the same as no repository.
+        Err(RepoError::NotARepository { .. }) if fs::symlink_metadata(directory.join(".git")).is_err() => {
             return Ok(Git::None);
         }
-        Err(error) => {
-            let message =
-                format!("cannot open the git repository of `{}`: {}", directory.display(), error.message());
+        Err(RepoError::NotARepository { .. }) => {
+            let message = format!("`{}` leads to no git repository", directory.join(".git").display());
             return Err(Failure::new(Exit::Usage, message)
                 .help("mend it until `git status` works there, or leave git alone with `--no-git`"));
         }
+        Err(error) => return Err(repo_failure(&error)),
     };
-    let top = repository.workdir().and_then(|top| top.canonicalize().ok());
-    match top {
-        Some(top) if top == directory => Ok(Git::At(repository.commondir().to_owned())),
-        Some(top) => Err(Failure::new(
-            Exit::Usage,
-            format!("`{}` is not the top of its git repository `{}`", directory.display(), top.display()),
-        )
-        .help(format!("a workspace is a whole repository: `baton -C {} init`", top.display()))
-        .help("or leave git alone with `--no-git`")),
-        None => Err(Failure::new(
-            Exit::Usage,
-            format!("the git repository of `{}` has no work tree", directory.display()),
-        )
-        .help("work in a clone of it: agents need files")),
+    if repo.root() == directory {
+        return Ok(Git::At(Box::new(repo)));
     }
+    Err(Failure::new(
+        Exit::Usage,
+        format!("`{}` is not the top of its git repository `{}`", directory.display(), repo.root().display()),
+    )
+    .help(format!("a workspace is a whole repository: `baton -C {} init`", repo.root().display()))
+    .help("or leave git alone with `--no-git`"))
 }
 
 /// Keeps what baton writes while it runs out of git's sight, without touching a tracked file.
-fn write_exclusion(shared: &Path) -> Result<String, Failure> {
-    let path = shared.join("info/exclude");
-    let refuse = |error: io::Error| {
-        Failure::new(
-            Exit::Operational,
-            format!("cannot exclude baton's files in `{}`: {error}", path.display()),
-        )
-        .help("add `/.baton/` and `/logs/` to the repository's `.gitignore` yourself, or mend the file")
+fn write_exclusion(repo: &Repo) -> Result<String, Failure> {
+    let patterns = EXCLUDED.map(|directory| repo.exclude_pattern(directory));
+    let added = repo.exclude(&patterns.each_ref().map(String::as_str)).map_err(|error| {
+        repo_failure(&error).help("or add `/.baton/` and `/logs/` to `.gitignore` yourself")
+    })?;
+    let shown = |patterns: &[&str]| {
+        patterns.iter().map(|pattern| pattern.trim_start_matches('/')).collect::<Vec<_>>().join(" and ")
     };
-    let present = match fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(refuse(error)),
-    };
-    let text = String::from_utf8_lossy(&present);
-    let missing: Vec<&str> = EXCLUDED.into_iter().filter(|wanted| !excludes(&text, wanted)).collect();
-    if missing.is_empty() {
-        return Ok(format!("git: {} are excluded already.", EXCLUDED.join(" and ")));
-    }
-    let mut addition = String::new();
-    if !text.is_empty() && !text.ends_with('\n') {
-        addition.push('\n');
-    }
-    for wanted in &missing {
-        addition.push('/');
-        addition.push_str(wanted);
-        addition.push('\n');
-    }
-    fs::create_dir_all(shared.join("info")).map_err(refuse)?;
-    fs::OpenOptions::new()
-        .append(true)
-        .create(true)
-        .open(&path)
-        .and_then(|mut file| file.write_all(addition.as_bytes()))
-        .map_err(refuse)?;
-    Ok(format!("git: excluded {} through info/exclude; no tracked file was touched.", missing.join(" and ")))
-}
-
-fn excludes(text: &str, wanted: &str) -> bool {
-    let bare = |line: &str| line.trim_matches('/').to_owned();
-    text.lines().any(|line| bare(line.trim()) == bare(wanted))
+    Ok(if added.is_empty() {
+        format!("git: {} are excluded already.", shown(&patterns.each_ref().map(String::as_str)))
+    } else {
+        format!("git: excluded {} through info/exclude; no tracked file was touched.", shown(&added))
+    })
 }
 
 #[cfg(test)]
@@ -269,7 +236,7 @@ mod tests {
     }
 
     fn init(root: &Path) -> Result<String, String> {
-        find_repository(root)
+        find_repository(root, &Ambient::real())
             .and_then(|git| write_workspace(root, git))
             .map(|report| report.to_string())
             .map_err(|failure| failure.to_string())
@@ -293,7 +260,7 @@ mod tests {
           created  sync/
         git: excluded .baton/ and logs/ through info/exclude; no tracked file was touched.
         Next: write what you want done into docs/fix_plan.md, name your tests under `verify` in
-        orchestration.yaml, then `baton run`.
+        orchestration.yaml, commit all of it, then `baton run`.
         ");
         assert!(!root.join("sync/state.json").exists());
     }
@@ -321,7 +288,7 @@ mod tests {
           kept     sync/
         git: .baton/ and logs/ are excluded already.
         Next: write what you want done into docs/fix_plan.md, name your tests under `verify` in
-        orchestration.yaml, then `baton run`.
+        orchestration.yaml, commit all of it, then `baton run`.
         ");
         assert_eq!(fs::read_to_string(root.join("prompts/main.md")).unwrap(), "mine\n");
         assert_eq!(fs::read(&exclude).unwrap(), before);
@@ -331,7 +298,7 @@ mod tests {
     fn git_does_not_see_the_excluded_directories() {
         let (_scratch, root) = scratch();
         let repository = git2::Repository::init(&root).unwrap();
-        fs::write(root.join(".git/info/exclude"), "# no newline at the end\n/logs").unwrap();
+        fs::write(root.join(".git/info/exclude"), "# no newline at the end\n/logs/").unwrap();
         let said = init(&root).unwrap();
         assert!(said.contains("git: excluded .baton/ through info/exclude"), "{said}");
         for directory in [".baton", "logs"] {
@@ -387,7 +354,10 @@ mod tests {
         git2::Repository::init(&root).unwrap();
         let inner = root.join("inner");
         fs::create_dir(&inner).unwrap();
-        let refused = find_repository(&inner).unwrap_err().to_string().replace(root.to_str().unwrap(), "/ws");
+        let refused = find_repository(&inner, &Ambient::real())
+            .unwrap_err()
+            .to_string()
+            .replace(root.to_str().unwrap(), "/ws");
         assert_eq!(
             refused,
             "error: `/ws/inner` is not the top of its git repository `/ws`\n  \
@@ -403,7 +373,7 @@ mod tests {
         git2::Repository::init_bare(&root).unwrap();
         assert_eq!(
             init(&root).unwrap_err(),
-            "error: the git repository of `/ws` has no work tree\n  help: work in a clone of it: agents need files"
+            "error: `/ws/` is a bare repository, without a work tree; use a clone of it"
         );
     }
 
@@ -411,13 +381,10 @@ mod tests {
     fn a_broken_repository_is_named() {
         let (_scratch, root) = scratch();
         fs::write(root.join(".git"), "gitdir: /nowhere/at/all\n").unwrap();
-        let refused = init(&root).unwrap_err();
-        assert!(refused.starts_with("error: cannot open the git repository of `/ws`: "), "{refused}");
-        assert!(
-            refused.ends_with(
-                "\n  help: mend it until `git status` works there, or leave git alone with `--no-git`"
-            ),
-            "{refused}"
+        assert_eq!(
+            init(&root).unwrap_err(),
+            "error: `/ws/.git` leads to no git repository\n  \
+             help: mend it until `git status` works there, or leave git alone with `--no-git`"
         );
     }
 

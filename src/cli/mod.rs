@@ -3,20 +3,34 @@
 //! A verb is a file with an `Args` struct and a `run` function, one variant of `Verb` and one arm of
 //! `dispatch`.
 
+mod change;
+mod completions;
 mod config;
+mod demo;
+mod doctor;
 mod exit;
 mod failure;
 mod failures;
+mod hold;
 mod init;
+mod logs;
+mod man;
 mod output;
+mod pass;
+mod records;
+mod route;
 mod run;
+mod status;
+mod stop;
 mod supervise;
+mod takeover;
+mod words;
 mod workspace;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::ambient::Ambient;
 
@@ -38,9 +52,20 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Init(init::Args),
-    /// Shows, checks and describes the configuration
+    /// Show, check and describe the configuration
     Config(config::Args),
     Run(Box<run::Args>),
+    Demo(demo::Args),
+    Route(route::Args),
+    Status(status::Args),
+    Logs(logs::Args),
+    Doctor(doctor::Args),
+    Hold(hold::Args),
+    Stop(stop::Args),
+    Pass(pass::Args),
+    Takeover(takeover::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// What every verb is given.
@@ -70,6 +95,11 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// The command line as clap knows it, for completions and manual pages.
+fn command() -> clap::Command {
+    CommandLine::command()
+}
+
 fn context(directory: Option<PathBuf>, output: Output) -> Result<Context, Failure> {
     let chosen = directory.unwrap_or_else(|| PathBuf::from("."));
     let absolute = chosen.canonicalize().map_err(|error| {
@@ -85,5 +115,16 @@ fn dispatch(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Init(args) => init::run(&args, context),
         Verb::Config(args) => config::run(&args, context),
         Verb::Run(args) => run::run(&args, context),
+        Verb::Demo(args) => demo::run(&args, context),
+        Verb::Route(args) => route::run(&args, context),
+        Verb::Status(args) => status::run(&args, context),
+        Verb::Logs(args) => logs::run(&args, context),
+        Verb::Doctor(args) => doctor::run(&args, context),
+        Verb::Hold(args) => hold::run(&args, context),
+        Verb::Stop(args) => stop::run(&args, context),
+        Verb::Pass(args) => pass::run(&args, context),
+        Verb::Takeover(args) => takeover::run(&args, context),
+        Verb::Completions(args) => completions::run(&args, context),
+        Verb::Man(args) => man::run(&args, context),
     }
 }

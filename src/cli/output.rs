@@ -1,9 +1,9 @@
 //! Writing to standard output and standard error. A reader that has gone away is not an error.
 
 use std::fmt::Display;
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::io::{self, BufWriter, IsTerminal, Write, stderr, stdout};
 
-use super::Failure;
+use super::{Exit, Failure};
 
 /// The two streams of this process.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +22,23 @@ impl Output {
     pub(crate) fn say(self, line: impl Display) {
         // A closed pipe (`baton logs | head`) means that the reader has seen enough.
         let _ = writeln!(stdout().lock(), "{line}");
+    }
+
+    /// A document on standard output, written piece by piece.
+    #[expect(clippy::unused_self, reason = "an `Output` is the right to print")]
+    pub(crate) fn stream(
+        self,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<Exit, Failure> {
+        let mut out = BufWriter::new(stdout().lock());
+        match write(&mut out).and_then(|()| out.flush()) {
+            Ok(()) => Ok(Exit::Done),
+            // The reader has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Done),
+            Err(error) => {
+                Err(Failure::new(Exit::Operational, "cannot write to standard output").caused_by(error))
+            }
+        }
     }
 
     /// One line of progress or warning on standard error.

@@ -2,7 +2,7 @@
 //!
 //! An attempt runs under a small supervisor process of its own, so that a crash of the orchestrator neither loses
 //! nor repeats it. [`submit`] boots the supervisor, [`Prepared::go`] lets it start the agent, [`Running`] follows
-//! it, [`observe`] says what became of one, [`adopt`] follows one that somebody else started, and [`abandon`]
+//! it, [`observe()`] says what became of one, [`adopt`] follows one that somebody else started, and [`abandon`]
 //! cleans up after one whose supervisor is gone. [`supervise`] is the other side: the body of that process.
 //!
 //! This module never interprets output, never decides whether an agent succeeded, and never starts an agent

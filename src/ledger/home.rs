@@ -121,6 +121,12 @@ impl Home {
         Ok(Lock { _file: file })
     }
 
+    /// What the process that took a seat last has said of itself; empty where it has said nothing.
+    pub fn seat_owner(&self, actor: Actor) -> String {
+        let owner = fs::read_to_string(self.root.join(format!("{actor}.lock"))).unwrap_or_default();
+        owner.trim().to_owned()
+    }
+
     /// Whether a seat is taken by a live process.
     pub fn seat_is_taken(&self, actor: Actor) -> Locked {
         let path = self.root.join(format!("{actor}.lock"));
@@ -183,6 +189,8 @@ mod tests {
         assert_eq!(home.seat_is_taken(Actor::Galph), Locked::No);
         let lock = home.lock_seat(Actor::Galph, &ambient).unwrap();
         assert_eq!(home.seat_is_taken(Actor::Galph), Locked::Yes);
+        assert!(home.seat_owner(Actor::Galph).starts_with(&format!("pid {} on ", std::process::id())));
+        assert_eq!(home.seat_owner(Actor::Ralph), "");
         assert_eq!(
             home.lock_seat(Actor::Galph, &ambient).unwrap_err().to_string(),
             format!(

@@ -4,6 +4,7 @@
 //! finds; what a record means, `turn` and `runner` decide.
 
 mod home;
+mod look;
 mod schema;
 mod store;
 

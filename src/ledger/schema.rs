@@ -41,10 +41,15 @@ CREATE UNIQUE INDEX turn_phases_done ON turn_phases (turn_id, phase) WHERE edge 
 /// The schema of this version.
 pub(super) const VERSION: usize = MIGRATIONS.len();
 
+/// The schema of a ledger; 0 for one that is not made yet.
+pub(super) fn found(connection: &Connection) -> rusqlite::Result<usize> {
+    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    Ok(usize::try_from(found).unwrap_or(usize::MAX))
+}
+
 /// Brings an older ledger up to date, each step in a transaction. A newer one is left alone: the version is returned.
 pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<usize> {
-    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let found = usize::try_from(found).unwrap_or(usize::MAX);
+    let found = found(connection)?;
     for (index, migration) in MIGRATIONS.iter().enumerate().skip(found) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(migration)?;

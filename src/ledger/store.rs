@@ -149,8 +149,8 @@ pub struct TurnFilter {
 /// An open ledger.
 #[derive(Debug)]
 pub struct Ledger {
-    connection: Connection,
-    path: PathBuf,
+    pub(super) connection: Connection,
+    pub(super) path: PathBuf,
 }
 
 const TURN_COLUMNS: &str = "turn_id, actor, mode, iteration, machine, boot_id, opened_at, closed_at, class, detail, \
@@ -220,7 +220,7 @@ impl Ledger {
         read().map_err(|source| self.unreadable(source))
     }
 
-    fn unreadable(&self, source: rusqlite::Error) -> LedgerError {
+    pub(super) fn unreadable(&self, source: rusqlite::Error) -> LedgerError {
         LedgerError::Sqlite { action: "read", path: self.path.clone(), source }
     }
 }
@@ -294,7 +294,7 @@ where
     text.parse().map_err(|error| invalid(column, error))
 }
 
-fn read_phase(row: &Row<'_>, turn: TurnId) -> rusqlite::Result<PhaseRecord> {
+pub(super) fn read_phase(row: &Row<'_>, turn: TurnId) -> rusqlite::Result<PhaseRecord> {
     let edge: String = row.get(1)?;
     Ok(PhaseRecord {
         turn,

@@ -62,6 +62,12 @@ pub enum RepoError {
         /// The repository.
         git_dir: PathBuf,
     },
+    /// A new repository is wanted where something lies already.
+    #[error("`{}` is not empty; name an empty directory, or one that does not exist", directory.display())]
+    NotEmpty {
+        /// The directory.
+        directory: PathBuf,
+    },
     /// `safe.directory` forbids it.
     #[error(
         "the repository of `{}` belongs to another user, so git does not trust it; if you do, run `git config --global --add safe.directory '{}'`",
@@ -199,6 +205,7 @@ impl RepoError {
         match self {
             Self::NotARepository { .. }
             | Self::Bare { .. }
+            | Self::NotEmpty { .. }
             | Self::NotTrusted { .. }
             | Self::Unsupported { .. }
             | Self::Unopenable { .. }

@@ -11,10 +11,12 @@
 
 mod commit;
 mod content;
+mod create;
 mod error;
 mod exclude;
 mod git_program;
 mod head;
+mod history;
 mod index;
 mod object;
 mod open;
@@ -26,8 +28,10 @@ mod tree;
 mod testing;
 
 pub use commit::{Commit, CommitOrder, CommitPlan, Committed};
+pub use create::{Beginning, create};
 pub use error::{GitLock, RepoError, Unsupported};
 pub use head::{Fingerprint, Head, Movement};
+pub use history::PastVersion;
 pub use index::{IndexBackend, IndexRefresh, SupersededEntry};
 pub use open::Repo;
 pub use preflight::{Identity, Operation, Person, Ready};

@@ -9,12 +9,15 @@ use crate::repo::Repo;
 use crate::route::{RoutePlan, Situation, check_plan, decide_plan};
 use crate::turn::{Claim, Features, Input, Phase, Refusal, apply};
 
-use super::error::{NoAgent, RunnerError};
+use super::error::RunnerError;
 use super::journal::{Base, ClaimPlan, ClaimedState, Leftover, Record, TurnRecord};
 use super::notes::leftovers_of;
 use super::outcome::{TurnEnd, TurnOutcome};
 use super::prompt::read_prompt;
 use super::turn::{Runner, Step, TurnKind};
+
+/// How many paths a message names.
+const NAMED_PATHS: usize = 20;
 
 impl Runner<'_> {
     /// Finds every reason not to take this turn that can be found without running anything.
@@ -44,11 +47,9 @@ impl Runner<'_> {
         let command = self.agent_for(actor, prompt)?;
         // Only the shell agent reads the prompt itself; the notes that come later do not change what it finds.
         if command.encoding == PromptEncoding::ShellScript {
-            command.prompt_content(&text).map_err(|source| NoAgent {
-                actor,
-                prompt: prompt.clone(),
-                because: format!("its content in {}/{prompt}", self.prompts_dir()),
-                source,
+            command.prompt_content(&text).map_err(|source| RunnerError::UnusablePrompt {
+                shown: format!("{}/{prompt}", self.prompts_dir()),
+                source: Box::new(source),
             })?;
         }
         for (which, budget) in [("run", &self.config.budget.run), ("total", &self.config.budget.total)] {
@@ -71,6 +72,7 @@ impl Runner<'_> {
             Some(repo) => Some(self.record_base(repo, turn.opening.actor)?),
             None => None,
         };
+        self.list_dirt(base.as_ref());
         let token = self.ambient.new_token();
         let input = self.claim_input(turn, kind, &token);
         let state = match state {
@@ -94,6 +96,28 @@ impl Runner<'_> {
         }
         self.journal_done(turn, Record::ClaimDone)?;
         Ok(Step::Go)
+    }
+
+    /// Says once what is a person's and will be left alone.
+    fn list_dirt(&mut self, base: Option<&Base>) {
+        let Some(base) = base.filter(|_| !self.dirt_listed) else { return };
+        self.dirt_listed = true;
+        let paths: Vec<String> = base
+            .dirty
+            .iter()
+            .filter(|(path, _)| !self.workspace.rules.is_own(path) && !base.by_agents.contains(path))
+            .map(|(path, _)| path.to_string())
+            .collect();
+        if paths.is_empty() {
+            return;
+        }
+        let named = &paths[..paths.len().min(NAMED_PATHS)];
+        let more = paths.len() - named.len();
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        self.warn(&format!(
+            "uncommitted before this turn, and left alone: {}{more}; a turn that changes one of these paths stops",
+            named.join(", ")
+        ));
     }
 
     fn claim_input(&self, turn: &TurnRecord, kind: TurnKind, token: &Token) -> Input {
@@ -162,11 +186,23 @@ impl Runner<'_> {
     fn record_base(&self, repo: &Repo, actor: Actor) -> Result<Base, RunnerError> {
         let now = repo.dirty()?;
         let fingerprint = repo.fingerprint(&now, &self.workspace.rules)?;
-        let last = self.workspace.ledger.turns(TurnFilter { actor: Some(actor), limit: 1 })?;
-        let leftovers =
-            last.into_iter().next().and_then(|turn| turn.closing).map(|closing| leftovers_of(&closing));
-        let dirty = without_leftovers(&now, &leftovers.unwrap_or_default());
-        Ok(Base { head: repo.head()?, fingerprint, dirty })
+        let (mut own, mut by_agents) = (Vec::new(), Vec::new());
+        for seat in Actor::ALL {
+            let last = self.workspace.ledger.turns(TurnFilter { actor: Some(seat), limit: 1 })?;
+            let Some(closing) = last.into_iter().next().and_then(|turn| turn.closing) else { continue };
+            let passed = matches!(closing.class.as_str(), "ok" | "no_change");
+            let leftovers = leftovers_of(&closing);
+            if seat == actor && !passed {
+                own = leftovers;
+            } else {
+                by_agents.extend(leftovers);
+            }
+        }
+        let dirty = without_leftovers(&now, &own);
+        let still =
+            |left: &Leftover| now.get(&left.path).is_some_and(|dirty| dirty.content == left.now.content);
+        let by_agents = by_agents.into_iter().filter(still).map(|left| left.path).collect();
+        Ok(Base { head: repo.head()?, fingerprint, dirty, by_agents })
     }
 
     /// Ends a turn whose claim never happened.

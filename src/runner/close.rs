@@ -36,7 +36,10 @@ impl Runner<'_> {
             Some(plan) => plan.completion.clone(),
             None => self.completion(turn),
         };
-        let leftovers = if turn.passed() { Vec::new() } else { self.leftovers(turn) };
+        if let Some(Completion::Refused { reason }) = &completion {
+            self.warn(&format!("galph's promise of completion is refused: {reason}"));
+        }
+        let leftovers = if turn.passed() { turn.committed.leftovers.clone() } else { self.leftovers(turn) };
         let legacy = Legacy {
             checks: turn.verified.checks.clone(),
             baseline: turn.baseline.checks.clone(),

@@ -6,7 +6,7 @@ use crate::repo::{
 };
 
 use super::RunnerError;
-use super::journal::{Base, CommitMade, CommitPlan, Committed, Record, TurnRecord};
+use super::journal::{Base, CommitMade, CommitPlan, Committed, Leftover, Record, TurnRecord};
 use super::observer::Event;
 use super::turn::{Runner, Step};
 
@@ -22,14 +22,14 @@ impl Runner<'_> {
         let actor = turn.opening.actor;
         let now = repo.dirty_since(&base.dirty)?;
         let head = repo.head()?;
-        let selection = decide_selection(&base.dirty, &now, actor, &self.workspace.rules);
+        let selection = decide_selection(&before(base, &now), &now, actor, &self.workspace.rules);
         let problems = problems(repo, base, &head, &selection)?;
         if !problems.is_empty() {
             self.flush()?;
             return Err(RunnerError::Unpublishable { actor, problems });
         }
         let work_tree = repo.fingerprint(&now, &self.workspace.rules)?;
-        let mut committed = describe(&selection, &now);
+        let mut committed = describe(&selection, base, &now);
         committed.by_agent = made_by_agent(repo, base)?;
         if !selection.batches.is_empty() {
             self.make_commits(turn, selection, &head, &mut committed)?;
@@ -86,9 +86,10 @@ impl Runner<'_> {
         }
         let refresh = repo.refresh_index_after(&found)?;
         let now = repo.dirty_since(&base.dirty)?;
-        let selection = decide_selection(&base.dirty, &now, turn.opening.actor, &self.workspace.rules);
+        let selection =
+            decide_selection(&before(base, &now), &now, turn.opening.actor, &self.workspace.rules);
         let work_tree = repo.fingerprint(&now, &self.workspace.rules)?;
-        let mut committed = describe(&selection, &now);
+        let mut committed = describe(&selection, base, &now);
         committed.by_agent = made_by_agent(repo, base)?;
         committed.commits = found
             .into_iter()
@@ -120,7 +121,7 @@ impl Runner<'_> {
             }
         }
         for made in &committed.by_agent {
-            self.warn(&format!("the agent committed by itself: {} {}", short(&made.id), made.subject));
+            self.warn(&format!("committed meanwhile, not by baton: {} {}", short(&made.id), made.subject));
         }
         if !committed.left.is_empty() {
             let named = &committed.left[..committed.left.len().min(NAMED_PATHS)];
@@ -178,7 +179,19 @@ fn problems(
     Ok(problems)
 }
 
-fn describe(selection: &Selection, now: &DirtyRecord) -> Committed {
+/// What was dirty before and is not the agents' to change: a path that an earlier turn left may be changed further.
+fn before(base: &Base, now: &DirtyRecord) -> DirtyRecord {
+    base.dirty
+        .iter()
+        .filter(|(path, dirty)| {
+            let changed = now.get(path).is_none_or(|now| now.content != dirty.content);
+            !(changed && base.by_agents.contains(path))
+        })
+        .map(|(path, dirty)| (path.clone(), dirty.clone()))
+        .collect()
+}
+
+fn describe(selection: &Selection, base: &Base, now: &DirtyRecord) -> Committed {
     let left = selection.outside_categories().map(|(path, reason)| format!("{path}: {reason}")).collect();
     let uncommitted = selection
         .left
@@ -188,7 +201,18 @@ fn describe(selection: &Selection, now: &DirtyRecord) -> Committed {
         })
         .map(|(path, _)| path.to_string())
         .collect();
-    Committed { left, uncommitted, ..Committed::default() }
+    let leftovers = selection
+        .left
+        .iter()
+        .filter(|(path, reason)| {
+            !is_aside(reason) && (**reason != LeftReason::DirtyBefore || base.by_agents.contains(path))
+        })
+        .filter_map(|(path, _)| {
+            let now = now.get(path).filter(|dirty| !dirty.matches_head())?.clone();
+            Some(Leftover { path: path.clone(), now, base: base.dirty.get(path).cloned() })
+        })
+        .collect();
+    Committed { left, uncommitted, leftovers, ..Committed::default() }
 }
 
 /// Paths that are never part of what is verified and published.

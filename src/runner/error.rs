@@ -37,6 +37,14 @@ pub enum RunnerError {
     /// The agent cannot be used.
     #[error(transparent)]
     Agent(Box<NoAgent>),
+    /// The agent cannot be given the prompt.
+    #[error("{shown}: the agent cannot be given this prompt")]
+    UnusablePrompt {
+        /// The prompt, relative to the workspace.
+        shown: String,
+        /// Why not.
+        source: Box<AgentError>,
+    },
     /// The choice of agents makes no sense.
     #[error(transparent)]
     Choice(#[from] ChoiceError),

@@ -90,6 +90,9 @@ pub(super) struct Base {
     pub(super) fingerprint: Fingerprint,
     /// What was dirty and is not this turn's: an interrupted turn's leftovers are taken out.
     pub(super) dirty: DirtyRecord,
+    /// Of these, what agents left and no person has touched since: this turn may change it further.
+    #[serde(default)]
+    pub(super) by_agents: Vec<RepoPath>,
 }
 
 /// A path that a turn changed and did not commit.
@@ -187,7 +190,7 @@ pub(super) struct CommitPlan {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Committed {
     pub(super) commits: Vec<CommitMade>,
-    /// Commits that the agent made itself.
+    /// Commits that the agent, or a person, made during the turn.
     pub(super) by_agent: Vec<CommitMade>,
     /// Changed in the turn and left alone, with the reason.
     pub(super) left: Vec<String>,
@@ -195,6 +198,9 @@ pub(super) struct Committed {
     pub(super) head_tree_is_work_tree: bool,
     /// Paths that keep the two apart.
     pub(super) uncommitted: Vec<String>,
+    /// What agents changed and nobody committed.
+    #[serde(default)]
+    pub(super) leftovers: Vec<Leftover>,
     pub(super) fingerprint: Option<Fingerprint>,
 }
 

@@ -153,6 +153,33 @@ impl Runner<'_> {
         Ok(())
     }
 
+    /// After a restart the log is written anew from what was captured: a crash may have cut it short.
+    fn rebuild_log(&mut self, turn: &TurnRecord, plan: &RunPlan) -> Result<(), RunnerError> {
+        let _ = std::fs::remove_file(self.workspace.root.join(&plan.files.log));
+        let router = turn.select.as_ref().and_then(|select| select.router.as_ref());
+        if let Some(router) = router.filter(|router| router.attempt != plan.attempt) {
+            self.open_log(turn, router)?;
+            let (dir, log) = (self.attempt_dir(router.attempt), &mut self.log);
+            let ended = exec::adopt(&dir, self.ambient)?;
+            attempt::watch(ended, router.attempt, &self.interrupts, self.ambient, |glimpse| {
+                if let (Glimpse::Output { bytes, .. }, Some(log)) = (glimpse, log.as_mut()) {
+                    log.raw(bytes);
+                }
+            })?;
+        }
+        self.open_log(turn, plan)
+    }
+
+    /// Goes on with the log of a turn whose agent had ended before the restart.
+    pub(super) fn reopen_log(&mut self, turn: &TurnRecord) -> Result<(), RunnerError> {
+        if let (Some(_), Some(files)) = (&turn.ran, turn.files()) {
+            let mut log = TurnLog::resume(&self.workspace.root, &files.log)?;
+            log.line("goes on after a restart");
+            self.log = Some(log);
+        }
+        Ok(())
+    }
+
     /// Watches a running attempt: its bytes go into the log and to whoever watches.
     pub(super) fn follow(
         &mut self,
@@ -161,9 +188,7 @@ impl Runner<'_> {
         running: Running,
     ) -> Result<ExitRecord, RunnerError> {
         if self.log.is_none() {
-            // A restart: what the log had is written anew from the captured output.
-            let _ = std::fs::remove_file(self.workspace.root.join(&plan.files.log));
-            self.open_log(turn, plan)?;
+            self.rebuild_log(turn, plan)?;
         }
         let (log, observer) = (&mut self.log, &mut self.observer);
         let exit =

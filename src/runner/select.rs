@@ -126,25 +126,23 @@ impl Runner<'_> {
         plan: &RunPlan,
     ) -> Result<Option<Finished>, RunnerError> {
         let dir = self.attempt_dir(plan.attempt);
-        let exit = match exec::observe(&dir, self.ambient)? {
-            Observation::Alive { .. } => {
-                self.observer.event(&Event::AgentRunning {
-                    agent: &plan.agent,
-                    log: &plan.files.log.display().to_string(),
-                    origin: TurnOrigin::Resumed,
-                });
-                let running = exec::adopt(&dir, self.ambient)?;
-                self.follow(turn, plan, running)?
-            }
-            Observation::Finished(exit) => *exit,
-            Observation::Vanished { started: false } => {
+        match exec::observe(&dir, self.ambient)? {
+            Observation::Alive { .. } => self.observer.event(&Event::AgentRunning {
+                agent: &plan.agent,
+                log: &plan.files.log.display().to_string(),
+                origin: TurnOrigin::Resumed,
+            }),
+            Observation::Finished(_) => {}
+            Observation::Vanished { started } => {
                 exec::abandon(&dir, plan.attempt, self.ambient)?;
-                return Ok(None);
+                if !started {
+                    return Ok(None);
+                }
             }
-            Observation::Vanished { started: true } => {
-                exec::abandon(&dir, plan.attempt, self.ambient)?.record
-            }
-        };
+        }
+        // Ended or not: following it from its beginning also writes the log anew that a crash cut short.
+        let running = exec::adopt(&dir, self.ambient)?;
+        let exit = self.follow(turn, plan, running)?;
         // Found while it was still going, a supervisor without its go leaves the same proof a moment later.
         if exit.how == How::NeverStarted && exit.ended_by == EndedBy::Abandoned {
             return Ok(None);

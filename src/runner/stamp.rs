@@ -9,10 +9,11 @@ use crate::turn::{
 };
 
 use super::RunnerError;
-use super::journal::{Completion, Record, StampPlan, TurnRecord};
+use super::journal::{ClaimedState, Completion, Record, StampPlan, TurnRecord};
 use super::notes::Legacy;
 use super::turn::{Runner, Step};
-use crate::config::OnLimit;
+use crate::ambient::Ambient;
+use crate::config::{Config, OnLimit};
 use crate::exec::How;
 use crate::ledger::TurnFilter;
 
@@ -169,52 +170,66 @@ impl Runner<'_> {
                 }
                 .into());
             }
-            let mut state =
-                apply(&restore_tampered(&claimed.after, &found), self.stamp_input(turn, plan), plan.at)?;
-            if let Some(hold) = plan.hold.clone().filter(|_| !turn_releases(turn)) {
-                state = apply(&state, Input::SetHold(hold), plan.at)?;
-            }
-            if let Some(Completion::Accepted { evidence }) = &plan.completion {
-                state = apply(&state, Input::SetExit(format!("complete: {evidence}")), plan.at)?;
-            }
-            Ok(state)
+            Ok(stamped_state(turn, plan, claimed, &found, self.config, self.ambient)?)
         })?;
         Ok(())
     }
+}
 
-    fn stamp_input(&self, turn: &TurnRecord, plan: &StampPlan) -> Input {
-        let outcome = match turn.facts.verdict {
-            Some(Verdict::Pass) | None => StampOutcome::Pass {
-                commit: plan.commit.clone(),
-                prompt: turn
-                    .selected
-                    .as_ref()
-                    .filter(|selected| selected.remembered)
-                    .and_then(|selected| selected.prompt.as_ref())
-                    .map(ToString::to_string),
-                spent: turn.spent(),
-            },
-            Some(Verdict::Release) if self.config.limits.on_limit == OnLimit::Fail && is_limit(turn) => {
-                StampOutcome::Fail { commit: plan.commit.clone(), spent: Usage::default() }
-            }
-            Some(Verdict::Fail) => StampOutcome::Fail { commit: plan.commit.clone(), spent: turn.spent() },
-            Some(Verdict::Release) => StampOutcome::Release {
-                prior: turn
-                    .claimed_state()
-                    .map_or(crate::model::Status::Idle, |claimed| claimed.before.status),
-                hold: plan.hold.clone(),
-                interrupted: agent_was_interrupted(turn).then(|| self.ambient.new_hold_id()),
-            },
-        };
-        Input::Stamp(Stamp {
-            actor: turn.opening.actor,
-            claim_token: turn
-                .claimed_state()
-                .map_or_else(|| plan.token.clone(), |claimed| claimed.token.clone()),
-            token: plan.token.clone(),
-            outcome,
-        })
+/// The state after a turn's stamp, from what stood there under the claim's token.
+pub(super) fn stamped_state(
+    turn: &TurnRecord,
+    plan: &StampPlan,
+    claimed: &ClaimedState,
+    found: &State,
+    config: &Config,
+    ambient: &Ambient,
+) -> Result<State, Refusal> {
+    let input = stamp_input(turn, plan, claimed, config, ambient);
+    let mut state = apply(&restore_tampered(&claimed.after, found), input, plan.at)?;
+    if let Some(hold) = plan.hold.clone().filter(|_| !turn_releases(turn)) {
+        state = apply(&state, Input::SetHold(hold), plan.at)?;
     }
+    if let Some(Completion::Accepted { evidence }) = &plan.completion {
+        state = apply(&state, Input::SetExit(format!("complete: {evidence}")), plan.at)?;
+    }
+    Ok(state)
+}
+
+fn stamp_input(
+    turn: &TurnRecord,
+    plan: &StampPlan,
+    claimed: &ClaimedState,
+    config: &Config,
+    ambient: &Ambient,
+) -> Input {
+    let outcome = match turn.facts.verdict {
+        Some(Verdict::Pass) | None => StampOutcome::Pass {
+            commit: plan.commit.clone(),
+            prompt: turn
+                .selected
+                .as_ref()
+                .filter(|selected| selected.remembered)
+                .and_then(|selected| selected.prompt.as_ref())
+                .map(ToString::to_string),
+            spent: turn.spent(),
+        },
+        Some(Verdict::Release) if config.limits.on_limit == OnLimit::Fail && is_limit(turn) => {
+            StampOutcome::Fail { commit: plan.commit.clone(), spent: Usage::default() }
+        }
+        Some(Verdict::Fail) => StampOutcome::Fail { commit: plan.commit.clone(), spent: turn.spent() },
+        Some(Verdict::Release) => StampOutcome::Release {
+            prior: claimed.before.status,
+            hold: plan.hold.clone(),
+            interrupted: agent_was_interrupted(turn).then(|| ambient.new_hold_id()),
+        },
+    };
+    Input::Stamp(Stamp {
+        actor: turn.opening.actor,
+        claim_token: claimed.token.clone(),
+        token: plan.token.clone(),
+        outcome,
+    })
 }
 
 fn turn_releases(turn: &TurnRecord) -> bool {

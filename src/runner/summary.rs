@@ -33,7 +33,7 @@ pub(super) fn render_summary(summary: &Summary<'_>) -> String {
     section(&mut text, "Commits", &legacy.commits);
     let by_agent: Vec<String> =
         turn.committed.by_agent.iter().map(|made| format!("{} {}", short(&made.id), made.subject)).collect();
-    section(&mut text, "Commits by the agent itself", &by_agent);
+    section(&mut text, "Commits made meanwhile, not by baton", &by_agent);
     section(&mut text, "Changed and not committed", &turn.committed.left);
     let leftovers: Vec<String> =
         legacy.leftovers.iter().take(SHOWN_PATHS).map(|left| format!("`{}`", left.path)).collect();

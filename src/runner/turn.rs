@@ -40,6 +40,8 @@ pub struct Runner<'a> {
     pub(super) pending: Vec<Entry>,
     pub(super) crash: CrashPoints,
     pub(super) log: Option<TurnLog>,
+    /// Whether what a person has changed was listed already.
+    pub(super) dirt_listed: bool,
 }
 
 /// What a turn is taken for.
@@ -83,6 +85,7 @@ impl<'a> Runner<'a> {
             pending: Vec::new(),
             crash: CrashPoints::default(),
             log: None,
+            dirt_listed: false,
             ambient,
             config,
             workspace,
@@ -181,6 +184,7 @@ impl<'a> Runner<'a> {
         let records = self.workspace.ledger.phases(id)?;
         let turn = TurnRecord::fold(opening, &records)
             .map_err(|source| RunnerError::Journal { turn: id, source })?;
+        self.reopen_log(&turn)?;
         self.announce(&turn, TurnOrigin::Resumed);
         self.keep_protected(&turn)?;
         let step = self.check_still_ours(&turn)?;

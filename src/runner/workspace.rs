@@ -101,8 +101,8 @@ impl Workspace {
     }
 }
 
-/// The machine's own identifier where the system has one, else its name.
-fn machine_id(ambient: &Ambient) -> String {
+/// Identifies this machine in the journal: its own identifier where the system has one, else its name.
+pub fn machine_id(ambient: &Ambient) -> String {
     std::fs::read_to_string("/etc/machine-id")
         .ok()
         .map(|text| text.trim().to_owned())

@@ -43,6 +43,18 @@ pub enum StateError {
     },
 }
 
+/// What a restoration did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Restored {
+    /// The file can be read: nothing was done.
+    Intact,
+    /// The state was written.
+    Written {
+        /// Where the broken file is kept; `None` where there was none.
+        kept: Option<PathBuf>,
+    },
+}
+
 impl StateFile {
     /// The state file at `relative` in a workspace.
     pub fn new(workspace: &Path, relative: &Path) -> Self {
@@ -79,6 +91,44 @@ impl StateFile {
         let next = change(self.read()?)?;
         self.write_durably(&directory, &next).map_err(failed)?;
         Ok(next)
+    }
+
+    /// Puts `state` in the place of a file that cannot be read as one, or that is gone. What stood there is kept beside
+    /// it, as `<name>.broken-<label>`. A file that can be read is left alone.
+    pub fn restore(&self, state: &State, label: &str) -> Result<Restored, StateError> {
+        let failed = |source| StateError::Write { path: self.shown.clone(), source };
+        let directory = self.open_directory().map_err(failed)?;
+        directory.lock().map_err(failed)?;
+        let kept = match self.read() {
+            Ok(Some(_)) => return Ok(Restored::Intact),
+            Ok(None) => None,
+            Err(StateError::Unreadable { .. }) => Some(self.keep_broken(label).map_err(failed)?),
+            Err(error) => return Err(error),
+        };
+        self.write_durably(&directory, state).map_err(failed)?;
+        Ok(Restored::Written { kept })
+    }
+
+    fn keep_broken(&self, label: &str) -> io::Result<PathBuf> {
+        let bytes = fs::read(&self.path)?;
+        for number in 1_u32.. {
+            let mut name = self.path.clone().into_os_string();
+            name.push(format!(".broken-{label}"));
+            if number > 1 {
+                name.push(format!("-{number}"));
+            }
+            let kept = PathBuf::from(name);
+            match File::create_new(&kept) {
+                Ok(mut file) => {
+                    file.write_all(&bytes)?;
+                    file.sync_all()?;
+                    return Ok(kept);
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
     }
 
     fn open_directory(&self) -> io::Result<File> {
@@ -155,6 +205,23 @@ mod tests {
             "sync/state.json:2:17: not a valid turn state: EOF while parsing a value"
         );
         assert_eq!(fs::read(file.path()).unwrap(), b"{\n  \"iteration\": 4,");
+    }
+
+    #[test]
+    fn a_broken_file_is_kept_beside_what_takes_its_place() {
+        let (_directory, file) = state_file();
+        assert_eq!(file.restore(&initial(), "t").unwrap(), Restored::Written { kept: None });
+        assert_eq!(file.restore(&initial(), "t").unwrap(), Restored::Intact);
+        for (broken, name) in [("{", "state.json.broken-t"), ("[", "state.json.broken-t-2")] {
+            fs::write(file.path(), broken).unwrap();
+            let kept = file.path().with_file_name(name);
+            assert_eq!(
+                file.restore(&initial(), "t").unwrap(),
+                Restored::Written { kept: Some(kept.clone()) }
+            );
+            assert_eq!(fs::read_to_string(kept).unwrap(), broken);
+            assert_eq!(file.read().unwrap(), Some(initial()));
+        }
     }
 
     #[test]

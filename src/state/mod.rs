@@ -6,5 +6,5 @@
 mod file;
 mod format;
 
-pub use file::{StateError, StateFile};
+pub use file::{Restored, StateError, StateFile};
 pub use format::{FormatError, parse, render, wire};

@@ -74,7 +74,7 @@ fn peak_memory_kib(pid: i32) -> u64 {
 fn commits_of_the_agent_are_kept_and_told() {
     let script = "work; git add src; git commit -qm 'by the agent' src; echo more > src/more.rs";
     let (workspace, ended) = with_ralph(Git::Used, script);
-    ended.assert_code(0).assert_says("the agent committed by itself");
+    ended.assert_code(0).assert_says("committed meanwhile, not by baton");
     let log = workspace.git(&["log", "--format=%s", "--name-only", "-2"]);
     assert!(log.contains("by the agent\n\nsrc/counter.rs\nsrc/made-1.rs"), "{log}");
     assert_eq!(workspace.git(&["show", "HEAD:src/more.rs"]), "more\n");

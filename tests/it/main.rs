@@ -6,6 +6,9 @@
     reason = "a test stops at the first surprise, and starts the processes and reads the clock that it checks against"
 )]
 
+mod bad_input;
+mod combined;
+mod demo;
 mod exec;
 mod exec_faults;
 mod exec_support;
@@ -13,6 +16,9 @@ mod faults;
 mod faults_agent;
 mod faults_kill;
 mod faults_state;
+mod help;
 mod layers;
+mod scratch;
+mod seeing;
 mod shell_agent;
 mod support;

@@ -12,7 +12,7 @@ pub(super) enum Mode {
     Combined,
     /// One seat's prompt, N times, with no handoff and no state.
     Solo,
-    /// One role a machine, the turn passed through git.
+    /// One role a machine, the turn passed through git (not in this version).
     Role,
 }
 
@@ -57,9 +57,9 @@ pub(crate) struct Args {
     /// A line that says that it is alive, this often; 0: only on a terminal
     #[arg(long, value_name = "SECONDS", env = "HEARTBEAT_SECS", default_value_t = 0)]
     pub(super) heartbeat_secs: u64,
-    /// Say more
-    #[arg(long)]
-    pub(super) verbose: bool,
+    /// Accepted for old scripts; there is nothing more to say in these modes
+    #[arg(long, hide = true)]
+    verbose: bool,
     /// Show neither progress nor the agent's output
     #[arg(long, conflicts_with = "verbose")]
     pub(super) quiet: bool,

@@ -5,7 +5,7 @@ mod progress;
 mod report;
 
 pub(crate) use args::Args;
-pub(crate) use progress::Progress;
+pub(crate) use progress::{Progress, Style};
 pub(crate) use report::report_end;
 
 use std::path::{Path, PathBuf};
@@ -20,7 +20,6 @@ use super::failures::runner_failure;
 use super::workspace::{Located, locate};
 use super::{Context, Exit, Failure};
 use args::Mode;
-use progress::Style;
 
 /// Takes turns.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {

@@ -41,7 +41,7 @@ fn end_in_words(report: &LoopReport) -> String {
             format!("complete after {} iteration(s): {evidence}", report.iterations)
         }
         LoopEnd::Exit(reason) if reason.is_empty() => "stopped: `exit` is set in the state".to_owned(),
-        LoopEnd::Exit(reason) => format!("stopped: {reason}"),
+        LoopEnd::Exit(reason) => format!("stopped: {reason} (`baton stop --clear` lets the turns go on)"),
         _ => format!("{} iteration(s) done", report.iterations),
     }
 }

@@ -1,0 +1,210 @@
+//! `baton logs`: what both seats' agents said, interleaved by iteration, from the log folders.
+//!
+//! Logs are raw bytes and may be huge: they are streamed, and only `xml` and `json` make text of them.
+
+mod find;
+mod lossy;
+mod write;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use clap::ValueEnum;
+
+use super::records::{find_git_dir, find_records};
+use super::workspace::locate;
+use super::{Context, Exit, Failure};
+use crate::config::Overrides;
+use crate::ledger::{Ledger, TurnFilter};
+use crate::model::Actor;
+use crate::runner::{NO_BRANCH, commits_of};
+use find::{Window, find_entries};
+use write::{Commit, Document};
+
+/// Show what both agents said, interleaved by iteration
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// How many of the newest iterations; 0 for all
+    #[arg(short = 'n', long = "count", value_name = "N", default_value_t = 5)]
+    count: usize,
+    /// The seats, separated by commas
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "galph,ralph")]
+    roles: Vec<Role>,
+    /// No iteration before this one
+    #[arg(long, value_name = "N")]
+    min_iter: Option<u64>,
+    /// No iteration after this one
+    #[arg(long, value_name = "N")]
+    max_iter: Option<u64>,
+    /// The agents' output, or the summaries
+    #[arg(long, value_enum, default_value = "logs")]
+    source: Source,
+    /// How it is printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+    /// The branch whose logs are shown; without it, the one that is checked out
+    #[arg(long, value_name = "NAME")]
+    branch: Option<String>,
+    /// Where logs lie, relative to the workspace
+    #[arg(long, value_name = "DIR")]
+    logdir: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Role {
+    /// The supervisor
+    Galph,
+    /// The engineer
+    Ralph,
+}
+
+/// Where the text comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Source {
+    /// The agents' output
+    Logs,
+    /// The summaries
+    Summaries,
+}
+
+impl Source {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Logs => "logs",
+            Self::Summaries => "summaries",
+        }
+    }
+}
+
+/// How it is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Bytes as they are, under headings
+    Text,
+    /// One XML document
+    Xml,
+    /// One JSON document
+    Json,
+}
+
+/// Prints the newest iterations' logs.
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let mut overrides = Overrides::default();
+    if let Some(dir) = &args.logdir {
+        overrides.set("logs_dir", dir.as_str(), "--logdir");
+    }
+    let located = locate(context, &overrides, None)?;
+    let logs_dir = &located.config.config.logs_dir;
+    let branch = choose_branch(args.branch.as_deref(), &located.root, logs_dir);
+    let folder = logs_dir.join(&branch);
+    let roles: Vec<Actor> = Actor::ALL
+        .into_iter()
+        .filter(|actor| args.roles.iter().any(|role| seat_of(*role) == *actor))
+        .collect();
+    let window = Window { count: args.count, min: args.min_iter, max: args.max_iter };
+    let entries = find_entries(&located.root, &folder, &roles, args.source, window).map_err(|error| {
+        let folder = located.root.join(&folder);
+        Failure::new(Exit::Operational, format!("cannot look for logs in `{}`", folder.display()))
+            .caused_by(error)
+    })?;
+    if entries.is_empty() {
+        context.output.note(nothing(args, &located.root, logs_dir, &folder));
+    }
+    let document = Document {
+        prefix: folder.display().to_string(),
+        source: args.source,
+        commits: commits(&located.root, context),
+        root: &located.root,
+    };
+    let format = if args.json { Format::Json } else { args.format };
+    let mut problems = Vec::new();
+    let exit = context.output.stream(|out| {
+        problems = match format {
+            Format::Text => write::write_text(&document, &entries, out)?,
+            Format::Xml => write::write_xml(&document, &entries, out)?,
+            Format::Json => write::write_json(&document, &entries, out)?,
+        };
+        Ok(())
+    })?;
+    if problems.is_empty() {
+        return Ok(exit);
+    }
+    Err(Failure::new(Exit::Operational, problems.join("\n"))
+        .help("the others were printed; make it readable for this user, or narrow the iterations"))
+}
+
+const fn seat_of(role: Role) -> Actor {
+    match role {
+        Role::Galph => Actor::Galph,
+        Role::Ralph => Actor::Ralph,
+    }
+}
+
+/// The folder below the logs: of the branch asked for, else of the one checked out, else of runs without git.
+fn choose_branch(asked: Option<&str>, root: &Path, logs_dir: &Path) -> String {
+    let folder_of = |branch: &str| branch.replace('/', "-");
+    if let Some(branch) = asked {
+        return folder_of(branch);
+    }
+    let current = find_git_dir(root)
+        .and_then(|git_dir| fs::read_to_string(git_dir.join("HEAD")).ok())
+        .and_then(|head| head.trim().strip_prefix("ref: refs/heads/").map(folder_of));
+    match current {
+        Some(branch)
+            if root.join(logs_dir).join(&branch).exists()
+                || !root.join(logs_dir).join(NO_BRANCH).exists() =>
+        {
+            branch
+        }
+        _ => NO_BRANCH.to_owned(),
+    }
+}
+
+/// What to say where there is nothing to show.
+fn nothing(args: &Args, root: &Path, logs_dir: &Path, folder: &Path) -> String {
+    let source = args.source.as_str();
+    if root.join(folder).is_dir() {
+        return format!("No {source} in {} for these seats and iterations.", folder.display());
+    }
+    let mut others: Vec<String> = fs::read_dir(root.join(logs_dir))
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok().filter(|entry| entry.path().is_dir()))
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    others.sort();
+    let hint = if others.is_empty() {
+        "nothing has been run in this workspace yet".to_owned()
+    } else {
+        format!("there are some of {}: choose with `--branch`", others.join(", "))
+    };
+    format!("No {source} in {}: {hint}.", folder.display())
+}
+
+/// The last commit of each turn, by the paths of its log and summary. A ledger that cannot be read tells none: logs are
+/// shown all the same.
+fn commits(root: &Path, context: &Context) -> BTreeMap<String, Commit> {
+    /// As many turns as anybody looks at; older ones are shown without their commits.
+    const TURNS: u32 = 1_000;
+    let read = || {
+        let records = find_records(root, &context.ambient)?;
+        let ledger = Ledger::open_read_only(&records.home.ledger()).ok()??;
+        ledger.turns(TurnFilter { actor: None, limit: TURNS }).ok()
+    };
+    let mut commits = BTreeMap::new();
+    for closing in read().unwrap_or_default().into_iter().filter_map(|turn| turn.closing) {
+        let last = commits_of(&closing).pop();
+        let Some(commit) = last.and_then(|commit| Commit::parse(&commit)) else { continue };
+        for path in [closing.log_path, closing.summary_path].into_iter().flatten() {
+            commits.insert(path, commit.clone());
+        }
+    }
+    commits
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,157 @@
+//! `baton status`: whose turn it is, what blocks, and the exact next command.
+//!
+//! It takes no lock and writes nothing, and opens as little as it can: the state file, the ledger for looking only, the
+//! seats' locks and at most one attempt. The repository is not opened.
+
+mod facts;
+mod next;
+mod render;
+
+use crate::config::Overrides;
+use crate::exec::{self, AttemptDir, Observation};
+use crate::ledger::{Ledger, LedgerError, Locked, PhaseRecord, Turn, TurnFilter};
+use crate::model::{Actor, Holder, State};
+use crate::runner::{attempt_begun, commits_of, machine_id};
+use crate::state::StateFile;
+
+use super::failures::state_failure;
+use super::records::{Records, find_records};
+use super::workspace::{Located, locate};
+use super::{Context, Exit, Failure};
+use facts::{AgentSeen, Facts, HolderFacts, OpenTurn, PastTurn, Seats, Spend, StateFacts};
+
+pub(super) use facts::{Life, Seat};
+
+/// Whose turn it is, what blocks, and what to do next
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The state file, relative to the workspace
+    #[arg(long, value_name = "FILE")]
+    state_file: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// How many closed turns are told.
+const LAST_TURNS: u32 = 3;
+
+/// Prints what is known.
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    let mut overrides = Overrides::default();
+    if let Some(file) = &args.state_file {
+        overrides.set("state_file", file.as_str(), "--state-file");
+    }
+    let located = locate(context, &overrides, None)?;
+    let facts = gather(&located, context)?;
+    if args.json {
+        context.output.say(facts::to_json(&facts));
+    } else {
+        context.output.say(render::render(&facts, context.ambient.now()));
+    }
+    Ok(Exit::Done)
+}
+
+fn gather(located: &Located, context: &Context) -> Result<Facts, Failure> {
+    let config = &located.config.config;
+    let now = context.ambient.now();
+    let state =
+        StateFile::new(&located.root, &config.state_file).read().map_err(|error| state_failure(&error))?;
+    let records = find_records(&located.root, &context.ambient);
+    let seats =
+        Seats { galph: seat(records.as_ref(), Actor::Galph), ralph: seat(records.as_ref(), Actor::Ralph) };
+    let mut facts = Facts {
+        workspace: located.root.display().to_string(),
+        configured: located.root.join(crate::config::PROJECT_FILE).exists(),
+        state_file: config.state_file.display().to_string(),
+        flag: records.as_ref().map_or("", |records| records.kind.flag()),
+        blocked: state.as_ref().map(|state| facts::blocks(state, now)).unwrap_or_default(),
+        spend: state.as_ref().map(|state| Spend::of(&state.usage)),
+        holder: state.as_ref().and_then(|state| holder(state, seats, &context.ambient.host())),
+        state: state.map(|state| StateFacts::of(&state, config.actors.label(state.expected_actor))),
+        seats,
+        open_turns: Vec::new(),
+        last_turns: Vec::new(),
+        ledger_problem: None,
+        next: next::Next::default(),
+    };
+    if let Some(records) = &records
+        && let Err(error) = add_turns(&mut facts, records, context)
+    {
+        facts.ledger_problem = Some(Failure::from_error(Exit::Operational, &error).in_one_line());
+    }
+    facts.next = next::decide_next(&facts, now);
+    Ok(facts)
+}
+
+fn seat(records: Option<&Records>, actor: Actor) -> Seat {
+    match records.map(|records| records.home.seat_is_taken(actor)) {
+        Some(Locked::Yes) => Seat::Taken,
+        Some(Locked::No) | None => Seat::Free,
+    }
+}
+
+/// Who runs the turn, and whether that process lives: its seat's lock is the proof, and only here can it be seen.
+fn holder(state: &State, seats: Seats, host: &str) -> Option<HolderFacts> {
+    let actor = state.status.runner()?;
+    let life = life(state.holder.as_ref(), seats.of(actor), host);
+    Some(HolderFacts { actor, holder: state.holder.clone(), life })
+}
+
+pub(super) fn life(holder: Option<&Holder>, seat: Seat, host: &str) -> Life {
+    match (holder, seat) {
+        (_, Seat::Taken) => Life::AliveHere,
+        (Some(holder), Seat::Free) if holder.host == host => Life::GoneHere,
+        (Some(_), Seat::Free) => Life::Elsewhere,
+        (None, Seat::Free) => Life::Unknown,
+    }
+}
+
+fn add_turns(facts: &mut Facts, records: &Records, context: &Context) -> Result<(), LedgerError> {
+    let Some(ledger) = Ledger::open_read_only(&records.home.ledger())? else { return Ok(()) };
+    for turn in ledger.open_turns()? {
+        let last = ledger.last_phase(turn.opening.id)?;
+        let mut open = open_turn(&turn, last.as_ref(), facts.seats, records, context);
+        open.compare(facts.holder.as_ref());
+        facts.open_turns.push(open);
+    }
+    let turns = ledger.turns(TurnFilter { actor: None, limit: LAST_TURNS * 3 })?;
+    let closed = turns.into_iter().filter_map(|turn| Some((turn.opening, turn.closing?)));
+    // A claim that never happened has changed nothing.
+    facts.last_turns = closed
+        .filter(|(_, closing)| closing.class != "void")
+        .take(LAST_TURNS as usize)
+        .map(|(opening, closing)| {
+            let commits = commits_of(&closing);
+            PastTurn::of(&opening, closing, commits)
+        })
+        .collect();
+    Ok(())
+}
+
+fn open_turn(
+    turn: &Turn,
+    last: Option<&PhaseRecord>,
+    seats: Seats,
+    records: &Records,
+    context: &Context,
+) -> OpenTurn {
+    // While its process lives, the attempt is that process's business.
+    let attempt = match seats.of(turn.opening.actor) {
+        Seat::Taken => None,
+        Seat::Free => last.and_then(attempt_begun),
+    };
+    let agent = attempt.map(|attempt| {
+        match exec::observe(&AttemptDir::new(records.home.attempt(attempt)), &context.ambient) {
+            Ok(Observation::Alive { .. }) => AgentSeen::Alive,
+            Ok(Observation::Finished(_)) => AgentSeen::Finished,
+            Ok(Observation::Vanished { started: true }) => AgentSeen::Vanished,
+            Ok(Observation::Vanished { started: false }) => AgentSeen::NeverStarted,
+            Err(_) => AgentSeen::Unreadable,
+        }
+    });
+    OpenTurn::of(&turn.opening, last, agent, turn.opening.machine == machine_id(&context.ambient))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! A turn's journal as an onlooker reads it: nothing here changes anything.
+
+use crate::ambient::Ambient;
+use crate::config::Config;
+use crate::ledger::{Closing, PhaseRecord, Turn};
+use crate::model::{AttemptId, State};
+use crate::turn::Phase;
+
+use super::journal::{Record, TurnRecord};
+use super::notes::Legacy;
+use super::stamp::stamped_state;
+
+/// The commits of a closed turn, each as `<short id> <subject>`.
+pub fn commits_of(closing: &Closing) -> Vec<String> {
+    Legacy::of(closing).commits
+}
+
+/// The agent's attempt that this journal record begins, if it begins one.
+pub fn attempt_begun(record: &PhaseRecord) -> Option<AttemptId> {
+    match serde_json::from_value(record.data.clone()).ok()? {
+        Record::RunBegin(plan) => Some(plan.attempt),
+        Record::SelectBegin(plan) => plan.router.map(|router| router.attempt),
+        _ => None,
+    }
+}
+
+/// All attempts that belong to a turn.
+pub fn attempts_of(turn: &Turn, journal: &[PhaseRecord]) -> Result<Vec<AttemptId>, serde_json::Error> {
+    TurnRecord::fold(turn.opening.clone(), journal).map(|turn| turn.attempts())
+}
+
+/// The newest state that a turn's journal vouches for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JournalledState {
+    /// The state.
+    pub state: State,
+    /// What it is, in words for people.
+    pub source: String,
+}
+
+/// The state as this turn left it; `None` where its journal cannot tell (solo mode, or a turn that was fenced off).
+pub fn state_left_by(
+    turn: &Turn,
+    journal: &[PhaseRecord],
+    config: &Config,
+    ambient: &Ambient,
+) -> Result<Option<JournalledState>, serde_json::Error> {
+    let record = TurnRecord::fold(turn.opening.clone(), journal)?;
+    let Some(claimed) = record.claimed_state() else { return Ok(None) };
+    let of =
+        |what: &str| format!("{what} of {}'s turn {} in the journal", turn.opening.actor, turn.opening.id);
+    let class = turn.closing.as_ref().map(|closing| closing.class.as_str());
+    if class == Some("fenced") {
+        return Ok(None);
+    }
+    if class == Some("void") || !record.facts.is_done(Phase::Claimed) {
+        return Ok(Some(JournalledState {
+            state: claimed.before.clone(),
+            source: of("the state before the claim"),
+        }));
+    }
+    let Some(plan) = &record.stamp else {
+        return Ok(Some(JournalledState { state: claimed.after.clone(), source: of("the claim") }));
+    };
+    let stamped = stamped_state(&record, plan, claimed, &claimed.after, config, ambient);
+    Ok(stamped.ok().map(|state| JournalledState { state, source: of("the stamp") }))
+}
