@@ -8,7 +8,7 @@ use crate::ambient::Ambient;
 use crate::attempt::{InterruptSignal, Interrupts, seek_program};
 use crate::config::Config;
 use crate::exec::AttemptDir;
-use crate::ledger::{Entry, PhaseRecord, Turn, TurnFilter, TurnOpening};
+use crate::ledger::{Entry, Ledger, PhaseRecord, Turn, TurnFilter, TurnOpening};
 use crate::model::{Actor, AttemptId, PromptName, State};
 use crate::route::Settings;
 use crate::turn::{Next, Phase, decide_next};
@@ -143,6 +143,7 @@ impl<'a> Runner<'a> {
 
     /// Takes a turn for this seat.
     pub fn run_turn(&mut self, actor: Actor, kind: TurnKind) -> Result<TurnOutcome, RunnerError> {
+        self.renew_records()?;
         let state = match kind {
             TurnKind::Expected | TurnKind::Again => Some(self.state_or_initial()?),
             TurnKind::Solo(_) => None,
@@ -188,6 +189,17 @@ impl<'a> Runner<'a> {
         self.keep_protected(&turn)?;
         let step = self.check_still_ours(&turn)?;
         self.drive(turn, step).map(Some)
+    }
+
+    /// An agent may have deleted the records: what is written to a deleted file, no restart will find.
+    fn renew_records(&mut self) -> Result<(), RunnerError> {
+        let path = self.workspace.home.ledger();
+        if !path.is_file() {
+            self.workspace.home.create()?;
+            self.workspace.ledger = Ledger::open(&path)?;
+            self.warn(&format!("{} was deleted during a turn; the records begin anew", path.display()));
+        }
+        Ok(())
     }
 
     fn keep_protected(&mut self, turn: &TurnRecord) -> Result<(), RunnerError> {

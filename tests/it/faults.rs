@@ -3,6 +3,7 @@
 //! `docs/reliability.md` holds the table that comes of it; `BATON_WRITE_TABLES=1` writes it anew.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Mutex;
 
 use crate::support::{Effects, Ended, Git, Workspace, await_event, check_table};
@@ -134,8 +135,8 @@ fn render(fault: &str, happened: &str, rows: &[Row], outcomes: &Outcomes) -> Str
             Some(same) if same == with_git => String::new(),
             Some(other) => format!("; with `--no-git`: {other}"),
         };
-        table +=
-            &format!("| {} | `{}` | {} | {with_git}{without} |\n", row.cut.name(), row.place, row.meaning);
+        let Row { cut, place, meaning, .. } = row;
+        let _ = writeln!(table, "| {} | `{place}` | {meaning} | {with_git}{without} |", cut.name());
     }
     table
 }
@@ -359,5 +360,22 @@ fn describe(cut: Cut, before: usize, effects: &Effects, restart: &Ended) -> Stri
         (1, Some(turn)) if turn == started_in => format!("the turn goes on; {what} is not started again"),
         (1, None) => "the turn was over; the next one is taken".to_owned(),
         (starts, resumed) => panic!("{starts} starts before, {started_in} started, {resumed:?} resumed"),
+    }
+}
+
+#[test]
+fn every_test_that_the_page_names_exists() {
+    let manifest = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(manifest.join("docs/reliability.md")).unwrap();
+    let named: Vec<(&str, &str)> = page
+        .split('`')
+        .filter(|text| text.starts_with("faults"))
+        .filter_map(|text| text.split_once("::"))
+        .filter(|(_, test)| !test.is_empty())
+        .collect();
+    assert!(named.len() > 30, "{named:?}");
+    for (file, test) in named {
+        let source = std::fs::read_to_string(manifest.join(format!("tests/it/{file}.rs"))).unwrap();
+        assert!(source.contains(&format!("fn {test}(")), "there is no {file}::{test}");
     }
 }

@@ -266,3 +266,95 @@ fn an_agent_that_kills_the_orchestrator_is_adopted() {
     workspace.assert_whole(1);
     assert_eq!(workspace.effects().starts().len(), 2);
 }
+
+#[test]
+fn an_agent_that_deletes_the_records_is_not_run_a_second_time() {
+    let (workspace, ended) = with_ralph(Git::Used, "work; rm -rf .git/baton");
+    ended.assert_code(0);
+    workspace.assert_whole(1);
+    workspace.run(&LOOP).assert_code(0);
+    workspace.assert_whole(2);
+    assert_eq!(workspace.effects().starts().len(), 4);
+}
+
+#[test]
+fn a_turn_after_the_records_were_deleted_survives_a_kill() {
+    let workspace = Workspace::new(Git::Used);
+    workspace.prepare_release();
+    workspace.script_once("galph", "work; rm -rf .git/baton");
+    workspace.script_once("ralph", "wait_for_release; work");
+    let orchestrator = workspace.start(&LOOP, None);
+    workspace.await_waiting("ralph");
+    orchestrator.signal(Signal::KILL);
+    orchestrator.wait().assert_killed().assert_says("was deleted during a turn; the records begin anew");
+    workspace.release();
+    workspace.run(&LOOP).assert_code(0);
+    workspace.assert_whole(1);
+    assert_eq!(workspace.effects().starts().len(), 2);
+}
+
+#[rstest]
+#[case::another_file("echo theirs > theirs.txt; git add theirs.txt; git commit -qm theirs theirs.txt", 4)]
+#[case::their_own_change("git commit -qm theirs mine.txt", 4)]
+fn a_person_who_commits_in_mid_turn_keeps_their_commit(#[case] commit: &str, #[case] commits: usize) {
+    let workspace = Workspace::new(Git::Used);
+    workspace.prepare_release();
+    workspace.script_once("ralph", "wait_for_release; work");
+    let orchestrator = workspace.start(&LOOP, None);
+    workspace.await_waiting("ralph");
+    let done = std::process::Command::new("sh").args(["-c", commit]).current_dir(workspace.root()).status();
+    assert!(done.unwrap().success());
+    workspace.release();
+    orchestrator.wait().assert_code(0);
+    let log = workspace.git(&["log", "--format=%s"]);
+    assert_eq!(
+        (log.lines().count(), log.lines().filter(|line| *line == "theirs").count()),
+        (commits, 1),
+        "{log}"
+    );
+    assert_eq!(workspace.git(&["show", "HEAD:src/made-1.rs"]), "made in iteration 1\n");
+    assert_eq!(workspace.git(&["diff", "--cached", "--name-status"]), "A\tstaged.txt\n");
+    workspace.assert_persons_files();
+    workspace.assert_iterations(1);
+}
+
+#[test]
+fn a_person_who_works_on_their_own_dirty_file_in_mid_turn_is_asked_and_loses_nothing() {
+    let workspace = Workspace::new(Git::Used);
+    workspace.prepare_release();
+    workspace.script_once("ralph", "wait_for_release; work");
+    let orchestrator = workspace.start(&LOOP, None);
+    workspace.await_waiting("ralph");
+    workspace.write("mine.txt", "a person changed this again");
+    workspace.release();
+    orchestrator.wait().assert_code(5).assert_says("mine.txt: it had changes before the turn");
+    assert_eq!(workspace.read("mine.txt").as_deref(), Some("a person changed this again"));
+    workspace.git(&["commit", "--quiet", "--message=mine", "mine.txt"]);
+    workspace.run(&LOOP).assert_code(0);
+    workspace.assert_iterations(1);
+    assert_eq!(workspace.effects().starts().len(), 2);
+}
+
+#[rstest]
+fn three_interruptions_in_a_row_call_a_person(#[values(Git::Used, Git::Avoided)] git: Git) {
+    let workspace = Workspace::new(git);
+    for _ in 0..3 {
+        workspace.script_once("galph", "kill -9 $PPID; sleep 600");
+        workspace.run(&LOOP).assert_code(1);
+    }
+    workspace.run(&LOOP).assert_code(4).assert_says("3 turns in a row were interrupted");
+    assert_eq!(workspace.effects().starts().len(), 3);
+}
+
+#[test]
+fn a_state_that_cannot_be_written_stops_before_the_agent_is_started() {
+    let workspace = Workspace::new(Git::Used);
+    // Permissions would not stop root.
+    let obstacle = workspace.root().join("sync/state.json.tmp");
+    std::fs::create_dir_all(&obstacle).unwrap();
+    workspace.run(&LOOP).assert_code(1).assert_says("cannot write sync/state.json");
+    assert_eq!(workspace.effects().starts().len(), 0);
+    std::fs::remove_dir(&obstacle).unwrap();
+    workspace.run(&LOOP).assert_code(0);
+    workspace.assert_whole(1);
+}

@@ -7,8 +7,21 @@ use crate::support::{Deed, Effects, Git, Orchestrator, Workspace, await_event};
 
 const LOOP: [&str; 1] = ["--sync-loops=1"];
 
-/// Half of the work, then a wait, then the other half.
-const HALF: &str = "mkdir -p src plans; echo half > src/half.rs; wait_for_release; rm src/half.rs; work";
+/// Half of the work, a tracked file among it, then a wait, then the other half.
+const HALF: &str = r#"mkdir -p src
+echo half > src/half.rs
+echo half > docs/fix_plan.md
+wait_for_release
+rm src/half.rs
+echo "iteration $BATON_ITERATION" > docs/fix_plan.md
+work"#;
+
+/// The other half, by an agent that finds the first one.
+const OTHER_HALF: &str = r#"[ "$(cat src/half.rs docs/fix_plan.md)" = "half
+half" ] || exit 9
+rm src/half.rs
+echo "iteration $BATON_ITERATION" > docs/fix_plan.md
+work"#;
 
 /// A workspace in which this seat's agent is in the middle of its work.
 fn in_mid_run(git: Git, seat: &str) -> (Workspace, Orchestrator, Deed) {
@@ -65,7 +78,7 @@ fn a_killed_agent_fails_its_turn_and_is_started_anew_once(
     orchestrator.wait().assert_code(5).assert_says("killed by signal 9");
     workspace.assert_nobody_runs();
     assert_eq!(workspace.state()["status"], "failed");
-    workspace.script_once(seat, "rm src/half.rs; work");
+    workspace.script_once(seat, OTHER_HALF);
     workspace.run(&LOOP).assert_code(0);
     workspace.assert_whole(1);
     assert_eq!(starts(&workspace.effects(), seat), 2);
@@ -82,7 +95,7 @@ fn a_killed_supervisor_takes_its_agent_along_and_the_turn_is_given_back(
     orchestrator.wait().assert_code(1).assert_says("the attempt vanished with its supervisor");
     workspace.assert_nobody_runs();
     assert_eq!(workspace.state()["holder"], serde_json::Value::Null);
-    workspace.script_once(seat, "rm src/half.rs; work");
+    workspace.script_once(seat, OTHER_HALF);
     workspace.run(&LOOP).assert_code(0);
     workspace.assert_whole(1);
     assert_eq!(starts(&workspace.effects(), seat), 2);
@@ -117,7 +130,7 @@ fn the_orchestrator_and_those_below_it_are_killed_together(
         workspace.await_quiet();
         workspace.run(&LOOP).assert_code(5).assert_says("killed by signal 9");
     }
-    workspace.script_once(seat, "rm src/half.rs; work");
+    workspace.script_once(seat, OTHER_HALF);
     let restart = workspace.run(&LOOP).assert_code(0);
     if !failed {
         restart.assert_says("ended interrupted");
@@ -162,7 +175,7 @@ fn a_signal_stops_the_agent_and_gives_the_turn_back(
     let before = if seat == "galph" { "idle" } else { "waiting-ralph" };
     assert_eq!((&state["status"], &state["expected_actor"]), (&before.into(), &seat.into()));
     assert_eq!(workspace.read("src/half.rs").as_deref(), Some("half\n"), "its work is still there");
-    workspace.script_once(seat, "rm src/half.rs; work");
+    workspace.script_once(seat, OTHER_HALF);
     workspace.run(&LOOP).assert_code(0);
     workspace.assert_whole(1);
     assert_eq!(starts(&workspace.effects(), seat), 2);

@@ -1,10 +1,15 @@
 //! Tables that tests produce and pages show.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+/// Two tests write the same page.
+static PAGE: Mutex<()> = Mutex::new(());
 
 /// Asserts that `docs/reliability.md` holds this table at its place; with `BATON_WRITE_TABLES=1` puts it there.
 #[track_caller]
 pub(crate) fn check_table(name: &str, table: &str) {
+    let _page = PAGE.lock().unwrap_or_else(PoisonError::into_inner);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reliability.md");
     let page = std::fs::read_to_string(&path).unwrap();
     let begin = format!("<!-- table: {name} -->\n");

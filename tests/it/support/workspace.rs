@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -199,15 +200,18 @@ impl Workspace {
         await_event(&format!("{who} waits"), || {
             let effects = self.effects();
             effects.has(&format!("waits {who} ")).then(|| {
-                let deeds = effects.starts().into_iter().chain(effects.checks());
-                deeds.filter(|deed| deed.who == who).last().unwrap()
+                let mut deeds = effects.starts().into_iter().chain(effects.checks());
+                deeds.rfind(|deed| deed.who == who).unwrap()
             })
         })
     }
 
-    /// Lets the one that waits go on. Blocks until it has heard.
+    /// Lets the one that waits go on.
     pub(crate) fn release(&self) {
-        let mut fifo = File::options().write(true).open(self.fake().join("release")).unwrap();
+        let flags = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap();
+        let open = || File::options().write(true).custom_flags(flags).open(self.fake().join("release")).ok();
+        // Until somebody reads, it cannot be opened.
+        let mut fifo = await_event("a reader of the fifo", open);
         fifo.write_all(b"go\n").unwrap();
     }
 
