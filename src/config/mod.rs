@@ -21,6 +21,7 @@ mod load;
 mod node;
 mod origin;
 mod overrides;
+mod pending;
 mod problem;
 mod publishing;
 mod resolve;
@@ -42,6 +43,7 @@ pub use environment::EnvironmentName;
 pub use load::{Loaded, PROJECT_FILE, find_workspace, load, user_file};
 pub use origin::{Notice, Origin, Origins};
 pub use overrides::{OverrideValue, Overrides};
+pub use pending::pending_notices;
 pub use problem::{ConfigError, Problem};
 pub use publishing::{
     DocsConfig, PublishConfig, ReportsConfig, SecretsConfig, TrackedOutputsConfig, WorkConfig,

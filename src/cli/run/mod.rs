@@ -11,7 +11,7 @@ pub(crate) use report::report_end;
 use std::path::{Path, PathBuf};
 
 use crate::attempt::Interrupts;
-use crate::config::Loaded;
+use crate::config::{Loaded, pending_notices};
 use crate::mode::{CombinedOptions, LoopReport, SoloOptions, run_combined, run_solo};
 use crate::model::Actor;
 use crate::runner::{COMBINED, GitUse, Observer, Opening, Runner, RunnerError, SOLO, Workspace};
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let seat = args.seat()?;
     let overrides = args.overrides(seat)?;
     let Located { root, config } = locate(context, &overrides, seat)?;
-    for notice in &config.notices {
+    for notice in config.notices.iter().chain(&pending_notices(&config.origins)) {
         context.output.note(format!("note: {notice}"));
     }
     let git = if args.no_git { GitUse::Avoid } else { GitUse::Use };
