@@ -1,0 +1,54 @@
+//! What a turn costs without git, over running its agent: the difference between a short and a long loop, less the
+//! agent alone; beside it the durable writes of which a turn makes several.
+
+use crate::floors::{Appended, Committed, Replaced};
+use crate::measure::{Cost, cost, median_cost};
+use crate::table;
+use crate::workspace::Workspace;
+
+const ROUNDS: usize = 9;
+const LONG: u32 = 51;
+/// Two turns an iteration, of which the short loop has one.
+const TURNS: u32 = (LONG - 1) * 2;
+const WRITES: u32 = 50;
+
+pub(crate) fn run() {
+    let workspace = Workspace::new();
+    let disk = crate::scratch();
+    let mut appended = Appended::create(disk.path());
+    let replaced = Replaced::create(disk.path());
+    let committed = Committed::create(disk.path());
+    // So many attempts that every turn prunes one, as in a loop that has run for a while.
+    workspace.run_loops(21, &["--no-git"]);
+    let mut found: [Vec<Cost>; 6] = Default::default();
+    for _ in 0..ROUNDS {
+        let short = cost(|| workspace.run_loops(1, &["--no-git"]));
+        let agent = cost(|| repeat(TURNS, || workspace.run_agent_alone(&[]))).each(f64::from(TURNS));
+        let long = cost(|| workspace.run_loops(LONG, &["--no-git"]));
+        let turn = long.beyond(short, f64::from(TURNS));
+        found[0].push(agent);
+        found[1].push(turn);
+        found[2].push(turn.beyond(agent, 1.0));
+        found[3].push(cost(|| repeat(WRITES, || appended.write())).each(f64::from(WRITES)));
+        found[4].push(cost(|| repeat(WRITES, || replaced.write())).each(f64::from(WRITES)));
+        found[5].push(cost(|| repeat(WRITES, || committed.write())).each(f64::from(WRITES)));
+    }
+    let [agent, turn, over, appended, replaced, committed] = found.map(|costs| median_cost(&costs));
+    table::heading("A turn without git");
+    table::begin_costs();
+    table::row("the agent alone, its prompt on standard input", agent, None);
+    table::row("a turn of the loop, agent included", turn, Some(agent));
+    table::row("the turn over the agent", over, Some(agent));
+    let quiet = |cost: Cost| Cost { cpu: f64::NAN, ..cost };
+    table::row("durable write: append, fdatasync", quiet(appended), None);
+    table::row("durable write: new file, rename, directory", quiet(replaced), Some(appended));
+    table::row("durable write: SQLite commit", quiet(committed), Some(appended));
+    println!();
+    table::fact("the turn over the agent, in single durable appends", over.wall / appended.wall, "");
+}
+
+fn repeat(count: u32, mut work: impl FnMut()) {
+    for _ in 0..count {
+        work();
+    }
+}
