@@ -3,7 +3,7 @@
 use std::fs::OpenOptions;
 use std::io::Write as _;
 
-use crate::measure::{Cost, cost, median_cost};
+use crate::measure::{Cost, cost, middle};
 use crate::table;
 use crate::workspace::Workspace;
 
@@ -24,7 +24,7 @@ pub(crate) fn run() {
         found[0].push(floor.each(f64::from(TURNS)));
         found[1].push(long.beyond(short, f64::from(TURNS)));
     }
-    let [floor, turn] = found.map(|costs| median_cost(&costs));
+    let [floor, turn] = found.map(|costs| middle(&costs));
     table::heading("A turn with git, one file changed");
     table::begin_costs();
     table::row("the agent alone, then `git add` and `git commit`", floor, None);

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::process::Stdio;
 
-use crate::measure::{Cost, Peaks, cost, median, median_cost, watch_peaks};
+use crate::measure::{Cost, Peaks, cost, median, middle, watch_peaks};
 use crate::table;
 use crate::workspace::Workspace;
 
@@ -22,18 +22,18 @@ pub(crate) fn run() {
         found[1].push(cost(|| loud.push(run_watched(&workspace, "flood"))));
         quiet.push(run_watched(&workspace, "stub"));
     }
-    let [floor, turn] = found.map(|costs| median_cost(&costs));
+    let [floor, turn] = found.map(|costs| middle(&costs));
     table::heading("An agent that writes 500 MB");
     table::begin_costs();
     table::row("the agent into a pipe, copied into a file, fdatasync", floor, None);
     table::row("a whole `baton run` of one turn", turn, Some(floor));
     println!();
-    let middle = |peaks: &[Peaks], which: fn(&Peaks) -> f64| median(peaks.iter().map(which).collect());
+    let peak = |peaks: &[Peaks], which: fn(&Peaks) -> f64| median(peaks.iter().map(which).collect());
     let orchestrator: fn(&Peaks) -> f64 = |peaks| peaks.orchestrator;
     let supervisor: fn(&Peaks) -> f64 = |peaks| peaks.supervisor;
-    table::fact("peak memory, orchestrator, quiet agent", middle(&quiet, orchestrator), "MB");
-    table::fact("peak memory, orchestrator, 500 MB of output", middle(&loud, orchestrator), "MB");
-    table::fact("peak memory, supervisor, 500 MB of output", middle(&loud, supervisor), "MB");
+    table::fact("peak memory, orchestrator, quiet agent", peak(&quiet, orchestrator), "MB");
+    table::fact("peak memory, orchestrator, 500 MB of output", peak(&loud, orchestrator), "MB");
+    table::fact("peak memory, supervisor, 500 MB of output", peak(&loud, supervisor), "MB");
 }
 
 fn run_watched(workspace: &Workspace, agent: &str) -> Peaks {

@@ -4,7 +4,7 @@ use baton::ambient::Ambient;
 use baton::ledger::{Closing, Edge, Entry, Home, Ledger, PhaseRecord, TurnOpening};
 use baton::model::{Actor, TurnId};
 
-use crate::measure::{Cost, cost, median_cost};
+use crate::measure::{Cost, cost, middle};
 use crate::table;
 use crate::workspace::{Workspace, succeed};
 
@@ -25,7 +25,7 @@ pub(crate) fn run() {
             found[2].push(repeated(|| succeed(workspace.baton(&["status"]))));
         }
     }
-    let [floor, version, status] = found.map(|costs| median_cost(&costs));
+    let [floor, version, status] = found.map(|costs| middle(&costs));
     table::heading("Starting up");
     table::begin_costs();
     table::row("`true`", floor, None);

@@ -38,7 +38,7 @@ int main(int argc, char **argv) {
     }
     if (argc == 2 && strcmp(argv[1], "edit") == 0) {
         const char *actor = getenv("BATON_ACTOR");
-        const char *path = actor && strcmp(actor, "galph") == 0 ? "docs/plan.md" : "work.txt";
+        const char *path = actor && strcmp(actor, "galph") == 0 ? "docs/fix_plan.md" : "work.txt";
         int file = open(path, O_WRONLY | O_APPEND | O_CREAT, 0644);
         if (file < 0 || say(file, "another line\n", 13)) return 1;
     }
