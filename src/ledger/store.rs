@@ -172,17 +172,29 @@ impl Ledger {
         Ok(Self { connection, path: path.to_owned() })
     }
 
-    /// Writes all entries or none; when this returns they are durable.
+    /// Writes all entries or none; when this returns they are durable, and with them all that was written before.
     pub fn write(&mut self, entries: &[Entry]) -> Result<(), LedgerError> {
-        let path = self.path.clone();
-        let fail = |source| LedgerError::Sqlite { action: "write", path, source };
-        let written = self.connection.transaction().and_then(|transaction| {
-            for entry in entries {
-                write_entry(&transaction, entry)?;
-            }
-            transaction.commit()
-        });
-        written.map_err(fail)
+        write_entries(&mut self.connection, entries).map_err(|source| self.unwritable(source))
+    }
+
+    /// Writes all entries or none. Other processes see them at once, and no crash of this one loses them; a power
+    /// cut may, until the next [`write`](Self::write) or [`sync`](Self::sync). For what can be found out again from durable records.
+    pub fn write_soon_durable(&mut self, entries: &[Entry]) -> Result<(), LedgerError> {
+        let connection = &mut self.connection;
+        // In the write-ahead log, NORMAL leaves out the fsync of the commit and keeps those around a checkpoint.
+        let written = connection
+            .execute_batch("PRAGMA synchronous = NORMAL")
+            .and_then(|()| write_entries(connection, entries));
+        // Whatever became of the write, the next one has to be durable.
+        let restored = connection.execute_batch("PRAGMA synchronous = FULL");
+        written.and(restored).map_err(|source| self.unwritable(source))
+    }
+
+    /// Makes durable what [`write_soon_durable`](Self::write_soon_durable) has written.
+    pub fn sync(&self) -> Result<(), LedgerError> {
+        // A checkpoint begins with the fsync of the log, also where readers keep it from moving any page.
+        let checkpoint = || self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        checkpoint().map_err(|source| self.unwritable(source))
     }
 
     /// The turns that have not ended, oldest first.
@@ -220,9 +232,21 @@ impl Ledger {
         read().map_err(|source| self.unreadable(source))
     }
 
+    fn unwritable(&self, source: rusqlite::Error) -> LedgerError {
+        LedgerError::Sqlite { action: "write", path: self.path.clone(), source }
+    }
+
     fn unreadable(&self, source: rusqlite::Error) -> LedgerError {
         LedgerError::Sqlite { action: "read", path: self.path.clone(), source }
     }
+}
+
+fn write_entries(connection: &mut Connection, entries: &[Entry]) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    for entry in entries {
+        write_entry(&transaction, entry)?;
+    }
+    transaction.commit()
 }
 
 fn write_entry(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<()> {
@@ -403,6 +427,19 @@ mod tests {
         assert_eq!(ledger.open_turns().unwrap(), []);
         let turns = ledger.turns(TurnFilter { actor: Some(Actor::Galph), limit: 5 }).unwrap();
         assert_eq!(turns, [Turn { opening: opening(1, Actor::Galph), closing: Some(closing(1)) }]);
+    }
+
+    #[test]
+    fn what_is_durable_soon_is_seen_by_others_at_once_and_the_next_write_is_fully_synchronous() {
+        let (directory, mut ledger) = ledger();
+        ledger.write(&[Entry::Open(opening(1, Actor::Galph))]).unwrap();
+        ledger.write_soon_durable(&[Entry::Close(Box::new(closing(1)))]).unwrap();
+        let other = Ledger::open(&directory.path().join("ledger.db")).unwrap();
+        assert_eq!(other.open_turns().unwrap(), []);
+        assert!(ledger.write_soon_durable(&[Entry::Close(Box::new(closing(1)))]).is_err());
+        let level: u32 = ledger.connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+        assert_eq!(level, 2);
+        ledger.sync().unwrap();
     }
 
     #[test]
