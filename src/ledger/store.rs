@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::types::Type;
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use serde_json::Value;
 
 use super::schema;
@@ -209,6 +209,17 @@ impl Ledger {
             "SELECT {TURN_COLUMNS} FROM turns WHERE (?1 IS NULL OR actor = ?1) ORDER BY seq DESC LIMIT ?2"
         );
         self.query(&sql, params![filter.actor.map(Actor::as_str), filter.limit])
+    }
+
+    /// The newest summary that a turn has left, relative to the workspace.
+    pub fn last_summary_path(&self) -> Result<Option<String>, LedgerError> {
+        let read = || {
+            let mut statement = self.connection.prepare_cached(
+                "SELECT summary_path FROM turns WHERE summary_path IS NOT NULL ORDER BY seq DESC LIMIT 1",
+            )?;
+            statement.query_row([], |row| row.get(0)).optional()
+        };
+        read().map_err(|source| self.unreadable(source))
     }
 
     /// The journal of a turn, in the order in which it was written.
@@ -440,6 +451,18 @@ mod tests {
         let level: u32 = ledger.connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
         assert_eq!(level, 2);
         ledger.sync().unwrap();
+    }
+
+    #[test]
+    fn the_newest_summary_is_found_past_turns_that_left_none() {
+        let (_directory, mut ledger) = ledger();
+        assert_eq!(ledger.last_summary_path().unwrap(), None);
+        for (number, summary) in [(1, Some("first.md")), (2, Some("second.md")), (3, None)] {
+            let closing = Closing { summary_path: summary.map(str::to_owned), ..closing(number) };
+            let entries = [Entry::Open(opening(number, Actor::Galph)), Entry::Close(Box::new(closing))];
+            ledger.write(&entries).unwrap();
+        }
+        assert_eq!(ledger.last_summary_path().unwrap().as_deref(), Some("second.md"));
     }
 
     #[test]
