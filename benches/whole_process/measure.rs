@@ -62,7 +62,8 @@ fn children_cpu() -> f64 {
     let read = || {
         let stat = fs::read_to_string("/proc/self/stat").ok()?;
         let (_, fields) = stat.rsplit_once(") ")?;
-        let ticks: f64 = fields.split(' ').skip(13).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+        let ticks: f64 =
+            fields.split(' ').skip(13).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
         Some(ticks / TICKS * 1000.0)
     };
     read().unwrap_or(f64::NAN)

@@ -17,22 +17,30 @@ pub(crate) fn run() {
     workspace.run_loops(1, &[]);
     record_turns(&workspace);
     let has_status = workspace.baton(&["status"]).output().unwrap().status.success();
-    let mut found: [Vec<Cost>; 3] = Default::default();
+    let mut found: [Vec<Cost>; 4] = Default::default();
     for _ in 0..ROUNDS {
         found[0].push(repeated(|| succeed(workspace.command("true"))));
         found[1].push(repeated(|| succeed(workspace.baton(&["--version"]))));
+        found[2].push(repeated(|| start_supervisor(&workspace)));
         if has_status {
-            found[2].push(repeated(|| succeed(workspace.baton(&["status"]))));
+            found[3].push(repeated(|| succeed(workspace.baton(&["status"]))));
         }
     }
-    let [floor, version, status] = found.map(|costs| middle(&costs));
+    let [floor, version, supervisor, status] = found.map(|costs| middle(&costs));
     table::heading("Starting up");
     table::begin_costs();
     table::row("`true`", floor, None);
     table::row("`baton --version`", version, Some(floor));
+    table::row("a supervisor that finds no attempt", supervisor, Some(floor));
     if has_status {
         table::row("`baton status`, 1000 recorded turns", status, Some(floor));
     }
+}
+
+/// Every attempt pays for the start of a supervisor; without an attempt that is all it does.
+fn start_supervisor(workspace: &Workspace) {
+    let mut command = workspace.baton(&["__supervise"]);
+    assert_eq!(command.output().unwrap().status.code(), Some(2));
 }
 
 fn repeated(work: impl Fn()) -> Cost {

@@ -47,7 +47,8 @@ int main(int argc, char **argv) {
 "#;
 
 /// The same for systems without a C compiler; `flood` is left out.
-const AGENT_SCRIPT: &str = "#!/bin/sh\nread -r line\n[ \"$1\" = edit ] && echo another line >> work.txt\necho done\n";
+const AGENT_SCRIPT: &str =
+    "#!/bin/sh\nread -r line\n[ \"$1\" = edit ] && echo another line >> work.txt\necho done\n";
 
 /// A workspace with a built agent.
 pub(crate) struct Workspace {
@@ -97,7 +98,9 @@ impl Workspace {
         command.env("HOME", self.home());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         for who in ["AUTHOR", "COMMITTER"] {
-            command.env(format!("GIT_{who}_NAME"), "bench").env(format!("GIT_{who}_EMAIL"), "bench@localhost");
+            command
+                .env(format!("GIT_{who}_NAME"), "bench")
+                .env(format!("GIT_{who}_EMAIL"), "bench@localhost");
         }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         command
