@@ -1,4 +1,4 @@
-//! Time, processor time of children, peak memory of a running process, medians.
+//! Wall time, processor time, peak memory of a running process, medians.
 
 use std::fs;
 use std::process::Child;
@@ -12,7 +12,7 @@ const TICKS: f64 = 100.0;
 pub(crate) struct Cost {
     /// Wall time, in milliseconds.
     pub(crate) wall: f64,
-    /// Processor time of the children that ended meanwhile, and of theirs, in milliseconds; known in steps of 10.
+    /// Processor time of this process and of the children that ended meanwhile, in milliseconds; known in steps of 10.
     pub(crate) cpu: f64,
 }
 
@@ -30,10 +30,10 @@ impl Cost {
 
 /// Runs something once.
 pub(crate) fn cost(work: impl FnOnce()) -> Cost {
-    let cpu = children_cpu();
+    let cpu = processor_time();
     let clock = Instant::now();
     work();
-    Cost { wall: millis(clock.elapsed()), cpu: children_cpu() - cpu }
+    Cost { wall: millis(clock.elapsed()), cpu: processor_time() - cpu }
 }
 
 pub(crate) fn millis(duration: Duration) -> f64 {
@@ -58,12 +58,12 @@ pub(crate) fn middle(costs: &[Cost]) -> Cost {
 }
 
 /// Not a number where the system does not tell.
-fn children_cpu() -> f64 {
+fn processor_time() -> f64 {
     let read = || {
         let stat = fs::read_to_string("/proc/self/stat").ok()?;
         let (_, fields) = stat.rsplit_once(") ")?;
         let ticks: f64 =
-            fields.split(' ').skip(13).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+            fields.split(' ').skip(11).take(4).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
         Some(ticks / TICKS * 1000.0)
     };
     read().unwrap_or(f64::NAN)

@@ -1,7 +1,7 @@
 //! What a turn costs without git, over running its agent: the difference between a short and a long loop, less the
 //! agent alone; beside it the durable writes of which a turn makes several.
 
-use crate::floors::{Appended, Committed, Replaced};
+use crate::floors::{Appended, Committed, Created, Replaced};
 use crate::measure::{Cost, cost, middle};
 use crate::table;
 use crate::workspace::Workspace;
@@ -20,8 +20,9 @@ pub(crate) fn run() {
     let mut appended = Appended::create(disk.path());
     let replaced = Replaced::create(disk.path());
     let committed = Committed::create(disk.path());
+    let mut created = Created::create(disk.path());
     let workspaces: Vec<Workspace> = (0..ROUNDS).map(|_| Workspace::new()).collect();
-    let mut found: [Vec<Cost>; 6] = Default::default();
+    let mut found: [Vec<Cost>; 8] = Default::default();
     for workspace in &workspaces {
         let short = cost(|| workspace.run_loops(1, &["--no-git"]));
         let agent = cost(|| repeat(TURNS, || workspace.run_agent_alone(&[]))).each(f64::from(TURNS));
@@ -33,19 +34,27 @@ pub(crate) fn run() {
         found[3].push(cost(|| repeat(WRITES, || appended.write())).each(f64::from(WRITES)));
         found[4].push(cost(|| repeat(WRITES, || replaced.write())).each(f64::from(WRITES)));
         found[5].push(cost(|| repeat(WRITES, || committed.write())).each(f64::from(WRITES)));
+        found[6].push(cost(|| repeat(WRITES, || created.write())).each(f64::from(WRITES)));
+        let mut bare = || {
+            repeat(3, || committed.write());
+            repeat(3, || replaced.write());
+            appended.write();
+            repeat(9, || created.write());
+        };
+        found[7].push(cost(|| repeat(TURNS, &mut bare)).each(f64::from(TURNS)));
     }
-    let [agent, turn, over, appended, replaced, committed] = found.map(|costs| middle(&costs));
+    let [agent, turn, over, appended, replaced, committed, created, bare] = found.map(|costs| middle(&costs));
     table::heading("A turn without git");
     table::begin_costs();
     table::row("the agent alone, its prompt on standard input", agent, None);
     table::row("a turn of the loop, agent included", turn, Some(agent));
     table::row("the turn over the agent", over, Some(agent));
-    let quiet = |cost: Cost| Cost { cpu: f64::NAN, ..cost };
-    table::row("durable write: append, fdatasync", quiet(appended), None);
-    table::row("durable write: new file, rename, directory", quiet(replaced), Some(appended));
-    table::row("durable write: SQLite commit", quiet(committed), Some(appended));
-    println!();
-    table::fact("the turn over the agent, in single durable appends", over.wall / appended.wall, "");
+    table::row("the writes of a turn alone: 10 fsyncs, 12 new files", bare, None);
+    table::row("the turn over the agent and over its writes", over.beyond(bare, 1.0), Some(agent));
+    table::row("a durable append: fdatasync", appended, None);
+    table::row("a durable replacement: new file, rename, directory", replaced, Some(appended));
+    table::row("a durable SQLite commit", committed, Some(appended));
+    table::row("a new file, not durable", created, Some(appended));
 }
 
 fn repeat(count: u32, mut work: impl FnMut()) {
