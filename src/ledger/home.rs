@@ -23,7 +23,9 @@ pub struct Home {
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
     /// No place for records outside a repository.
-    #[error("there is no place for records outside the repository: neither XDG_STATE_HOME nor HOME is set")]
+    #[error(
+        "there is no place for records outside the repository: neither XDG_STATE_HOME nor HOME is an absolute path"
+    )]
     NoStateDirectory,
     /// The file system refused.
     #[error("cannot use {} for baton's records", .path.display())]
@@ -56,9 +58,10 @@ impl Home {
 
     /// The home of a workspace that is used without git.
     pub fn in_state_directory(workspace: &Path, ambient: &Ambient) -> Result<Self, HomeError> {
-        let base = ambient
-            .path_var("XDG_STATE_HOME")
-            .or_else(|| ambient.path_var("HOME").map(|home| home.join(".local/state")))
+        // A relative one would lead elsewhere from each directory, and no attempt can be submitted in it.
+        let absolute = |name| ambient.path_var(name).filter(|path| path.is_absolute());
+        let base = absolute("XDG_STATE_HOME")
+            .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
             .ok_or(HomeError::NoStateDirectory)?;
         let digest = Sha256::digest(workspace.as_os_str().as_encoded_bytes());
         let name = digest.iter().take(8).fold(0_u64, |name, byte| name << 8 | u64::from(*byte));
@@ -225,9 +228,12 @@ mod tests {
         assert_ne!(one, other);
         let state = Home::in_state_directory(workspace, &ambient(&[("XDG_STATE_HOME", "/s")])).unwrap();
         assert!(state.root().starts_with("/s/baton/workspaces"));
-        assert_eq!(
-            Home::in_state_directory(workspace, &ambient(&[])).unwrap_err().to_string(),
-            "there is no place for records outside the repository: neither XDG_STATE_HOME nor HOME is set"
-        );
+        for unusable in [&[][..], &[("HOME", "../home"), ("XDG_STATE_HOME", "state")]] {
+            assert_eq!(
+                Home::in_state_directory(workspace, &ambient(unusable)).unwrap_err().to_string(),
+                "there is no place for records outside the repository: \
+                 neither XDG_STATE_HOME nor HOME is an absolute path"
+            );
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::types::Type;
-use rusqlite::{Connection, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use serde_json::Value;
 
 use super::schema;
@@ -172,17 +172,29 @@ impl Ledger {
         Ok(Self { connection, path: path.to_owned() })
     }
 
-    /// Writes all entries or none; when this returns they are durable.
+    /// Writes all entries or none; when this returns they are durable, and with them all that was written before.
     pub fn write(&mut self, entries: &[Entry]) -> Result<(), LedgerError> {
-        let path = self.path.clone();
-        let fail = |source| LedgerError::Sqlite { action: "write", path, source };
-        let written = self.connection.transaction().and_then(|transaction| {
-            for entry in entries {
-                write_entry(&transaction, entry)?;
-            }
-            transaction.commit()
-        });
-        written.map_err(fail)
+        write_entries(&mut self.connection, entries).map_err(|source| self.unwritable(source))
+    }
+
+    /// Writes all entries or none. Other processes see them at once, and no crash of this one loses them; a power
+    /// cut may, until the next [`write`](Self::write) or [`sync`](Self::sync). For what can be found out again from durable records.
+    pub fn write_soon_durable(&mut self, entries: &[Entry]) -> Result<(), LedgerError> {
+        let connection = &mut self.connection;
+        // In the write-ahead log, NORMAL leaves out the fsync of the commit and keeps those around a checkpoint.
+        let written = connection
+            .execute_batch("PRAGMA synchronous = NORMAL")
+            .and_then(|()| write_entries(connection, entries));
+        // Whatever became of the write, the next one has to be durable.
+        let restored = connection.execute_batch("PRAGMA synchronous = FULL");
+        written.and(restored).map_err(|source| self.unwritable(source))
+    }
+
+    /// Makes durable what [`write_soon_durable`](Self::write_soon_durable) has written.
+    pub fn sync(&self) -> Result<(), LedgerError> {
+        // A checkpoint begins with the fsync of the log, also where readers keep it from moving any page.
+        let checkpoint = || self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        checkpoint().map_err(|source| self.unwritable(source))
     }
 
     /// The turns that have not ended, oldest first.
@@ -197,6 +209,17 @@ impl Ledger {
             "SELECT {TURN_COLUMNS} FROM turns WHERE (?1 IS NULL OR actor = ?1) ORDER BY seq DESC LIMIT ?2"
         );
         self.query(&sql, params![filter.actor.map(Actor::as_str), filter.limit])
+    }
+
+    /// The newest summary that a turn has left, relative to the workspace.
+    pub fn last_summary_path(&self) -> Result<Option<String>, LedgerError> {
+        let read = || {
+            let mut statement = self.connection.prepare_cached(
+                "SELECT summary_path FROM turns WHERE summary_path IS NOT NULL ORDER BY seq DESC LIMIT 1",
+            )?;
+            statement.query_row([], |row| row.get(0)).optional()
+        };
+        read().map_err(|source| self.unreadable(source))
     }
 
     /// The journal of a turn, in the order in which it was written.
@@ -220,9 +243,21 @@ impl Ledger {
         read().map_err(|source| self.unreadable(source))
     }
 
+    fn unwritable(&self, source: rusqlite::Error) -> LedgerError {
+        LedgerError::Sqlite { action: "write", path: self.path.clone(), source }
+    }
+
     pub(super) fn unreadable(&self, source: rusqlite::Error) -> LedgerError {
         LedgerError::Sqlite { action: "read", path: self.path.clone(), source }
     }
+}
+
+fn write_entries(connection: &mut Connection, entries: &[Entry]) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    for entry in entries {
+        write_entry(&transaction, entry)?;
+    }
+    transaction.commit()
 }
 
 fn write_entry(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result<()> {
@@ -355,6 +390,31 @@ mod tests {
         assert_eq!(ledger.open_turns().unwrap(), []);
         let turns = ledger.turns(TurnFilter { actor: Some(Actor::Galph), limit: 5 }).unwrap();
         assert_eq!(turns, [Turn { opening: opening(1, Actor::Galph), closing: Some(closing(1)) }]);
+    }
+
+    #[test]
+    fn what_is_durable_soon_is_seen_by_others_at_once_and_the_next_write_is_fully_synchronous() {
+        let (directory, mut ledger) = ledger();
+        ledger.write(&[Entry::Open(opening(1, Actor::Galph))]).unwrap();
+        ledger.write_soon_durable(&[Entry::Close(Box::new(closing(1)))]).unwrap();
+        let other = Ledger::open(&directory.path().join("ledger.db")).unwrap();
+        assert_eq!(other.open_turns().unwrap(), []);
+        assert!(ledger.write_soon_durable(&[Entry::Close(Box::new(closing(1)))]).is_err());
+        let level: u32 = ledger.connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap();
+        assert_eq!(level, 2);
+        ledger.sync().unwrap();
+    }
+
+    #[test]
+    fn the_newest_summary_is_found_past_turns_that_left_none() {
+        let (_directory, mut ledger) = ledger();
+        assert_eq!(ledger.last_summary_path().unwrap(), None);
+        for (number, summary) in [(1, Some("first.md")), (2, Some("second.md")), (3, None)] {
+            let closing = Closing { summary_path: summary.map(str::to_owned), ..closing(number) };
+            let entries = [Entry::Open(opening(number, Actor::Galph)), Entry::Close(Box::new(closing))];
+            ledger.write(&entries).unwrap();
+        }
+        assert_eq!(ledger.last_summary_path().unwrap().as_deref(), Some("second.md"));
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl Runner<'_> {
         let closing = self.closing(turn, ended.class.as_str(), &ended.detail, &legacy);
         self.pending.push(Entry::Close(Box::new(closing)));
         self.crash.pass(self.ambient, &self.interrupts, "close:begin");
-        self.flush()?;
+        self.write_end(turn)?;
         self.crash.pass(self.ambient, &self.interrupts, "close:done");
         self.log = None;
         self.prune_attempts();
@@ -73,6 +73,18 @@ impl Runner<'_> {
             summary: told.summary.as_deref().unwrap_or_default(),
         });
         Ok(told)
+    }
+
+    /// Writes the turn's row. That of a turn that passed can be found again: with a state, from the durable stamp;
+    /// without one, from the attempt's durable result. So its fsync is left to the next turn's claim. What a failed
+    /// turn left in the tree may be changed by somebody meanwhile, and is durable at once.
+    fn write_end(&mut self, turn: &TurnRecord) -> Result<(), RunnerError> {
+        if !turn.passed() {
+            return self.flush();
+        }
+        self.workspace.ledger.write_soon_durable(&self.pending)?;
+        self.pending.clear();
+        Ok(())
     }
 
     /// A signal came after the agent had finished: what was done is durable, the next start goes on from here.

@@ -31,7 +31,7 @@ pub(super) struct Legacy {
 impl Legacy {
     /// What a closed turn has left; nothing where an older version wrote it.
     pub(super) fn of(closing: &Closing) -> Self {
-        serde_json::from_value(closing.record.clone()).unwrap_or_default()
+        Self::deserialize(&closing.record).unwrap_or_default()
     }
 }
 

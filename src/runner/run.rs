@@ -271,9 +271,7 @@ impl Runner<'_> {
     }
 
     fn last_summary(&self) -> Result<Option<PathBuf>, RunnerError> {
-        let filter = crate::ledger::TurnFilter { actor: None, limit: 4 };
-        let turns = self.workspace.ledger.turns(filter)?;
-        let summary = turns.into_iter().find_map(|turn| turn.closing?.summary_path);
+        let summary = self.workspace.ledger.last_summary_path()?;
         Ok(summary.map(|relative| self.workspace.root.join(relative)))
     }
 }

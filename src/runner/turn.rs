@@ -297,6 +297,11 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
+    /// Makes the end of the last turn durable: before anybody is told that the loop is over.
+    pub fn settle(&self) -> Result<(), RunnerError> {
+        Ok(self.workspace.ledger.sync()?)
+    }
+
     pub(super) fn flush(&mut self) -> Result<(), RunnerError> {
         self.workspace.ledger.write(&self.pending)?;
         self.pending.clear();

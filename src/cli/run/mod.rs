@@ -93,16 +93,19 @@ pub(crate) fn run_loop(
     let mut runner =
         Runner::new(workspace, config, ambient, interrupts, supervisor, mode, observer).map_err(fail)?;
     let pause = order.loaded.origins.is_given("sync.poll_interval").then_some(config.sync.poll_interval.0);
-    match order.plan {
+    let report = match order.plan {
         LoopPlan::Combined => {
             let options = CombinedOptions { iterations: config.sync.loops, pause };
-            run_combined(&mut runner, config, ambient, options).map_err(fail)
+            run_combined(&mut runner, config, ambient, options)
         }
         LoopPlan::Solo(actor) => {
             let options = SoloOptions { actor, turns: config.sync.loops, pause };
-            run_solo(&mut runner, config, ambient, options).map_err(fail)
+            run_solo(&mut runner, config, ambient, options)
         }
-    }
+    };
+    let report = report.map_err(fail)?;
+    runner.settle().map_err(fail)?;
+    Ok(report)
 }
 
 /// This very program, which also supervises attempts. On Linux the link stays right when the file is replaced.
