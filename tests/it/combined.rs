@@ -456,6 +456,24 @@ fn solo_mode_runs_one_seat_without_any_state() {
 }
 
 #[test]
+fn an_old_scripts_flags_are_taken_and_what_they_do_not_do_yet_is_said() {
+    let scratch = productive();
+    let flags = "run --sync-loops 1 --auto-commit-docs --auto-commit-reports --report-extensions .png,.md \
+                 --max-report-file-bytes 5242880 --no-auto-commit-tracked-outputs --force-add-reports --allow-dirty \
+                 --no-prepull-auto-commit-docs --tolerate-doc-dirty --max-autocommit-bytes 1048576";
+    let run = scratch.baton(&flags.split_whitespace().collect::<Vec<_>>());
+    assert_eq!(run.code, Some(0), "{run:?}");
+    let notes: Vec<&str> = run.stderr.lines().filter(|line| line.starts_with("note: ")).collect();
+    assert_eq!(
+        notes,
+        [
+            "note: flag --auto-commit-reports: `publish.reports` has no effect in this version",
+            "note: flag --no-auto-commit-tracked-outputs: `publish.tracked_outputs` has no effect in this version",
+        ]
+    );
+}
+
+#[test]
 fn the_names_of_the_earlier_scripts_keep_their_meaning() {
     let scratch = productive();
     scratch.write("orchestration.yaml", "");

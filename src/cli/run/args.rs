@@ -1,5 +1,6 @@
 //! The flags of `baton run`: those of the earlier scripts keep their names and meaning.
 
+use super::commits::CommitArgs;
 use crate::agent::{parse_prompt_agents, parse_role_agents};
 use crate::cli::{Exit, Failure};
 use crate::config::Overrides;
@@ -132,18 +133,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME", help_heading = "Prompts and routing")]
     router_prompt_reviewer: Option<String>,
 
-    /// Commit documents
-    #[arg(long, overrides_with = "no_auto_commit_docs", help_heading = "Commits")]
-    auto_commit_docs: bool,
-    /// Leave documents uncommitted
-    #[arg(long, overrides_with = "auto_commit_docs", help_heading = "Commits")]
-    no_auto_commit_docs: bool,
-    /// Which documents, as globs
-    #[arg(long, value_name = "GLOB,..", help_heading = "Commits")]
-    autocommit_whitelist: Option<String>,
-    /// The largest document that is committed
-    #[arg(long, value_name = "SIZE", help_heading = "Commits")]
-    max_autocommit_bytes: Option<String>,
+    #[command(flatten)]
+    commits: CommitArgs,
     /// Accepted for old scripts; a pull never needs it here
     #[arg(long, hide = true)]
     allow_dirty: bool,
@@ -197,8 +188,6 @@ impl Args {
         let switches = [
             (self.use_router, "router.enabled", true, "--use-router"),
             (self.no_router, "router.enabled", false, "--no-router"),
-            (self.auto_commit_docs, "publish.docs.enabled", true, "--auto-commit-docs"),
-            (self.no_auto_commit_docs, "publish.docs.enabled", false, "--no-auto-commit-docs"),
         ];
         for (_, key, value, flag) in switches.into_iter().filter(|(given, ..)| *given) {
             overrides.set(key, value, flag);
@@ -218,6 +207,7 @@ impl Args {
             overrides.set(key, prompt.as_str(), "--prompt");
         }
         self.agents(&mut overrides)?;
+        self.commits.apply(&mut overrides)?;
         Ok(overrides)
     }
 
@@ -238,7 +228,6 @@ impl Args {
             (&self.router_prompt_supervisor, "router.supervisor_prompt", "--router-prompt-supervisor"),
             (&self.router_prompt_main, "router.main_prompt", "--router-prompt-main"),
             (&self.router_prompt_reviewer, "router.reviewer_prompt", "--router-prompt-reviewer"),
-            (&self.max_autocommit_bytes, "publish.docs.max_file", "--max-autocommit-bytes"),
         ];
         for (value, key, flag) in texts {
             if let Some(value) = value {
@@ -248,21 +237,8 @@ impl Args {
     }
 
     fn lists(&self, overrides: &mut Overrides) {
-        let lists = [
-            (&self.router_allowlist, "router.allowlist", "--router-allowlist"),
-            (&self.autocommit_whitelist, "publish.docs.globs", "--autocommit-whitelist"),
-        ];
-        for (value, key, flag) in lists {
-            if let Some(value) = value {
-                let items: Vec<String> = value
-                    .split(',')
-                    .map(str::trim)
-                    .filter(|item| !item.is_empty())
-                    .map(str::to_owned)
-                    .collect();
-                overrides.set(key, items, flag);
-            }
-        }
+        let lists = [(&self.router_allowlist, "router.allowlist", "--router-allowlist")];
+        set_lists(overrides, &lists);
     }
 
     fn agents(&self, overrides: &mut Overrides) -> Result<(), Failure> {
@@ -280,5 +256,16 @@ impl Args {
             }
         }
         Ok(())
+    }
+}
+
+/// Sets each key whose flag was given to the items between its commas.
+pub(super) fn set_lists(overrides: &mut Overrides, lists: &[(&Option<String>, &str, &str)]) {
+    for (value, key, flag) in lists {
+        if let Some(value) = value {
+            let items: Vec<String> =
+                value.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect();
+            overrides.set(key, items, flag);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! `baton run`: the loop.
 
 mod args;
+mod commits;
 mod progress;
 mod report;
 
