@@ -90,6 +90,7 @@ fn record_turns(workspace: &Workspace) {
             wall_seconds: Some(60.0),
             tree_before: None,
             tree_after: None,
+            stalemate: false,
             log_path: None,
             summary_path: None,
             record: serde_json::json!({ "reply": "x".repeat(2000) }),

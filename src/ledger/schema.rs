@@ -21,6 +21,7 @@ CREATE TABLE turns (
     wall_seconds REAL,
     tree_before  TEXT,
     tree_after   TEXT,
+    stalemate    INTEGER NOT NULL DEFAULT 0,
     log_path     TEXT,
     summary_path TEXT,
     record       TEXT

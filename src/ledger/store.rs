@@ -120,6 +120,8 @@ pub struct Closing {
     pub tree_before: Option<String>,
     /// The identity of the tree when it ended.
     pub tree_after: Option<String>,
+    /// Whether the turn ended in a hold for want of progress: turns before it do not count again.
+    pub stalemate: bool,
     /// The log, relative to the workspace.
     pub log_path: Option<String>,
     /// The summary, relative to the workspace.
@@ -154,7 +156,7 @@ pub struct Ledger {
 }
 
 const TURN_COLUMNS: &str = "turn_id, actor, mode, iteration, machine, boot_id, opened_at, closed_at, class, detail, \
-     prompt, agent, wall_seconds, tree_before, tree_after, log_path, summary_path, record";
+     prompt, agent, wall_seconds, tree_before, tree_after, log_path, summary_path, record, stalemate";
 
 impl Ledger {
     /// Opens the ledger, creating or migrating it.
@@ -218,6 +220,22 @@ impl Ledger {
                 "SELECT summary_path FROM turns WHERE summary_path IS NOT NULL ORDER BY seq DESC LIMIT 1",
             )?;
             statement.query_row([], |row| row.get(0)).optional()
+        };
+        read().map_err(|source| self.unreadable(source))
+    }
+
+    /// The trees before and after the newest turns that passed and whose trees are known, newest first; none from
+    /// before the last stalemate.
+    pub fn passed_trees(&self, limit: u32) -> Result<Vec<(String, String)>, LedgerError> {
+        let read = || {
+            let mut statement = self.connection.prepare_cached(
+                "SELECT tree_before, tree_after FROM turns
+                 WHERE class IN ('ok', 'no_change') AND tree_before IS NOT NULL AND tree_after IS NOT NULL
+                     AND seq > (SELECT coalesce(max(seq), 0) FROM turns WHERE stalemate)
+                 ORDER BY seq DESC LIMIT ?1",
+            )?;
+            let rows = statement.query_map(params![limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
         };
         read().map_err(|source| self.unreadable(source))
     }
@@ -294,7 +312,7 @@ fn write_entry(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result
                 .prepare_cached(
                     "UPDATE turns SET closed_at = ?2, class = ?3, detail = ?4, prompt = ?5, agent = ?6,
                      wall_seconds = ?7, tree_before = ?8, tree_after = ?9, log_path = ?10, summary_path = ?11,
-                     record = ?12 WHERE turn_id = ?1 AND closed_at IS NULL",
+                     record = ?12, stalemate = ?13 WHERE turn_id = ?1 AND closed_at IS NULL",
                 )?
                 .execute(params![
                     closing.turn.to_string(),
@@ -309,6 +327,7 @@ fn write_entry(transaction: &Transaction<'_>, entry: &Entry) -> rusqlite::Result
                     closing.log_path,
                     closing.summary_path,
                     closing.record.to_string(),
+                    closing.stalemate,
                 ])?;
             // A turn ends once: a second end would be a turn that was taken twice.
             if changed == 1 { Ok(()) } else { Err(rusqlite::Error::StatementChangedRows(changed)) }
@@ -368,6 +387,7 @@ fn read_turn(row: &Row<'_>) -> rusqlite::Result<Turn> {
             log_path: row.get(15)?,
             summary_path: row.get(16)?,
             record: parsed(row, 17)?,
+            stalemate: row.get(18)?,
         }),
     };
     Ok(Turn { opening, closing })
@@ -415,6 +435,26 @@ mod tests {
             ledger.write(&entries).unwrap();
         }
         assert_eq!(ledger.last_summary_path().unwrap().as_deref(), Some("second.md"));
+    }
+
+    #[test]
+    fn the_trees_of_passed_turns_come_newest_first_and_only_since_the_last_stalemate() {
+        let (_directory, mut ledger) = ledger();
+        let turns = [("a", "b", "ok", false), ("b", "b", "no_change", true), ("b", "c", "ok", false)];
+        let failed = [("c", "d", "failed", false), ("d", "e", "no_change", false)];
+        for (n, (before, after, class, stalemate)) in (1..).zip(turns.into_iter().chain(failed)) {
+            let closing = Closing {
+                class: class.into(),
+                tree_before: Some(before.into()),
+                tree_after: Some(after.into()),
+                stalemate,
+                ..closing(n)
+            };
+            ledger.write(&[Entry::Open(opening(n, Actor::Galph)), Entry::Close(Box::new(closing))]).unwrap();
+        }
+        let pair = |before: &str, after: &str| (before.to_owned(), after.to_owned());
+        assert_eq!(ledger.passed_trees(9).unwrap(), [pair("d", "e"), pair("b", "c")]);
+        assert_eq!(ledger.passed_trees(1).unwrap(), [pair("d", "e")]);
     }
 
     #[test]

@@ -42,6 +42,7 @@ pub(super) fn closing(n: u128) -> Closing {
         wall_seconds: Some(1.25),
         tree_before: None,
         tree_after: Some("tree".into()),
+        stalemate: false,
         log_path: None,
         summary_path: None,
         record: serde_json::json!({"leftover": {}}),

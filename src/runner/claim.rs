@@ -219,6 +219,7 @@ impl Runner<'_> {
             wall_seconds: None,
             tree_before: None,
             tree_after: None,
+            stalemate: false,
             log_path: None,
             summary_path: None,
             record,

@@ -45,7 +45,6 @@ impl Runner<'_> {
             baseline: turn.baseline.checks.clone(),
             completion: completion.clone(),
             leftovers,
-            stalemate: stalemate.is_some(),
             usage: turn.spent(),
             commits: turn
                 .committed
@@ -56,8 +55,9 @@ impl Runner<'_> {
             reply: turn.ran.as_ref().map(|ran| end_of(&ran.reply, KEPT_REPLY)).unwrap_or_default(),
         };
         self.write_summary(turn, &ended, &legacy);
+        let mut closing = self.closing(turn, ended.class.as_str(), &ended.detail, &legacy);
+        closing.stalemate = stalemate.is_some();
         let told = outcome(turn, &ended, &legacy, completion, stalemate);
-        let closing = self.closing(turn, ended.class.as_str(), &ended.detail, &legacy);
         self.pending.push(Entry::Close(Box::new(closing)));
         self.crash.pass(self.ambient, &self.interrupts, "close:begin");
         self.write_end(turn)?;
@@ -194,6 +194,7 @@ impl Runner<'_> {
             wall_seconds: turn.ran.as_ref().map(|ran| ran.usage.wall_seconds),
             tree_before: tree(turn.base().map(|base| &base.fingerprint)),
             tree_after: tree(after),
+            stalemate: false,
             log_path: turn.files().map(|files| shown(&files.log)),
             summary_path: turn.files().map(|files| shown(&files.summary)),
             record: serde_json::to_value(legacy).unwrap_or_default(),

@@ -21,8 +21,6 @@ pub(super) struct Legacy {
     pub(super) baseline: Vec<Check>,
     pub(super) completion: Option<Completion>,
     pub(super) leftovers: Vec<Leftover>,
-    /// Set when this turn ended in a hold for want of progress: turns before it do not count again.
-    pub(super) stalemate: bool,
     pub(super) usage: crate::model::Usage,
     pub(super) commits: Vec<String>,
     pub(super) reply: String,

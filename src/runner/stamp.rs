@@ -10,7 +10,6 @@ use crate::turn::{
 
 use super::RunnerError;
 use super::journal::{ClaimedState, Completion, Record, StampPlan, TurnRecord};
-use super::notes::Legacy;
 use super::turn::{Runner, Step};
 use crate::ambient::Ambient;
 use crate::config::{Config, OnLimit};
@@ -100,23 +99,11 @@ impl Runner<'_> {
     pub(super) fn stalemate(&self, turn: &TurnRecord) -> Result<Option<String>, RunnerError> {
         let limit = usize::try_from(self.config.no_progress.turns).unwrap_or(usize::MAX);
         let (Some(base), Some(after)) = (turn.base(), &turn.committed.fingerprint) else { return Ok(None) };
-        let turns = self.workspace.ledger.turns(TurnFilter { actor: None, limit: PROGRESS_WINDOW })?;
-        let mut trees: Vec<String> = Vec::new();
-        let mut first = base.fingerprint.tree.to_string();
-        for closing in turns.iter().filter_map(|turn| turn.closing.as_ref()) {
-            if Legacy::of(closing).stalemate {
-                break;
-            }
-            if !matches!(closing.class.as_str(), "ok" | "no_change") {
-                continue;
-            }
-            if let (Some(before), Some(after)) = (&closing.tree_before, &closing.tree_after) {
-                trees.push(after.clone());
-                first.clone_from(before);
-            }
-        }
-        trees.push(first);
-        trees.reverse();
+        let passed = self.workspace.ledger.passed_trees(PROGRESS_WINDOW)?;
+        let first =
+            passed.last().map_or_else(|| base.fingerprint.tree.to_string(), |(before, _)| before.clone());
+        let mut trees = vec![first];
+        trees.extend(passed.into_iter().rev().map(|(_, after)| after));
         trees.push(after.tree.to_string());
         Ok(decide_no_progress(&trees, limit).map(|stalemate| stalemate.to_string()))
     }
