@@ -409,6 +409,11 @@ fn turns_that_change_nothing_end_in_a_hold() {
         "{run:?}"
     );
     assert_eq!(state(&scratch)["iteration"], 3);
+    // A person who clears the hold gives as many turns again.
+    let hold = state(&scratch)["holds"][0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(scratch.baton(&["hold", "clear", &hold]).code, Some(0));
+    assert_eq!(scratch.baton(&["run", "--sync-loops", "9"]).code, Some(4));
+    assert_eq!(state(&scratch)["iteration"], 5);
 }
 
 #[test]
