@@ -39,7 +39,7 @@ pub(crate) fn run() {
             repeat(3, || committed.write());
             repeat(3, || replaced.write());
             appended.write();
-            repeat(9, || created.write());
+            repeat(8, || created.write());
         };
         found[7].push(cost(|| repeat(TURNS, &mut bare)).each(f64::from(TURNS)));
     }
@@ -49,7 +49,7 @@ pub(crate) fn run() {
     table::row("the agent alone, its prompt on standard input", agent, None);
     table::row("a turn of the loop, agent included", turn, Some(agent));
     table::row("the turn over the agent", over, Some(agent));
-    table::row("the writes of a turn alone: 10 fsyncs, 12 new files", bare, None);
+    table::row("the writes of a turn alone: 10 fsyncs, 11 new files", bare, None);
     table::row("the turn over the agent and over its writes", over.beyond(bare, 1.0), Some(agent));
     table::row("a durable append: fdatasync", appended, None);
     table::row("a durable replacement: new file, rename, directory", replaced, Some(appended));

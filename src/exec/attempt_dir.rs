@@ -6,7 +6,7 @@
 //! | `lock` | held by the supervisor for its whole life; its lines say who, and how far it came |
 //! | `stdout`, `stderr` | the captured bytes |
 //! | `exit.json` | how it ended, present only when complete |
-//! | `supervisor.log` | what the supervisor itself had to say, normally nothing |
+//! | `supervisor.log` | what the supervisor itself had to say; normally absent |
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};

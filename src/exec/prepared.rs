@@ -54,8 +54,6 @@ pub fn submit(
     check(dir, &spec)?;
     spec.boot_id = ambient.boot_id();
     write_spec(dir, &spec)?;
-    let log = open_private(&dir.supervisor_log_path())
-        .map_err(ExecError::file("write", dir.supervisor_log_path()))?;
     let attempt = spec.attempt.to_string();
     let inherited = spec.env.iter().rev().find(|(name, _)| name == ATTEMPT_MARKER).map(|(_, value)| &**value);
     let around = marker_around(inherited, &attempt);
@@ -70,7 +68,7 @@ pub fn submit(
         .envs(around.map(|value| (ATTEMPT_MARKER, value)))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(log);
+        .stderr(Stdio::null());
     let no_supervisor = |source| ExecError::NoSupervisor { program: program.to_owned(), source };
     let mut child = command.spawn().map_err(no_supervisor)?;
     let (Some(go), Some(events)) = (child.stdin.take(), child.stdout.take()) else {

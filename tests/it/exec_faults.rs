@@ -98,7 +98,7 @@ fn a_late_supervisor_of_an_abandoned_attempt_starts_nothing() {
         .arg(scene.dir.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
-        .stderr(Stdio::piped())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
     // The go may even be there already.
@@ -106,7 +106,7 @@ fn a_late_supervisor_of_an_abandoned_attempt_starts_nothing() {
     let output = late.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
-        String::from_utf8(output.stderr).unwrap(),
+        std::fs::read_to_string(scene.dir.supervisor_log_path()).unwrap(),
         format!("the attempt in `{}` has ended and has a result\n", scene.dir.path().display())
     );
     assert!(!scene.file("ran").exists());

@@ -12,8 +12,10 @@ mod signals;
 mod watch;
 
 use std::ffi::OsString;
+use std::fs::OpenOptions;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use rustix::process::{getpid, setsid};
@@ -30,16 +32,21 @@ use crate::ambient::Ambient;
 pub(super) use self::exit_file::write_exit;
 
 /// Runs the attempt in this directory: what `baton __supervise DIR` does. Only `submit` starts it: standard input
-/// is the orchestrator's word to go, standard output tells it of progress, standard error is the supervisor's log.
+/// is the orchestrator's word to go, standard output tells it of progress. What goes wrong is written into `supervisor.log`, which normally does not exist.
 pub fn supervise(dir: Option<OsString>) -> ExitCode {
     let Some(dir) = dir.map(PathBuf::from).filter(|dir| dir.is_absolute()) else {
-        complain("this verb is for internal use: it needs the absolute path of an attempt");
+        // Nobody but a person at a terminal can have come here.
+        let _ =
+            writeln!(io::stderr(), "this verb is for internal use: it needs the absolute path of an attempt");
         return ExitCode::from(2);
     };
-    match supervise_in(&AttemptDir::new(dir)) {
+    let dir = AttemptDir::new(dir);
+    let log = dir.supervisor_log_path();
+    std::panic::set_hook(Box::new(move |panic| complain(&log, &panic.to_string())));
+    match supervise_in(&dir) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&explain(&error));
+            complain(&dir.supervisor_log_path(), &explain(&error));
             ExitCode::FAILURE
         }
     }
@@ -91,7 +98,8 @@ fn explain(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn complain(text: &str) {
-    // Standard error is the attempt's `supervisor.log`; there is nobody else to tell.
-    let _ = writeln!(io::stderr(), "{text}");
+/// Whoever started the attempt reads this where the supervisor ends without a result; there is nobody else to tell.
+fn complain(log: &Path, text: &str) {
+    let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(log);
+    let _ = opened.and_then(|mut log| writeln!(log, "{text}"));
 }
