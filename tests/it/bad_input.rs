@@ -429,3 +429,33 @@ fn two_loops_in_one_workspace_never_work_together() {
     drop(gate);
     assert!(first.wait().unwrap().code().is_some());
 }
+
+#[test]
+fn a_place_for_records_that_cannot_be_used_is_named_before_anything_is_claimed() {
+    let scratch = Scratch::new();
+    scratch.write(".git/baton", "in the way\n");
+    let run = scratch.baton(&["run"]);
+    assert_eq!(
+        (run.error(), run.code),
+        (
+            "error: cannot use /w/.git/baton/attempts for baton's records\n  \
+             caused by: Not a directory (os error 20)\n  help: make the directory writable for this user",
+            Some(1)
+        ),
+        "{run:?}"
+    );
+    assert_untouched(&scratch);
+}
+
+#[test]
+fn a_state_file_that_cannot_be_had_is_named_and_no_agent_starts() {
+    let scratch = Scratch::new();
+    scratch.write("sync", "in the way\n");
+    let run = scratch.baton(&["run"]);
+    assert_eq!(
+        (run.error(), run.code),
+        ("error: cannot read sync/state.json\n  caused by: Not a directory (os error 20)", Some(1)),
+        "{run:?}"
+    );
+    assert!(!scratch.exists("notes.txt"));
+}
