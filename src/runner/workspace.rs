@@ -65,7 +65,8 @@ impl Workspace {
         })
     }
 
-    /// Opens a workspace for turns of these seats: the repository is fit, the seats and the work tree are ours.
+    /// Opens a workspace for turns of these seats: the seats and the work tree are ours. Whether the repository is fit
+    /// for a turn is looked at before each claim, so that a turn of an earlier process is never left unwatched.
     pub fn open(opening: Opening<'_>, seats: &[Actor], ambient: &Ambient) -> Result<Self, RunnerError> {
         let Opening { root, config, git, branch } = opening;
         let repo = match git {
@@ -80,7 +81,6 @@ impl Workspace {
         }
         locks.push(Lock::on_work_tree(root)?);
         if let Some(repo) = &repo {
-            repo.preflight(branch)?;
             let logs = repo.exclude_pattern(&config.logs_dir.display().to_string());
             let own = repo.exclude_pattern(".baton");
             repo.exclude(&[own.as_str(), logs.as_str()])?;

@@ -53,6 +53,23 @@ fn an_agent_whose_orchestrator_is_killed_is_watched_again_and_not_started_again(
     assert_eq!(workspace.effects().starts().len(), 2);
 }
 
+/// A repository that is not fit for a new turn is no reason to leave a living agent alone.
+#[test]
+fn a_living_agent_is_watched_again_though_head_was_detached_meanwhile() {
+    let (workspace, orchestrator, _) = in_mid_run(Git::Used, "ralph");
+    orchestrator.signal(Signal::KILL);
+    orchestrator.wait().assert_killed();
+    workspace.git(&["switch", "--quiet", "--detach"]);
+    let restart = workspace.start(&LOOP, None);
+    await_event("the restart watches", || restart.stderr().contains("is watched again").then_some(()));
+    workspace.release();
+    restart.wait().assert_code(5).assert_says("HEAD was detached from main during the turn");
+    workspace.git(&["switch", "--quiet", "main"]);
+    workspace.run(&LOOP).assert_code(0);
+    workspace.assert_whole(1);
+    assert_eq!(workspace.effects().starts().len(), 2);
+}
+
 #[rstest]
 fn an_agent_that_ends_while_nobody_watches_is_not_started_again(
     #[values("galph", "ralph")] seat: &str,
