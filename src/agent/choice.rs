@@ -18,10 +18,8 @@ pub struct Choice {
     pub config_prompts: BTreeMap<PromptName, String>,
     /// `agent.roles`.
     pub config_roles: BTreeMap<Actor, String>,
-    /// `--agent`.
-    pub flag_default: Option<String>,
-    /// `agent.default`; `auto` where nothing is said.
-    pub config_default: String,
+    /// `--agent`, or `agent.default`; `auto` where nothing is said.
+    pub default: String,
 }
 
 /// The agent of a turn, and why it is that one.
@@ -44,10 +42,8 @@ pub enum Because {
     ConfigPrompt(PromptName),
     /// `agent.roles` names this seat.
     ConfigRole(Actor),
-    /// `--agent`.
-    FlagDefault,
-    /// `agent.default`.
-    ConfigDefault,
+    /// `--agent`, or `agent.default`.
+    Default,
 }
 
 impl fmt::Display for Because {
@@ -57,8 +53,7 @@ impl fmt::Display for Because {
             Self::FlagRole(actor) => write!(f, "--agent-role {actor}"),
             Self::ConfigPrompt(prompt) => write!(f, "agent.prompts.{prompt}"),
             Self::ConfigRole(actor) => write!(f, "agent.roles.{actor}"),
-            Self::FlagDefault => f.write_str("--agent"),
-            Self::ConfigDefault => f.write_str("agent.default"),
+            Self::Default => f.write_str("--agent or agent.default"),
         }
     }
 }
@@ -71,12 +66,11 @@ pub fn decide_agent(choice: &Choice, actor: Actor, prompt: &PromptName) -> Chose
         (choice.flag_roles.get(&actor), Because::FlagRole(actor)),
         (choice.config_prompts.get(prompt), Because::ConfigPrompt(prompt.clone())),
         (choice.config_roles.get(&actor), Because::ConfigRole(actor)),
-        (choice.flag_default.as_ref(), Because::FlagDefault),
     ];
     candidates
         .into_iter()
         .find_map(|(name, because)| name.map(|name| Chosen { name: name.clone(), because }))
-        .unwrap_or_else(|| Chosen { name: choice.config_default.clone(), because: Because::ConfigDefault })
+        .unwrap_or_else(|| Chosen { name: choice.default.clone(), because: Because::Default })
 }
 
 /// A seat by its name or by an alias that people use for it.

@@ -64,8 +64,7 @@ fn the_first_place_that_names_an_agent_wins() {
         flag_roles: BTreeMap::from([(Actor::Ralph, "b".to_owned())]),
         config_prompts: BTreeMap::from([(prompt.clone(), "c".to_owned())]),
         config_roles: BTreeMap::from([(Actor::Ralph, "d".to_owned())]),
-        flag_default: Some("e".to_owned()),
-        config_default: "auto".to_owned(),
+        default: "auto".to_owned(),
     };
     let mut said = Vec::new();
     let mut decide = |choice: &Choice| {
@@ -81,8 +80,6 @@ fn the_first_place_that_names_an_agent_wins() {
     decide(&choice);
     choice.config_roles.clear();
     decide(&choice);
-    choice.flag_default = None;
-    decide(&choice);
     assert_eq!(
         said,
         [
@@ -90,8 +87,7 @@ fn the_first_place_that_names_an_agent_wins() {
             "b by --agent-role ralph",
             "c by agent.prompts.main.md",
             "d by agent.roles.ralph",
-            "e by --agent",
-            "auto by agent.default",
+            "auto by --agent or agent.default",
         ]
     );
 }
@@ -101,7 +97,7 @@ fn an_agent_for_another_seat_or_prompt_is_not_taken() {
     let choice = Choice {
         flag_prompts: BTreeMap::from([(name("reviewer"), "a".to_owned())]),
         config_roles: BTreeMap::from([(Actor::Galph, "b".to_owned())]),
-        config_default: "shell".to_owned(),
+        default: "shell".to_owned(),
         ..Choice::default()
     };
     assert_eq!(decide_agent(&choice, Actor::Ralph, &name("main")).name, "shell");

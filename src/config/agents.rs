@@ -73,8 +73,7 @@ impl AgentConfig {
             flag_roles: self.overrides.roles.clone(),
             config_prompts: by_prompt(&self.prompts),
             config_roles: self.roles.clone(),
-            flag_default: None,
-            config_default: self.default.clone(),
+            default: self.default.clone(),
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The claim: everything that can be known beforehand is checked, the world is recorded, the state is taken.
 
+use std::collections::BTreeMap;
+
 use crate::agent::PromptEncoding;
 use crate::config::{Config, Isolation, Session};
 use crate::ledger::{Closing, Entry, TurnFilter};
 use crate::model::{Actor, Holder, PromptName, State, Token};
-use crate::publish::DirtyRecord;
+use crate::publish::{DirtyRecord, RepoPath};
 use crate::repo::Repo;
 use crate::route::{RoutePlan, Situation, check_plan, decide_plan};
 use crate::turn::{Claim, Features, Input, Phase, Refusal, apply};
@@ -284,10 +286,10 @@ fn features(config: &Config, actor: Actor, with_git: bool, with_state: bool) -> 
 /// What was dirty before, so that what an interrupted turn of the same seat left behind counts as this turn's work. A
 /// path that somebody changed since is theirs.
 fn without_leftovers(now: &DirtyRecord, leftovers: &[Leftover]) -> DirtyRecord {
+    let leftovers: BTreeMap<&RepoPath, &Leftover> = leftovers.iter().map(|left| (&left.path, left)).collect();
     let mut before = DirtyRecord::default();
     for (path, dirty) in now.iter() {
-        let leftover = leftovers.iter().find(|left| left.path == *path && left.now.content == dirty.content);
-        match leftover {
+        match leftovers.get(path).filter(|left| left.now.content == dirty.content) {
             None => before.insert(path.clone(), dirty.clone()),
             Some(Leftover { base: Some(base), .. }) => before.insert(path.clone(), base.clone()),
             Some(Leftover { base: None, .. }) => {}

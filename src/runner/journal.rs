@@ -3,7 +3,7 @@
 //! A restart folds the records into a [`TurnRecord`] and goes on from there: the same value that a turn carries while
 //! it runs, so that there is one path and not two.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -92,7 +92,7 @@ pub(super) struct Base {
     pub(super) dirty: DirtyRecord,
     /// Of these, what agents left and no person has touched since: this turn may change it further.
     #[serde(default)]
-    pub(super) by_agents: Vec<RepoPath>,
+    pub(super) by_agents: BTreeSet<RepoPath>,
 }
 
 /// A path that a turn changed and did not commit.

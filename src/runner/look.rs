@@ -1,7 +1,6 @@
 //! A turn's journal as an onlooker reads it: nothing here changes anything.
 
 use crate::ambient::Ambient;
-use crate::config::Config;
 use crate::ledger::{Closing, PhaseRecord, Turn};
 use crate::model::{AttemptId, State};
 use crate::turn::Phase;
@@ -42,7 +41,6 @@ pub struct JournalledState {
 pub fn state_left_by(
     turn: &Turn,
     journal: &[PhaseRecord],
-    config: &Config,
     ambient: &Ambient,
 ) -> Result<Option<JournalledState>, serde_json::Error> {
     let record = TurnRecord::fold(turn.opening.clone(), journal)?;
@@ -62,6 +60,6 @@ pub fn state_left_by(
     let Some(plan) = &record.stamp else {
         return Ok(Some(JournalledState { state: claimed.after.clone(), source: of("the claim") }));
     };
-    let stamped = stamped_state(&record, plan, claimed, &claimed.after, config, ambient);
+    let stamped = stamped_state(&record, plan, claimed, &claimed.after, ambient);
     Ok(stamped.ok().map(|state| JournalledState { state, source: of("the stamp") }))
 }

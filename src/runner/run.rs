@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::agent::CommandSpec;
 use crate::attempt::{self, AgentOrder, AgentOutcome, Glimpse};
+use crate::config::OnLimit;
 use crate::exec::{self, ExitRecord, Running};
 use crate::model::{OutcomeClass, PromptName, Usage};
 use crate::repo::Fingerprint;
@@ -132,7 +134,7 @@ impl Runner<'_> {
             origin: TurnOrigin::Here,
         });
         let exit = self.follow(turn, plan, running)?;
-        self.finish_attempt(turn, plan, &exit)
+        self.finish_attempt(&command, plan, &exit)
     }
 
     fn open_log(&mut self, turn: &TurnRecord, plan: &RunPlan) -> Result<(), RunnerError> {
@@ -210,13 +212,13 @@ impl Runner<'_> {
     /// Reads what an attempt left and says what it cost.
     pub(super) fn finish_attempt(
         &mut self,
-        turn: &TurnRecord,
+        command: &CommandSpec,
         plan: &RunPlan,
         exit: &ExitRecord,
     ) -> Result<Finished, RunnerError> {
-        let command = self.agent_for(turn.opening.actor, &plan.prompt)?;
         let dir = self.attempt_dir(plan.attempt);
-        let outcome = attempt::read_outcome(&dir, &command, exit)?;
+        let mut outcome = attempt::read_outcome(&dir, command, exit)?;
+        outcome.class = class_under_limits(outcome.class, self.config.limits.on_limit);
         self.report_capture(exit);
         let usage = Usage { wall_seconds: seconds(exit.wall), ..outcome.reply.usage };
         Ok(Finished { outcome, exit: exit.clone(), usage })
@@ -289,7 +291,30 @@ fn never_started() -> Ran {
     }
 }
 
+/// A provider's refusal gives the turn back and holds it, unless the configuration calls it a failure.
+const fn class_under_limits(class: OutcomeClass, on_limit: OnLimit) -> OutcomeClass {
+    match (class, on_limit) {
+        (OutcomeClass::Limited { .. } | OutcomeClass::Overloaded, OnLimit::Fail) => OutcomeClass::Failed,
+        (class, _) => class,
+    }
+}
+
 /// Seconds with the precision of a millisecond.
 pub(super) fn seconds(duration: Duration) -> f64 {
     Duration::from_millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)).as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_a_failure_only_where_the_configuration_says_so() {
+        let limits = [OutcomeClass::Limited { until: None }, OutcomeClass::Overloaded];
+        for class in limits {
+            assert_eq!(class_under_limits(class, OnLimit::Hold), class);
+            assert_eq!(class_under_limits(class, OnLimit::Fail), OutcomeClass::Failed);
+        }
+        assert_eq!(class_under_limits(OutcomeClass::Interrupted, OnLimit::Fail), OutcomeClass::Interrupted);
+    }
 }

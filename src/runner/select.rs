@@ -147,7 +147,8 @@ impl Runner<'_> {
         if exit.how == How::NeverStarted && exit.ended_by == EndedBy::Abandoned {
             return Ok(None);
         }
-        self.finish_attempt(turn, plan, &exit).map(Some)
+        let command = self.agent_for(turn.opening.actor, &plan.prompt)?;
+        self.finish_attempt(&command, plan, &exit).map(Some)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Hold, HoldKind, OutcomeClass, State, Token, Usage, Verdict};
+use crate::model::{Hold, HoldKind, OutcomeClass, State, Token, Verdict};
 use crate::turn::{
     Evidence, Input, Refusal, Stamp, StampOutcome, apply, count_unticked, decide_completion,
     decide_no_progress, restore_tampered,
@@ -12,7 +12,6 @@ use super::RunnerError;
 use super::journal::{ClaimedState, Completion, Record, StampPlan, TurnRecord};
 use super::turn::{Runner, Step};
 use crate::ambient::Ambient;
-use crate::config::{Config, OnLimit};
 use crate::exec::How;
 use crate::ledger::TurnFilter;
 
@@ -66,11 +65,6 @@ impl Runner<'_> {
         };
         let Some(ended) = &turn.ended else { return Ok(None) };
         Ok(match ended.class {
-            OutcomeClass::Limited { .. } | OutcomeClass::Overloaded
-                if self.config.limits.on_limit == OnLimit::Fail =>
-            {
-                None
-            }
             OutcomeClass::Limited { until: Some(until) } => {
                 Some(Hold { until: Some(until), ..hold(HoldKind::Limit, ended.detail.clone(), None) })
             }
@@ -113,7 +107,6 @@ impl Runner<'_> {
         if !turn.passed() || !self.has_promised(turn) {
             return None;
         }
-        let checks = &turn.verified.checks;
         let verified_tree = turn.verified.fingerprint.as_ref().map(|fingerprint| &fingerprint.tree);
         let published_tree = turn.committed.fingerprint.as_ref().map(|fingerprint| &fingerprint.tree);
         let mut unpublished = turn.committed.uncommitted.clone();
@@ -124,12 +117,20 @@ impl Runner<'_> {
             let text = std::fs::read_to_string(self.workspace.root.join(path)).ok();
             (path.display().to_string(), text.as_deref().and_then(count_unticked))
         });
+        // A command without a result has shown nothing: a turn begun before it was configured did not run it.
+        let passed = |name: &&String| {
+            turn.verified.checks.iter().any(|check| check.name == **name && check.verdict.passed())
+        };
+        let not_shown = |name: &&String| !passed(name);
         let evidence = Evidence {
             verify_commands: self.config.verify.len(),
-            failing: checks
+            failing: self
+                .config
+                .verify
                 .iter()
-                .filter(|check| !check.verdict.passed())
-                .map(|check| check.name.clone())
+                .map(|command| &command.name)
+                .filter(not_shown)
+                .cloned()
                 .collect(),
             plan: plan_file,
             unpublished,
@@ -157,7 +158,7 @@ impl Runner<'_> {
                 }
                 .into());
             }
-            Ok(stamped_state(turn, plan, claimed, &found, self.config, self.ambient)?)
+            Ok(stamped_state(turn, plan, claimed, &found, self.ambient)?)
         })?;
         Ok(())
     }
@@ -169,10 +170,9 @@ pub(super) fn stamped_state(
     plan: &StampPlan,
     claimed: &ClaimedState,
     found: &State,
-    config: &Config,
     ambient: &Ambient,
 ) -> Result<State, Refusal> {
-    let input = stamp_input(turn, plan, claimed, config, ambient);
+    let input = stamp_input(turn, plan, claimed, ambient);
     let mut state = apply(&restore_tampered(&claimed.after, found), input, plan.at)?;
     if let Some(hold) = plan.hold.clone().filter(|_| !turn_releases(turn)) {
         state = apply(&state, Input::SetHold(hold), plan.at)?;
@@ -183,13 +183,7 @@ pub(super) fn stamped_state(
     Ok(state)
 }
 
-fn stamp_input(
-    turn: &TurnRecord,
-    plan: &StampPlan,
-    claimed: &ClaimedState,
-    config: &Config,
-    ambient: &Ambient,
-) -> Input {
+fn stamp_input(turn: &TurnRecord, plan: &StampPlan, claimed: &ClaimedState, ambient: &Ambient) -> Input {
     let outcome = match turn.facts.verdict {
         Some(Verdict::Pass) | None => StampOutcome::Pass {
             commit: plan.commit.clone(),
@@ -201,9 +195,6 @@ fn stamp_input(
                 .map(ToString::to_string),
             spent: turn.spent(),
         },
-        Some(Verdict::Release) if config.limits.on_limit == OnLimit::Fail && is_limit(turn) => {
-            StampOutcome::Fail { commit: plan.commit.clone(), spent: Usage::default() }
-        }
         Some(Verdict::Fail) => StampOutcome::Fail { commit: plan.commit.clone(), spent: turn.spent() },
         Some(Verdict::Release) => StampOutcome::Release {
             prior: claimed.before.status,
@@ -221,12 +212,6 @@ fn stamp_input(
 
 fn turn_releases(turn: &TurnRecord) -> bool {
     turn.facts.verdict == Some(Verdict::Release)
-}
-
-fn is_limit(turn: &TurnRecord) -> bool {
-    turn.ended
-        .as_ref()
-        .is_some_and(|ended| matches!(ended.class, OutcomeClass::Limited { .. } | OutcomeClass::Overloaded))
 }
 
 /// An interruption counts only where an agent may have been started.

@@ -155,7 +155,7 @@ fn prompt_names_with_spaces_and_other_scripts_work() {
 #[rstest]
 #[case(
     &["run", "--agent", "claude"],
-    "error: galph's turn with `supervisor.md` has no agent (chosen by agent.default)\n  \
+    "error: galph's turn with `supervisor.md` has no agent (chosen by --agent or agent.default)\n  \
      caused by: the agent `claude` is not installed: `claude` was not found; install it, or set `agent.options.claude.binary`"
 )]
 #[case(
@@ -215,7 +215,7 @@ fn an_agent_that_is_not_executable_is_refused_before_the_claim() {
     refused(
         &scratch,
         &["run"],
-        "error: galph's turn with `supervisor.md` has no agent (chosen by agent.default)\n  \
+        "error: galph's turn with `supervisor.md` has no agent (chosen by --agent or agent.default)\n  \
          caused by: the agent `mine` cannot be started: `/w/./agent.sh` is not executable; run `chmod +x` on it, or set \
          the first word of `agent.commands.mine.command`",
     );
@@ -282,6 +282,15 @@ fn an_agent_that_crashes_fails_the_turn_and_the_loop(#[case] program: &str, #[ca
     "agent: { default: shell }\nturn: { isolation: worktree }\n",
     "error: `turn.isolation: worktree` is not available in this version: leave it at `none`; keep your own edits out of \
      the tree while a turn runs"
+)]
+#[case(
+    "agent: { default: shell }\nturn: { session: resume }\n",
+    "error: `turn.session: resume` is not available in this version: leave it at `fresh`: agents that report a session \
+     come with their adapters"
+)]
+#[case(
+    "agent: { default: shell }\ngates: [{ when: after_failure, question: 'Go on?' }]\n",
+    "error: `gates` is not available in this version: remove them; `baton stop` ends the loop before its next turn"
 )]
 fn a_configuration_that_is_wrong_is_refused_with_its_place(#[case] yaml: &str, #[case] error: &str) {
     let scratch = Scratch::new();

@@ -500,3 +500,46 @@ fn the_names_of_the_earlier_scripts_keep_their_meaning() {
     assert!(scratch.exists("elsewhere/state.json"));
     assert_eq!(subjects(&scratch).last().unwrap(), "RALPH AUTO (prompt=other.md) (iter=00001): work");
 }
+
+fn open_ledger(scratch: &Scratch) -> rusqlite::Connection {
+    rusqlite::Connection::open(scratch.root().join(".git/baton/ledger.db")).unwrap()
+}
+
+#[test]
+fn a_turn_that_another_machine_began_is_not_taken_for_ours() {
+    let scratch = productive();
+    let crash = scratch.baton_command().arg("run").env("BATON_CRASH_AT", "committed:begin").output().unwrap();
+    assert_eq!(crash.status.code(), None, "killed");
+    open_ledger(&scratch).execute("UPDATE turns SET machine = 'elsewhere'", []).unwrap();
+    let run = run(&scratch, "1");
+    assert_eq!(run.code, Some(2));
+    let (first, help) = run.error().split_once('\n').unwrap();
+    assert!(first.contains(" was begun on another machine (elsewhere); this one is "), "{run:?}");
+    assert_eq!(
+        help,
+        "  help: the git directory was copied or is shared: end the turn there, or remove `baton/` in the git directory of \
+         this copy if the turn is of no interest"
+    );
+    assert!(!scratch.exists("notes.txt"), "no agent ran");
+}
+
+#[test]
+fn a_verification_that_was_configured_after_the_claim_and_never_ran_is_no_evidence() {
+    let scratch = promising();
+    scratch.write("docs/fix_plan.md", "- [x] make done.txt\n");
+    scratch.write(
+        "orchestration.yaml",
+        COMPLETION.replace("verify: [{ name: done, run: 'test -e done.txt' }]\n", ""),
+    );
+    commit_all(&scratch);
+    let crash = scratch.baton_command().arg("run").env("BATON_CRASH_AT", "committed:begin").output().unwrap();
+    assert_eq!(crash.status.code(), None, "killed");
+    scratch.write("orchestration.yaml", COMPLETION);
+    commit_all(&scratch);
+    let run = run(&scratch, "1");
+    assert!(
+        run.stderr.contains("promise of completion is refused: these `verify` commands fail: done\n"),
+        "{run:?}"
+    );
+    assert_eq!(state(&scratch)["exit"], false);
+}

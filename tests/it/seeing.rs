@@ -245,7 +245,7 @@ fn doctor_finds_a_workspace_that_works_in_order_and_changes_nothing() {
         "ok   identity: Tester <tester@example.org>\n",
         "ok   excludes: /.baton/ and /logs/ are out of git's sight\n",
         "ok   prompts: main.md, supervisor.md in prompts\n",
-        "ok   agent of galph: shell, by agent.default: ",
+        "ok   agent of galph: shell, by --agent or agent.default: ",
         "ok   state: iteration 2, galph's turn, status complete\n",
         "ok   seat of ralph: free\n",
         "ok   attempts: none without a turn\n",

@@ -66,11 +66,11 @@ pub(super) fn healthy(state: &State, now: Timestamp) -> Finding {
 
 /// The newest state that can be vouched for, from the journal or from git; never a fresh one.
 pub(super) fn newest_valid(site: &Site<'_>, config: &Config) -> Option<JournalledState> {
-    let candidates = [from_journal(site, config), from_git(site, config)];
+    let candidates = [from_journal(site), from_git(site, config)];
     candidates.into_iter().flatten().max_by_key(|found| (found.state.epoch, found.state.last_update))
 }
 
-fn from_journal(site: &Site<'_>, config: &Config) -> Option<JournalledState> {
+fn from_journal(site: &Site<'_>) -> Option<JournalledState> {
     let ledger = site.ledger()?;
     let machine = machine_id(&site.context.ambient);
     let turns = ledger.turns(TurnFilter { actor: None, limit: TURNS }).ok()?;
@@ -80,7 +80,7 @@ fn from_journal(site: &Site<'_>, config: &Config) -> Option<JournalledState> {
             return None;
         }
         let journal = ledger.phases(turn.opening.id).ok()?;
-        if let Some(found) = state_left_by(turn, &journal, config, &site.context.ambient).ok()? {
+        if let Some(found) = state_left_by(turn, &journal, &site.context.ambient).ok()? {
             return Some(found);
         }
     }

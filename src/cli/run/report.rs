@@ -132,3 +132,50 @@ fn time(turn: &TurnOutcome) -> String {
         Span::from_secs(seconds).to_string()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Overrides;
+    use rstest::rstest;
+
+    fn config() -> Config {
+        let workspace = tempfile::tempdir().unwrap();
+        crate::config::load(
+            workspace.path(),
+            None,
+            &std::collections::BTreeMap::new(),
+            &Overrides::default(),
+            None,
+        )
+        .unwrap()
+        .config
+    }
+
+    #[rstest]
+    #[case(
+        LoopEnd::Stalemate("4 turns in a row changed nothing".into()),
+        4,
+        "error: no progress: 4 turns in a row changed nothing\n  \
+         help: look at the last summaries; `no_progress.turns` sets the limit"
+    )]
+    #[case(
+        LoopEnd::Interrupted(InterruptSignal::Terminate),
+        143,
+        "error: stopped by a signal, with the state saved\n  help: `baton run` goes on from here"
+    )]
+    #[case(
+        LoopEnd::AttemptStopped("the attempt vanished with its supervisor".into()),
+        1,
+        "error: the agent was stopped from outside: the attempt vanished with its supervisor\n  \
+         help: the turn is given back; `baton run` takes it anew"
+    )]
+    fn an_end_that_is_no_success_says_what_and_what_next(
+        #[case] end: LoopEnd,
+        #[case] code: u8,
+        #[case] text: &str,
+    ) {
+        assert_eq!(exit_of(&end).code(), code);
+        assert_eq!(failure_of(&end, &config()).unwrap().to_string(), text);
+    }
+}

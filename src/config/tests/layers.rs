@@ -164,7 +164,7 @@ fn agents_are_chosen_by_the_first_rule_that_matches() {
         (chosen.name, chosen.because.to_string())
     };
     let because = |name: &str, because: &str| (name.to_owned(), because.to_owned());
-    assert_eq!(choice(&desk, Actor::Galph, "supervisor.md"), because("aider", "agent.default"));
+    assert_eq!(choice(&desk, Actor::Galph, "supervisor.md"), because("aider", "--agent or agent.default"));
     assert_eq!(choice(&desk, Actor::Ralph, "other.md"), because("gemini", "agent.roles.ralph"));
     assert_eq!(choice(&desk, Actor::Ralph, "main.md"), because("codex", "agent.prompts.main.md"));
     desk.flags.set_agent_role("loop", "qwen", "--agent-role");
