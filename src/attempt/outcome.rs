@@ -1,14 +1,18 @@
 //! How an agent's attempt ended: its own words, and what was done to it.
 
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::Read as _;
 use std::path::Path;
 
-use crate::agent::{Captured, CommandSpec, HowEnded, MAX_REPLY_BYTES, Reply, read_reply};
-use crate::exec::{AttemptDir, Ended, ExitRecord, How};
-use crate::model::{OutcomeClass, Span};
+use crate::agent::{CommandSpec, End, HowEnded, Reader, Reply};
+use crate::exec::{AttemptDir, Ended, ExitRecord, Follower, How};
+use crate::model::{OutcomeClass, Span, Stream};
 
 use super::AttemptError;
+
+const CHUNK: usize = 64 * 1024;
+/// More than any account of one run; the rest would be a mistake.
+const MAX_SIDE_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// The class of an attempt with its reason, and the agent's reply.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,22 +25,44 @@ pub struct AgentOutcome {
     pub reply: Reply,
 }
 
-/// Reads what was captured and classes it.
+/// Reads what was captured, all of it, and classes it.
 pub fn read_outcome(
     dir: &AttemptDir,
     command: &CommandSpec,
     exit: &ExitRecord,
 ) -> Result<AgentOutcome, AttemptError> {
-    let stdout = read_end(&dir.stdout_path())?;
-    let stderr = read_end(&dir.stderr_path())?;
+    let mut reader = Reader::new(command);
+    let mut follower = Follower::new(dir, 0, 0);
+    let mut buffer = vec![0; CHUNK];
+    for stream in [Stream::Stdout, Stream::Stderr] {
+        loop {
+            let count = follower.read(stream, &mut buffer)?;
+            if count == 0 {
+                break;
+            }
+            reader.push(stream, &buffer[..count], exit.ended_at);
+        }
+    }
+    close_reading(reader, dir, command, exit)
+}
+
+/// Ends a reading that went along with the attempt, and classes the attempt.
+pub fn close_reading(
+    reader: Reader,
+    dir: &AttemptDir,
+    command: &CommandSpec,
+    exit: &ExitRecord,
+) -> Result<AgentOutcome, AttemptError> {
+    let usage_file =
+        command.usage_file.map(|name| read_side_file(&dir.path().join(name))).transpose()?.flatten();
     let ended = match exit.how {
         How::Exited { code } => HowEnded::Code(code),
         How::Signalled { signal } => HowEnded::Signal(signal),
         How::SpawnFailed(_) | How::NeverStarted | How::Unknown => HowEnded::Vanished,
     };
     let signalled_by_us = exit.ended_by != Ended::Itself;
-    let captured = Captured { stdout: &stdout, stderr: &stderr, ended, signalled_by_us };
-    let reply = read_reply(command, &captured);
+    let end = End { ended, signalled_by_us, at: exit.ended_at, usage_file: usage_file.as_deref() };
+    let reply = reader.finish(&end);
     let (class, detail) = classify(exit, &reply);
     Ok(AgentOutcome { class, detail, reply })
 }
@@ -68,19 +94,15 @@ fn classify(exit: &ExitRecord, reply: &Reply) -> (OutcomeClass, String) {
     }
 }
 
-fn read_end(path: &Path) -> Result<Vec<u8>, AttemptError> {
+/// A file that the agent was told to write. One that is not there is no error: the agent may have ended before it.
+fn read_side_file(path: &Path) -> Result<Option<Vec<u8>>, AttemptError> {
     let failed = |source| AttemptError::File { action: "read", path: path.to_owned(), source };
-    let mut file = match File::open(path) {
+    let file = match File::open(path) {
         Ok(file) => file,
-        // An attempt that never started has captured nothing.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),
     };
-    let length = file.metadata().map_err(failed)?.len();
-    // A few bytes more than are kept, so that a character is never cut at the front.
-    let wanted = MAX_REPLY_BYTES as u64 + 4;
-    file.seek(SeekFrom::Start(length.saturating_sub(wanted))).map_err(failed)?;
-    let mut end = Vec::new();
-    file.take(wanted).read_to_end(&mut end).map_err(failed)?;
-    Ok(end)
+    let mut content = Vec::new();
+    file.take(MAX_SIDE_FILE_BYTES).read_to_end(&mut content).map_err(failed)?;
+    Ok(Some(content))
 }

@@ -114,6 +114,7 @@ impl Runner<'_> {
             attempt: plan.attempt,
             command: &command,
             prompt: &prompt,
+            resume: None,
             workspace: &self.workspace.root,
             environment: environment(self.config, self.ambient.env(), &context),
             limits: settings::agent_limits(self.config),

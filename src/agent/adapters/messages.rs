@@ -1,0 +1,1 @@
+//! The stream of messages that Claude Code writes, and others after its example.

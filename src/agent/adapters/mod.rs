@@ -1,0 +1,17 @@
+//! The agent CLIs, one file each: how it is started, and what its output means.
+
+mod aider;
+mod amp;
+mod claude;
+mod codex;
+mod copilot;
+mod cursor_agent;
+mod gemini;
+mod goose;
+mod list;
+mod messages;
+mod opencode;
+mod qwen;
+mod text;
+
+pub(super) use list::{KNOWN, adapter};
