@@ -46,6 +46,8 @@ pub(super) struct KnownAgent {
     /// The file in the attempt's directory into which the CLI writes what it used.
     pub(super) usage_file: Option<&'static str>,
     pub(super) failure_marks: &'static [&'static str],
+    /// What a person does when the provider refuses the credentials.
+    pub(super) login: &'static str,
     /// The version that was measured; `None` where only documentation was read. `auto` takes measured ones only.
     pub(super) verified: Option<&'static str>,
 }
@@ -67,6 +69,7 @@ pub(super) const PLAIN: KnownAgent = KnownAgent {
     reports: Reports { tokens: false, cost: false },
     usage_file: None,
     failure_marks: &[],
+    login: "give the agent its credentials",
     verified: None,
 };
 

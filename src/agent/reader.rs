@@ -8,7 +8,7 @@ use super::adapters::adapter;
 use super::lines::LineSplitter;
 use super::provider_error::classify_error;
 use super::reply::{MAX_REPLY_BYTES, Reply, Tail, lossy_end, shown};
-use super::{CommandSpec, OutputFormat, Sighting};
+use super::{CommandSpec, OutputFormat, Sighting, Waiting};
 
 /// How much of the end of standard error is kept.
 const MAX_STDERR_BYTES: usize = 64 * 1024;
@@ -45,6 +45,7 @@ pub struct Reader {
     stderr: LineSplitter,
     stdout_end: Tail,
     stderr_end: Tail,
+    waiting: Option<Waiting>,
 }
 
 /// One CLI's way of telling. Lines come in the order of their stream; between the streams there is no order.
@@ -136,6 +137,7 @@ impl Reader {
             stderr: LineSplitter::default(),
             stdout_end: Tail::new(MAX_REPLY_BYTES),
             stderr_end: Tail::new(MAX_STDERR_BYTES),
+            waiting: None,
         }
     }
 
@@ -153,6 +155,9 @@ impl Reader {
                 self.stderr.push(bytes, |line| adapter.stderr(line, now, &mut seen));
             }
         }
+        for sighting in &seen {
+            self.waiting = still_waiting(self.waiting.take(), sighting);
+        }
         seen
     }
 
@@ -163,6 +168,9 @@ impl Reader {
         let mut seen = Vec::new();
         self.stdout.finish(|line| adapter.stdout(line, end.at, &mut seen));
         self.stderr.finish(|line| adapter.stderr(line, end.at, &mut seen));
+        for sighting in &seen {
+            self.waiting = still_waiting(self.waiting.take(), sighting);
+        }
         let stdout = lossy_end(self.stdout_end.bytes(), MAX_REPLY_BYTES);
         let stderr = lossy_end(self.stderr_end.bytes(), MAX_STDERR_BYTES);
         let told = adapter.finish(&Closing {
@@ -186,7 +194,17 @@ impl Reader {
             },
             terminal: told.terminal,
             detail: failure.map(|failure| shown(&failure.detail)),
+            waiting: self.waiting,
         }
+    }
+}
+
+/// A wait is over when the agent says or does something again.
+fn still_waiting(before: Option<Waiting>, sighting: &Sighting) -> Option<Waiting> {
+    match sighting {
+        Sighting::Waiting(waiting) => Some(waiting.clone()),
+        Sighting::Said(_) | Sighting::ToolStarted { .. } | Sighting::ToolEnded { .. } | Sighting::Used(_) => None,
+        Sighting::Session(_) | Sighting::Other(_) => before,
     }
 }
 

@@ -65,6 +65,11 @@ pub fn known_agents() -> impl Iterator<Item = &'static str> {
     KNOWN.iter().map(|known| known.name)
 }
 
+/// What a person does when the provider refuses this agent's credentials.
+pub fn login_remedy(agent: &str) -> &'static str {
+    KNOWN.iter().find(|known| known.name == agent).map_or(super::known::PLAIN.login, |known| known.login)
+}
+
 /// The command of an agent: `auto`, `shell`, a known one, or one of `commands`.
 ///
 /// `seek` looks for a program and answers with an absolute path. `auto` takes the first measured agent that is installed;

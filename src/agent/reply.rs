@@ -4,6 +4,8 @@ use jiff::Timestamp;
 
 use crate::model::{OutcomeClass, Usage};
 
+use super::Waiting;
+
 /// How much of an agent's reply is kept: the end of it, which holds the conclusion.
 pub const MAX_REPLY_BYTES: usize = 256 * 1024;
 
@@ -29,6 +31,8 @@ pub struct Reply {
     pub terminal: Option<String>,
     /// Why it failed, for people: one line.
     pub detail: Option<String>,
+    /// What it was waiting for when its output ended; `None` where it went on after its last wait.
+    pub waiting: Option<Waiting>,
 }
 
 impl Reply {

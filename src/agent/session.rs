@@ -1,7 +1,10 @@
 //! Sessions of agent CLIs: how one is begun under a known id, and how it is gone on with.
 
+use serde::{Deserialize, Serialize};
+
 /// Which session an attempt is to run in. Only by explicit id: "the last one" may be somebody else's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SessionWish {
     /// A new one. CLIs that let us choose get this id, others make their own; see [`Reply::session`](super::Reply).
     Fresh(String),

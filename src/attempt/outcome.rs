@@ -4,13 +4,12 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use crate::agent::{CommandSpec, End, HowEnded, Reader, Reply};
-use crate::exec::{AttemptDir, Ended, ExitRecord, Follower, How};
-use crate::model::{OutcomeClass, Span, Stream};
+use crate::agent::{End, HowEnded, Reader, Reply, WaitReason};
+use crate::exec::{AttemptDir, Ended, ExitRecord, How};
+use crate::model::{OutcomeClass, Span};
 
 use super::AttemptError;
 
-const CHUNK: usize = 64 * 1024;
 /// More than any account of one run; the rest would be a mistake.
 const MAX_SIDE_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
@@ -25,36 +24,15 @@ pub struct AgentOutcome {
     pub reply: Reply,
 }
 
-/// Reads what was captured, all of it, and classes it.
-pub fn read_outcome(
-    dir: &AttemptDir,
-    command: &CommandSpec,
-    exit: &ExitRecord,
-) -> Result<AgentOutcome, AttemptError> {
-    let mut reader = Reader::new(command);
-    let mut follower = Follower::new(dir, 0, 0);
-    let mut buffer = vec![0; CHUNK];
-    for stream in [Stream::Stdout, Stream::Stderr] {
-        loop {
-            let count = follower.read(stream, &mut buffer)?;
-            if count == 0 {
-                break;
-            }
-            reader.push(stream, &buffer[..count], exit.ended_at);
-        }
-    }
-    close_reading(reader, dir, command, exit)
-}
-
-/// Ends a reading that went along with the attempt, and classes the attempt.
+/// Ends a reading that went along with the attempt, and classes the attempt. `usage_file`: the name of the file in the
+/// attempt's directory into which the agent writes what it used, where it does so.
 pub fn close_reading(
     reader: Reader,
     dir: &AttemptDir,
-    command: &CommandSpec,
+    usage_file: Option<&str>,
     exit: &ExitRecord,
 ) -> Result<AgentOutcome, AttemptError> {
-    let usage_file =
-        command.usage_file.map(|name| read_side_file(&dir.path().join(name))).transpose()?.flatten();
+    let usage_file = usage_file.map(|name| read_side_file(&dir.path().join(name))).transpose()?.flatten();
     let ended = match exit.how {
         How::Exited { code } => HowEnded::Code(code),
         How::Signalled { signal } => HowEnded::Signal(signal),
@@ -71,6 +49,10 @@ pub fn close_reading(
 fn classify(exit: &ExitRecord, reply: &Reply) -> (OutcomeClass, String) {
     let span = |wall: std::time::Duration| Span(std::time::Duration::from_secs(wall.as_secs()));
     match (&exit.ended_by, &exit.how) {
+        (Ended::WallLimit | Ended::IdleLimit, _) if refused_to_serve(reply).is_some() => {
+            let (class, why) = refused_to_serve(reply).unwrap_or((OutcomeClass::Overloaded, ""));
+            (class, format!("{why}, and the agent only waited; it was ended after {}", span(exit.wall)))
+        }
         (Ended::WallLimit, _) => {
             (OutcomeClass::TimedOut, format!("the wall limit was reached after {}", span(exit.wall)))
         }
@@ -91,6 +73,18 @@ fn classify(exit: &ExitRecord, reply: &Reply) -> (OutcomeClass, String) {
         (Ended::Itself, How::Exited { .. } | How::Signalled { .. }) => {
             (reply.class, reply.detail.clone().unwrap_or_default())
         }
+    }
+}
+
+/// An agent that waits for its provider, until our own limit ends it, has not hung: nobody served it.
+fn refused_to_serve(reply: &Reply) -> Option<(OutcomeClass, &'static str)> {
+    let waiting = reply.waiting.as_ref()?;
+    match waiting.reason {
+        WaitReason::RateLimit => {
+            Some((OutcomeClass::Limited { until: waiting.until }, "the provider refused to serve for a limit"))
+        }
+        WaitReason::Overloaded => Some((OutcomeClass::Overloaded, "the provider was overloaded")),
+        WaitReason::Retry => None,
     }
 }
 

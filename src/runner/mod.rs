@@ -21,6 +21,7 @@ mod outcome;
 mod prompt;
 mod run;
 mod select;
+mod session;
 pub mod settings;
 mod stamp;
 mod summary;

@@ -2,6 +2,8 @@
 
 mod args;
 mod commits;
+mod digest;
+mod live;
 mod progress;
 mod report;
 

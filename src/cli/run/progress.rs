@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::agent::Sighting;
 use crate::attempt::Stream;
 use crate::cli::Output;
 use crate::model::Span;
 use crate::runner::{Event, Observer, TurnOrigin};
+
+use super::live::Live;
 
 /// How much is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +47,7 @@ pub(crate) struct Progress {
     what: String,
     said: Duration,
     partial: Vec<u8>,
+    live: Live,
 }
 
 /// An unfinished line longer than this is shown as it is.
@@ -58,7 +62,7 @@ impl Progress {
                 bar.set_style(style);
             }
         }
-        Self { style, output, bar, what: String::new(), said: Duration::ZERO, partial: Vec::new() }
+        Self { style, output, bar, what: String::new(), said: Duration::ZERO, partial: Vec::new(), live: Live::default() }
     }
 
     /// Takes the spinner away.
@@ -99,6 +103,7 @@ impl Observer for Progress {
         if let Some(what) = waiting_for(event) {
             self.what = what;
             self.said = Duration::ZERO;
+            self.live = Live::default();
         }
         self.line(&describe(event));
     }
@@ -116,17 +121,25 @@ impl Observer for Progress {
         }
     }
 
+    fn sighting(&mut self, sighting: &Sighting) {
+        if let Some(line) = self.live.take(sighting) {
+            self.line(&line);
+        }
+    }
+
     fn tick(&mut self, elapsed: Duration, quiet: Duration) {
         match self.style {
             Style::Quiet | Style::Plain { heartbeat: None } => {}
             Style::Terminal => {
-                self.bar.set_message(format!("{} {}{}", self.what, whole(elapsed), silence(quiet)));
+                let live = self.live.in_words();
+                self.bar.set_message(format!("{} {}{live}{}", self.what, whole(elapsed), silence(quiet)));
                 self.bar.tick();
             }
             Style::Plain { heartbeat: Some(every) } => {
                 if elapsed.saturating_sub(self.said) >= every {
                     self.said = elapsed;
-                    self.line(&format!("  {} {}{}", self.what, whole(elapsed), silence(quiet)));
+                    let live = self.live.in_words();
+                    self.line(&format!("  {} {}{live}{}", self.what, whole(elapsed), silence(quiet)));
                 }
             }
         }
@@ -185,7 +198,7 @@ pub(super) fn describe(event: &Event<'_>) -> String {
 }
 
 /// Agent output must not move the cursor or ring bells on somebody's terminal; colours stay out as well.
-fn printable(line: &str) -> String {
+pub(super) fn printable(line: &str) -> String {
     line.trim_end_matches('\r')
         .chars()
         .map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c })
