@@ -13,5 +13,6 @@ mod messages;
 mod opencode;
 mod qwen;
 mod text;
+mod tool_call;
 
 pub(super) use list::{KNOWN, adapter};
