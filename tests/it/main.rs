@@ -22,3 +22,4 @@ mod scratch;
 mod seeing;
 mod shell_agent;
 mod support;
+mod transcripts;

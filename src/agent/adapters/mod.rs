@@ -12,6 +12,8 @@ mod list;
 mod messages;
 mod opencode;
 mod qwen;
+#[cfg(test)]
+mod tests;
 mod text;
 mod tool_call;
 
