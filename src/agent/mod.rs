@@ -27,6 +27,7 @@ mod provider_error;
 mod reader;
 mod registry;
 mod reply;
+mod reset_time;
 mod session;
 pub mod shell;
 mod sighting;
@@ -41,7 +42,8 @@ pub use known::Reports;
 pub use provider_error::classify_error;
 pub use reader::{End, HowEnded, Reader};
 pub use registry::{
-    AgentOptions, Permission, Sought, Wanted, check_command, check_options, known_agents, login_remedy, resolve,
+    AgentOptions, Permission, Sought, Wanted, check_command, check_options, known_agents, login_remedy,
+    resolve,
 };
 pub use reply::{MAX_REPLY_BYTES, Reply};
 pub use session::{SessionArgs, SessionWish, session_id};

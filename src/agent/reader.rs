@@ -203,7 +203,9 @@ impl Reader {
 fn still_waiting(before: Option<Waiting>, sighting: &Sighting) -> Option<Waiting> {
     match sighting {
         Sighting::Waiting(waiting) => Some(waiting.clone()),
-        Sighting::Said(_) | Sighting::ToolStarted { .. } | Sighting::ToolEnded { .. } | Sighting::Used(_) => None,
+        Sighting::Said(_) | Sighting::ToolStarted { .. } | Sighting::ToolEnded { .. } | Sighting::Used(_) => {
+            None
+        }
         Sighting::Session(_) | Sighting::Other(_) => before,
     }
 }
@@ -257,8 +259,8 @@ fn last_line(text: &str) -> Option<&str> {
 }
 
 fn with_last_line(what: &str, stdout: &str, stderr: &str) -> String {
-    match last_line(stderr).or_else(|| last_line(stdout)).map(shown) {
-        Some(line) => format!("{what}: {line}"),
+    match last_line(stderr).or_else(|| last_line(stdout)) {
+        Some(line) => format!("{what}: {}", line.trim()),
         None => format!("{what}, without a word"),
     }
 }

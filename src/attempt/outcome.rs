@@ -80,9 +80,10 @@ fn classify(exit: &ExitRecord, reply: &Reply) -> (OutcomeClass, String) {
 fn refused_to_serve(reply: &Reply) -> Option<(OutcomeClass, &'static str)> {
     let waiting = reply.waiting.as_ref()?;
     match waiting.reason {
-        WaitReason::RateLimit => {
-            Some((OutcomeClass::Limited { until: waiting.until }, "the provider refused to serve for a limit"))
-        }
+        WaitReason::RateLimit => Some((
+            OutcomeClass::Limited { until: waiting.until },
+            "the provider refused to serve for a limit",
+        )),
         WaitReason::Overloaded => Some((OutcomeClass::Overloaded, "the provider was overloaded")),
         WaitReason::Retry => None,
     }

@@ -38,7 +38,8 @@ impl<'c> Pace<'c> {
             started: ambient.stopwatch(),
             spent: Usage::default(),
             turns: Vec::new(),
-            iterations: 0, waited: Duration::ZERO,
+            iterations: 0,
+            waited: Duration::ZERO,
         }
     }
 

@@ -88,7 +88,9 @@ pub enum RunnerError {
         actor: Actor,
     },
     /// `turn.session: resume` with an agent that knows no sessions.
-    #[error("`turn.session: resume` cannot be kept: the agent `{agent}` of {actor} cannot go on with a session")]
+    #[error(
+        "`turn.session: resume` cannot be kept: the agent `{agent}` of {actor} cannot go on with a session"
+    )]
     CannotResume {
         /// The agent.
         agent: String,

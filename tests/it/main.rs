@@ -6,6 +6,7 @@
     reason = "a test stops at the first surprise, and starts the processes and reads the clock that it checks against"
 )]
 
+mod agent_streams;
 mod bad_input;
 mod combined;
 mod demo;
@@ -22,3 +23,4 @@ mod scratch;
 mod seeing;
 mod shell_agent;
 mod support;
+mod transcripts;

@@ -37,6 +37,7 @@ pub(super) const AGENT: KnownAgent = KnownAgent {
     ],
     output: OutputFormat::Aider,
     verified: Some("0.86.2"),
+    login: "set the provider's key, such as `OPENAI_API_KEY`",
     ..PLAIN
 };
 

@@ -13,6 +13,7 @@ pub(super) const AGENT: KnownAgent = KnownAgent {
     tail: &["-"],
     output: OutputFormat::Codex,
     verified: Some("0.169.0"),
+    login: "run `codex login`",
     ..PLAIN
 };
 

@@ -13,6 +13,7 @@ pub(super) const AGENT: KnownAgent = KnownAgent {
     env: &[("COPILOT_AUTO_UPDATE", "false")],
     output: OutputFormat::Copilot,
     verified: Some("1.0.102"),
+    login: "run `copilot` and `/login`, or set `GH_TOKEN`",
     ..PLAIN
 };
 

@@ -15,6 +15,7 @@ pub(super) const AGENT: KnownAgent = KnownAgent {
     failure_marks: &["Ran into this error: "],
     output: OutputFormat::Goose,
     verified: Some("1.34.0"),
+    login: "run `goose configure`",
     ..PLAIN
 };
 

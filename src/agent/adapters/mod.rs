@@ -12,6 +12,9 @@ mod list;
 mod messages;
 mod opencode;
 mod qwen;
+#[cfg(test)]
+mod tests;
 mod text;
+mod tool_call;
 
 pub(super) use list::{KNOWN, adapter};

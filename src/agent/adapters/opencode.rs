@@ -14,6 +14,7 @@ pub(super) const AGENT: KnownAgent = KnownAgent {
     env: &[("OPENCODE_DISABLE_AUTOUPDATE", "1")],
     output: OutputFormat::Opencode,
     verified: Some("1.18.33"),
+    login: "run `opencode auth login`",
     ..PLAIN
 };
 

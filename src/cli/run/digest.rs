@@ -15,7 +15,8 @@ const SHOWN_TURNS: usize = 16;
 /// A row a turn; of a long run the turns that need a look, and the last ones.
 pub(super) fn render_turns(turns: &[TurnOutcome]) -> String {
     let shown = chosen(turns);
-    let header = ["iter", "seat", "prompt", "agent", "outcome", "time", "tokens", "commits"].map(str::to_owned);
+    let header =
+        ["iter", "seat", "prompt", "agent", "outcome", "time", "tokens", "commits"].map(str::to_owned);
     let mut rows = vec![header];
     rows.extend(shown.iter().map(|index| row(&turns[*index])));
     let mut widths = [0; 8];
@@ -33,7 +34,8 @@ pub(super) fn render_turns(turns: &[TurnOutcome]) -> String {
     }
     let hidden = turns.len() - shown.len();
     if hidden > 0 {
-        let _ = write!(text, "\n(and {hidden} more that passed; `baton logs --source summaries` has them all)");
+        let _ =
+            write!(text, "\n(and {hidden} more that passed; `baton logs --source summaries` has them all)");
     }
     text
 }
@@ -110,13 +112,7 @@ pub(super) fn render_totals(report: &LoopReport) -> String {
     let total = of(None);
     if total.tokens() > 0 || total.cost_usd.is_some() {
         let (galph, ralph) = (of(Some(Actor::Galph)), of(Some(Actor::Ralph)));
-        let _ = write!(
-            text,
-            "\nspent {} (galph {}, ralph {})",
-            spend(&total),
-            spend(&galph),
-            spend(&ralph)
-        );
+        let _ = write!(text, "\nspent {} (galph {}, ralph {})", spend(&total), spend(&galph), spend(&ralph));
     }
     text
 }
@@ -142,7 +138,12 @@ mod tests {
             prompt: Some("main.md".to_owned()),
             agent: Some("claude".to_owned()),
             end: TurnEnd::Closed { class, detail: String::new(), cause: Cause::Agent },
-            usage: Usage { input_tokens: 1_000, output_tokens: 200, cost_usd: Some(0.25), ..Usage::default() },
+            usage: Usage {
+                input_tokens: 1_000,
+                output_tokens: 200,
+                cost_usd: Some(0.25),
+                ..Usage::default()
+            },
             wall: Duration::from_secs(30),
             commits: vec!["abc work".to_owned()],
             completion: None,
@@ -175,7 +176,8 @@ mod tests {
 
     #[test]
     fn the_totals_say_how_turns_ended_and_what_they_cost() {
-        let turns = vec![turn(1, OutcomeClass::Ok), turn(2, OutcomeClass::Ok), turn(3, OutcomeClass::Overloaded)];
+        let turns =
+            vec![turn(1, OutcomeClass::Ok), turn(2, OutcomeClass::Ok), turn(3, OutcomeClass::Overloaded)];
         let report =
             LoopReport { end: LoopEnd::Finished, turns, iterations: 1, waited: Duration::from_secs(600) };
         assert_eq!(

@@ -162,7 +162,8 @@ mod tests {
     fn a_failed_tool_is_named() {
         let mut live = Live::default();
         live.take(&tool("Bash", "make"));
-        let ended = Sighting::ToolEnded { id: Some("1".into()), failed: true, summary: "no rule\nat all".into() };
+        let ended =
+            Sighting::ToolEnded { id: Some("1".into()), failed: true, summary: "no rule\nat all".into() };
         assert_eq!(live.take(&ended).as_deref(), Some("  ! failure of `Bash make`: no rule"));
     }
 
@@ -170,7 +171,8 @@ mod tests {
     fn the_phrase_says_what_it_costs_and_what_it_is_at() {
         let mut live = Live::default();
         assert_eq!(live.in_words(), "");
-        let used = Usage { input_tokens: 12_000, output_tokens: 345, cost_usd: Some(0.126), ..Usage::default() };
+        let used =
+            Usage { input_tokens: 12_000, output_tokens: 345, cost_usd: Some(0.126), ..Usage::default() };
         live.take(&Sighting::Used(used));
         live.take(&tool("Bash", "make"));
         assert_eq!(live.in_words(), ", 12.3k tokens, $0.13, in Bash");

@@ -62,7 +62,15 @@ impl Progress {
                 bar.set_style(style);
             }
         }
-        Self { style, output, bar, what: String::new(), said: Duration::ZERO, partial: Vec::new(), live: Live::default() }
+        Self {
+            style,
+            output,
+            bar,
+            what: String::new(),
+            said: Duration::ZERO,
+            partial: Vec::new(),
+            live: Live::default(),
+        }
     }
 
     /// Takes the spinner away.

@@ -31,7 +31,9 @@ pub(crate) const fn exit_of(end: &LoopEnd) -> Exit {
         LoopEnd::Held(_) | LoopEnd::Stalemate(_) | LoopEnd::BudgetSpent(_) => Exit::Held,
         LoopEnd::TurnFailed { cause: Cause::Routing, .. } => Exit::Usage,
         // Without a state there is no hold; that the provider does not serve is none of the agent's failures.
-        LoopEnd::TurnFailed { class: OutcomeClass::Limited { .. } | OutcomeClass::Overloaded, .. } => Exit::Held,
+        LoopEnd::TurnFailed { class: OutcomeClass::Limited { .. } | OutcomeClass::Overloaded, .. } => {
+            Exit::Held
+        }
         LoopEnd::TurnFailed { .. } => Exit::TurnFailed,
         LoopEnd::Interrupted(InterruptSignal::Interrupt) => Exit::Interrupted,
         LoopEnd::Interrupted(InterruptSignal::Terminate) => Exit::Terminated,
