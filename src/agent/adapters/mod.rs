@@ -1,6 +1,7 @@
 //! The agent CLIs, one file each: how it is started, and what its output means.
 
 mod aider;
+mod aider_report;
 mod amp;
 mod claude;
 mod codex;
@@ -8,10 +9,13 @@ mod copilot;
 mod cursor_agent;
 mod gemini;
 mod goose;
+mod last_words;
 mod list;
 mod messages;
 mod opencode;
 mod qwen;
+mod refusals;
+mod summary;
 mod text;
 
 pub(super) use list::{KNOWN, adapter};
