@@ -111,7 +111,10 @@ impl Codex {
                 self.ended = None;
                 self.error = None;
             }
-            "item.started" => started(event, seen),
+            "item.started" => {
+                self.ended = None;
+                started(event, seen);
+            }
             "item.completed" => self.item_completed(event, seen),
             "error" => self.error(word(event, "message"), now, seen),
             "turn.completed" => {
@@ -142,6 +145,7 @@ impl Codex {
         let kind = word(item, "type");
         match kind {
             "agent_message" => {
+                self.ended = None;
                 word(item, "text").clone_into(&mut self.text);
                 seen.push(Sighting::Said(self.text.clone()));
             }

@@ -98,6 +98,7 @@ impl Copilot {
         let empty = Event::new();
         let data = object(event, "data").unwrap_or(&empty);
         match word(event, "type") {
+            "assistant.turn_start" => self.exit_code = None,
             "assistant.message" => {
                 // It went on: what failed before has been got over.
                 self.error = None;

@@ -116,6 +116,7 @@ impl Goose {
     fn event(&mut self, event: &Event, now: Timestamp, seen: &mut Vec<Sighting>) {
         match word(event, "type") {
             "message" => {
+                self.complete = None;
                 let Some(message) = object(event, "message") else { return };
                 for part in message.get("content").and_then(Value::as_array).into_iter().flatten() {
                     if let Some(part) = part.as_object() {

@@ -102,6 +102,7 @@ impl Opencode {
                 self.error = None;
             }
             "text" => {
+                self.last_step = None;
                 let text = word(part, "text");
                 self.words.hear(word(part, "messageID"), text);
                 seen.push(Sighting::Said(text.to_owned()));
@@ -123,6 +124,7 @@ impl Opencode {
 
     /// A call is told of when it has ended.
     fn tool(&mut self, part: &Event, seen: &mut Vec<Sighting>) {
+        self.last_step = None;
         let empty = Event::new();
         let state = object(part, "state").unwrap_or(&empty);
         let (id, name) = (Some(word(part, "callID").to_owned()), word(part, "tool").to_owned());
