@@ -14,8 +14,9 @@ use super::super::lines::{Event, Line, count, object, word};
 use super::super::provider_error::classify_error;
 use super::super::reader::{Adapter, Closing, Conclusion, Failure, Told};
 use super::super::{OutputFormat, SessionArgs, Sighting, WaitReason, Waiting};
+use super::complaint::complaint;
 use super::refusals::Refusals;
-use super::summary::one_line;
+use super::summary::{flat, one_line};
 
 /// How it is started.
 pub(super) const AGENT: KnownAgent = KnownAgent {
@@ -78,7 +79,7 @@ impl Adapter for Codex {
         }
     }
 
-    fn finish(&mut self, _closing: &Closing<'_>) -> Told {
+    fn finish(&mut self, closing: &Closing<'_>) -> Told {
         let (conclusion, terminal) = match (&self.ended, &self.error) {
             (Some(Ended::Completed), _) => (
                 self.refusals.failure().map_or(Conclusion::Finished, Conclusion::Failed),
@@ -86,7 +87,7 @@ impl Adapter for Codex {
             ),
             (Some(Ended::Failed(failure)), _) => (Conclusion::Failed(failure.clone()), Some("turn.failed")),
             (None, Some(error)) => (Conclusion::Failed(error.clone()), None),
-            (None, None) => (Conclusion::Missing, None),
+            (None, None) => (complaint(closing).map_or(Conclusion::Missing, Conclusion::Failed), None),
         };
         Told {
             text: std::mem::take(&mut self.text),
@@ -127,7 +128,7 @@ impl Codex {
             "turn.failed" => {
                 let message = object(event, "error").map_or("", |error| word(error, "message"));
                 let message = if message.is_empty() { "it reported that its turn failed" } else { message };
-                self.ended = Some(Ended::Failed(Failure::of(None, None, message, now)));
+                self.ended = Some(Ended::Failed(failure(message, now)));
             }
             other => seen.push(Sighting::Other(other.to_owned())),
         }
@@ -136,7 +137,7 @@ impl Codex {
     fn error(&mut self, message: &str, now: Timestamp, seen: &mut Vec<Sighting>) {
         match message.strip_prefix(RECONNECTING) {
             Some(tries) => seen.push(Sighting::Waiting(waiting(tries, now))),
-            None => self.error = Some(Failure::of(None, None, message, now)),
+            None => self.error = Some(failure(message, now)),
         }
     }
 
@@ -182,6 +183,16 @@ fn subject(item: &Event) -> String {
     let path = change.and_then(Value::as_object).map_or("", |change| word(change, "path"));
     let known = [word(item, "command"), path, word(item, "tool"), word(item, "query")];
     one_line(known.into_iter().find(|text| !text.is_empty()).unwrap_or_default())
+}
+
+/// A failure by its message. Of a request that the provider called bad (400), the message is the provider's whole answer.
+fn failure(message: &str, now: Timestamp) -> Failure {
+    let answer: Option<Event> = serde_json::from_str(message).ok();
+    let Some(error) = answer.as_ref().and_then(|answer| object(answer, "error")) else {
+        return Failure::of(None, None, &flat(message), now);
+    };
+    let kind = [word(error, "code"), word(error, "type")].into_iter().find(|kind| !kind.is_empty());
+    Failure::of(Some(400), kind, &flat(word(error, "message")), now)
 }
 
 /// ` 2/5 (why)`, as it follows the word that it is trying again.

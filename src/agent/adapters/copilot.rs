@@ -13,8 +13,9 @@ use super::super::known::{KnownAgent, PLAIN, Reports};
 use super::super::lines::{Event, Line, count, object, word};
 use super::super::reader::{Adapter, Closing, Conclusion, Failure, Told};
 use super::super::{OutputFormat, SessionArgs, Sighting, WaitReason, Waiting};
+use super::complaint::complaint;
 use super::refusals::Refusals;
-use super::summary::{of_arguments, one_line};
+use super::summary::{flat, of_arguments, one_line};
 
 /// How it is started.
 pub(super) const AGENT: KnownAgent = KnownAgent {
@@ -76,7 +77,7 @@ impl Adapter for Copilot {
         let used = closing.usage_file.and_then(read_usage);
         let conclusion = match (self.exit_code, self.error.take()) {
             (_, Some(error)) => Conclusion::Failed(error),
-            (None, None) => Conclusion::Missing,
+            (None, None) => complaint(closing).map_or(Conclusion::Missing, Conclusion::Failed),
             (Some(0), None) => self.refusals.failure().map_or(Conclusion::Finished, Conclusion::Failed),
             (Some(code), None) => {
                 Conclusion::Failed(Failure::plain(format!("it reported exit code {code} and no reason")))
@@ -114,7 +115,7 @@ impl Copilot {
             "assistant.turn_retry" => seen.push(Sighting::Waiting(self.waiting(word(data, "reason")))),
             "session.error" => {
                 let kind = Some(word(data, "errorType")).filter(|kind| !kind.is_empty());
-                self.error = Some(Failure::of(status(data), kind, word(data, "message"), now));
+                self.error = Some(Failure::of(status(data), kind, &flat(word(data, "message")), now));
             }
             "result" => {
                 self.exit_code =

@@ -13,9 +13,10 @@ use super::super::known::{KnownAgent, ModelBy, PLAIN, Reports};
 use super::super::lines::{Event, Line, as_count, object, word};
 use super::super::reader::{Adapter, Closing, Conclusion, Failure, Told};
 use super::super::{OutputFormat, SessionArgs, Sighting};
+use super::complaint::complaint;
 use super::last_words::LastWords;
 use super::refusals::Refusals;
-use super::summary::{of_arguments, one_line};
+use super::summary::{flat, of_arguments, one_line};
 
 /// How it is started.
 pub(super) const AGENT: KnownAgent = KnownAgent {
@@ -83,13 +84,13 @@ impl Adapter for Goose {
         }
     }
 
-    fn finish(&mut self, _closing: &Closing<'_>) -> Told {
+    fn finish(&mut self, closing: &Closing<'_>) -> Told {
         let terminal = self.complete.as_ref().map(|_| "complete".to_owned());
         let usage = self.complete.as_ref().and_then(|complete| complete.usage);
         let conclusion = match (self.error.take(), self.approval.take(), &self.complete) {
             (Some(error), _, _) => Conclusion::Failed(error),
             (None, Some(detail), _) => Conclusion::Failed(Failure { class: OutcomeClass::Denied, detail }),
-            (None, None, None) => Conclusion::Missing,
+            (None, None, None) => complaint(closing).map_or(Conclusion::Missing, Conclusion::Failed),
             (None, None, Some(Completed { usage: None })) => {
                 Conclusion::Failed(self.suspicion.take().unwrap_or_else(|| {
                     Failure::plain(
@@ -165,7 +166,7 @@ impl Goose {
         let error = text.starts_with(ERROR_MARK).then(|| {
             // "Ran into this error: WHAT", and "... this error trying to DO: WHAT"; then advice in its own paragraph.
             let (_, what) = text.split_once(": ").unwrap_or(("", text));
-            Failure::of(None, None, what.split("\n\n").next().unwrap_or(what), now)
+            Failure::of(None, None, &flat(what.split("\n\n").next().unwrap_or(what)), now)
         });
         match id {
             None if error.is_some() => self.error = error,

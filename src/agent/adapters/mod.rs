@@ -5,6 +5,7 @@ mod aider_report;
 mod amp;
 mod claude;
 mod codex;
+mod complaint;
 mod copilot;
 mod cursor_agent;
 mod gemini;

@@ -3,17 +3,18 @@
 //! There is no final report. It has finished when its last step ended because the model stopped, and the process ended
 //! with 0. Tokens and cost are told by step. While it tries again after a refusal of the provider it says nothing.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use crate::model::{OutcomeClass, Usage};
+use crate::model::Usage;
 
 use super::super::known::{KnownAgent, PLAIN, Reports};
 use super::super::lines::{Event, Line, count, object, word};
 use super::super::reader::{Adapter, Closing, Conclusion, Failure, Told};
 use super::super::{OutputFormat, SessionArgs, Sighting};
+use super::complaint::complaint;
 use super::last_words::LastWords;
 use super::refusals::Refusals;
-use super::summary::{of_arguments, one_line};
+use super::summary::{flat, of_arguments, one_line};
 
 /// How it is started.
 pub(super) const AGENT: KnownAgent = KnownAgent {
@@ -34,6 +35,9 @@ pub(super) const AGENT: KnownAgent = KnownAgent {
     verified: Some("1.18.33"),
     ..PLAIN
 };
+
+/// How an error begins that is none of the provider's: it consists of a server and a client, and the server failed.
+const OWN_SERVER_MARK: &str = "Unexpected server error.";
 
 /// The reader of its output.
 pub(super) fn reader() -> Box<dyn Adapter> {
@@ -58,7 +62,7 @@ impl Adapter for Opencode {
         }
     }
 
-    fn finish(&mut self, _closing: &Closing<'_>) -> Told {
+    fn finish(&mut self, closing: &Closing<'_>) -> Told {
         let terminal = self
             .last_step
             .as_deref()
@@ -74,7 +78,10 @@ impl Adapter for Opencode {
                 Conclusion::Failed(Failure::plain("the provider's content filter ended its answer"))
             }
             // A refused call ends the run, without a word to the model or to us.
-            (None, _) => self.refusals.failure().map_or(Conclusion::Missing, Conclusion::Failed),
+            (None, _) => {
+                let failure = self.refusals.failure().or_else(|| complaint(closing));
+                failure.map_or(Conclusion::Missing, Conclusion::Failed)
+            }
         };
         Told {
             text: self.words.text().to_owned(),
@@ -153,20 +160,17 @@ fn unexplained() -> Failure {
 fn failure(error: &Event, now: Timestamp) -> Failure {
     let empty = Event::new();
     let data = object(error, "data").unwrap_or(&empty);
-    let (name, message) = (word(error, "name"), word(data, "message"));
-    let status = data.get("statusCode").and_then(serde_json::Value::as_u64);
-    let message = if message.is_empty() { name } else { message };
-    let mut failure =
-        Failure::of(status.and_then(|status| u16::try_from(status).ok()), Some(name), message, now);
-    if let OutcomeClass::Limited { until: until @ None } = &mut failure.class {
-        *until = object(data, "responseHeaders").and_then(|headers| retry_after(headers, now));
+    let (name, message) = (word(error, "name"), flat(word(data, "message")));
+    if message.starts_with(OWN_SERVER_MARK) {
+        return Failure::plain(format!("{message} It may not know the model; its log has the reason."));
     }
-    failure
-}
-
-fn retry_after(headers: &Event, now: Timestamp) -> Option<Timestamp> {
-    let seconds: u32 = word(headers, "retry-after").trim().parse().ok()?;
-    now.checked_add(SignedDuration::from_secs(seconds.into())).ok()
+    let detail = if message.is_empty() { name.to_owned() } else { message };
+    let status = data.get("statusCode").and_then(serde_json::Value::as_u64);
+    // A limit's end may be in the header alone.
+    let delay = object(data, "responseHeaders").map_or("", |headers| word(headers, "retry-after"));
+    let told = if delay.is_empty() { detail.clone() } else { format!("{detail} (retry-after: {delay})") };
+    let status = status.and_then(|status| u16::try_from(status).ok());
+    Failure { detail, ..Failure::of(status, Some(name), &told, now) }
 }
 
 /// One step's. Its `input` is what did not come from the cache and its `output` is without the reasoning; `total` is all.

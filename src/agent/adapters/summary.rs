@@ -11,6 +11,12 @@ pub(super) fn one_line(text: &str) -> String {
     line.chars().take(MAX_CHARACTERS).collect()
 }
 
+/// A text of several lines as one, for a message.
+pub(super) fn flat(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ")
+}
+
 /// The argument of a tool call that tells most, by the names that CLIs give to them.
 pub(super) fn of_arguments(arguments: &Event) -> String {
     const TELLING: [&str; 9] =
