@@ -27,6 +27,7 @@ mod provider_error;
 mod reader;
 mod registry;
 mod reply;
+mod reset_time;
 mod session;
 pub mod shell;
 mod sighting;

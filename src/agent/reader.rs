@@ -239,8 +239,8 @@ fn last_line(text: &str) -> Option<&str> {
 }
 
 fn with_last_line(what: &str, stdout: &str, stderr: &str) -> String {
-    match last_line(stderr).or_else(|| last_line(stdout)).map(shown) {
-        Some(line) => format!("{what}: {line}"),
+    match last_line(stderr).or_else(|| last_line(stdout)) {
+        Some(line) => format!("{what}: {}", line.trim()),
         None => format!("{what}, without a word"),
     }
 }

@@ -104,3 +104,72 @@ pub(super) fn lossy_end(bytes: &[u8], limit: usize) -> String {
     }
     String::from_utf8_lossy(&bytes[start..]).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn used(input: u64, output: u64, cost: Option<f64>) -> Usage {
+        Usage { input_tokens: input, output_tokens: output, cost_usd: cost, ..Usage::default() }
+    }
+
+    fn reply(usage: Usage, cumulative: Option<Usage>) -> Reply {
+        Reply {
+            text: String::new(),
+            class: OutcomeClass::Ok,
+            usage,
+            cumulative,
+            session: None,
+            resume_at: None,
+            terminal: None,
+            detail: None,
+        }
+    }
+
+    #[test]
+    fn a_turn_in_a_resumed_session_is_charged_what_the_session_grew_by() {
+        let before = used(2468, 112, Some(0.5));
+        let now = reply(used(3702, 168, Some(0.75)), Some(used(3702, 168, Some(0.75))));
+        assert_eq!(now.usage_since(Some(&before)), used(1234, 56, Some(0.25)));
+        assert_eq!(now.usage_since(None), now.usage);
+    }
+
+    #[test]
+    fn a_count_that_went_back_was_begun_anew() {
+        let now = reply(used(10, 5, None), Some(used(10, 5, None)));
+        assert_eq!(now.usage_since(Some(&used(2468, 112, None))), used(10, 5, None));
+    }
+
+    #[test]
+    fn a_turn_that_is_counted_by_itself_needs_nothing_from_before() {
+        let now = reply(used(10, 5, None), None);
+        assert_eq!(now.usage_since(Some(&used(3, 1, None))), used(10, 5, None));
+    }
+
+    #[test]
+    fn the_end_of_a_long_stream_is_kept_in_bounded_memory() {
+        let mut tail = Tail::new(10);
+        for chunk in [b"0123456789abc".as_slice(), b"d", b"efghij", b"klm"] {
+            tail.push(chunk);
+            assert!(tail.bytes().len() <= 20);
+        }
+        assert!(tail.bytes().ends_with(b"defghijklm"));
+    }
+
+    proptest! {
+        #[test]
+        fn the_end_of_bytes_is_no_longer_than_wanted(bytes in prop::collection::vec(any::<u8>(), 0..600), limit in 0_usize..300) {
+            // A replacement character takes three bytes where one was.
+            prop_assert!(lossy_end(&bytes, limit).len() <= limit * 3);
+        }
+
+        #[test]
+        fn the_end_of_valid_text_is_valid_text(whole in "\\PC{0,60}", limit in 1_usize..40) {
+            let end = lossy_end(whole.as_bytes(), limit);
+            prop_assert!(whole.ends_with(&end));
+            prop_assert!(end.len() <= limit);
+            prop_assert!(end.len() + 3 >= limit.min(whole.len()));
+        }
+    }
+}

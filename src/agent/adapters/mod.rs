@@ -18,5 +18,6 @@ mod qwen;
 mod refusals;
 mod summary;
 mod text;
+mod tool_call;
 
 pub(super) use list::{KNOWN, adapter};
