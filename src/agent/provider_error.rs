@@ -151,7 +151,7 @@ const RATE: [&str; 9] = [
 ];
 
 /// The provider is in trouble, or cannot be reached: later the same request may well be served.
-const TROUBLE: [&str; 51] = [
+const TROUBLE: [&str; 54] = [
     "overloaded",
     "high demand",
     "at capacity",
@@ -193,6 +193,9 @@ const TROUBLE: [&str; 51] = [
     "premature close",
     "stream disconnected",
     "stream closed",
+    "decoding response body",
+    "unexpected eof",
+    "incomplete chunked read",
     "error sending request",
     "apiconnection",
     "connection error",

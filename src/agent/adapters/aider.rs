@@ -14,7 +14,7 @@ use super::super::reader::{Adapter, Closing, Conclusion, Failure, HowEnded, Told
 use super::super::{OutputFormat, PromptDelivery, Sighting, WaitReason, Waiting};
 use super::aider_report::{Report, read_report};
 use super::last_words::LastWords;
-use super::summary::one_line;
+use super::tool_call::first_line;
 
 /// How it is started.
 pub(super) const AGENT: KnownAgent = KnownAgent {
@@ -138,7 +138,7 @@ impl Adapter for Aider {
             match closing.ended {
                 HowEnded::Code(0) => {
                     let last = closing.stdout.lines().rev().find(|line| !line.trim().is_empty());
-                    let last = last.map(|line| format!(": {}", one_line(line))).unwrap_or_default();
+                    let last = last.map(|line| format!(": {}", first_line(line))).unwrap_or_default();
                     Conclusion::Failed(Failure::plain(format!(
                         "it ended without an answer of the model{last}"
                     )))

@@ -16,17 +16,15 @@ pub(super) struct Report {
 /// Reads the line; `None` where it is another one.
 pub(super) fn read_report(line: &str) -> Option<Report> {
     let counts = line.trim().strip_prefix("Tokens: ")?;
-    let (tokens, costs) = counts.split_once(" received.").unwrap_or((counts, ""));
+    let (tokens, costs) = counts.split_once(" received.")?;
     let mut usage = Usage::default();
     let mut received = None;
     for part in tokens.split(", ") {
-        let (number, what) = part.trim().split_once(' ').unwrap_or((part.trim(), "received"));
-        let count = read_count(number)?;
-        match what.trim() {
-            "sent" => usage.input_tokens = count,
-            "cache hit" => usage.cached_tokens = count,
-            "received" => received = Some(count),
-            _ => {}
+        match part.trim().split_once(' ') {
+            Some((number, "sent")) => usage.input_tokens = read_count(number)?,
+            Some((number, "cache hit")) => usage.cached_tokens = read_count(number)?,
+            Some((number, _)) => _ = read_count(number)?,
+            None => received = Some(read_count(part)?),
         }
     }
     usage.output_tokens = received?;
@@ -101,6 +99,8 @@ mod tests {
     #[rstest]
     #[case("Tokens: are what the parser makes")]
     #[case("Tokens: 5 sent")]
+    #[case("Tokens: 5 sent, 5")]
+    #[case("Tokens: 5 sent, 5 received")]
     #[case("Tokens: -1 sent, 5 received.")]
     #[case("Tokens: NaN sent, 5 received.")]
     #[case("the line says Tokens: 5 sent, 5 received.")]

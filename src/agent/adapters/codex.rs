@@ -13,10 +13,11 @@ use super::super::known::{KnownAgent, PLAIN, Reports};
 use super::super::lines::{Event, Line, count, object, word};
 use super::super::provider_error::classify_error;
 use super::super::reader::{Adapter, Closing, Conclusion, Failure, Told};
-use super::super::{OutputFormat, SessionArgs, Sighting, WaitReason, Waiting};
-use super::complaint::complaint;
+use super::super::{OutputFormat, SessionArgs, Sighting, Waiting};
+use super::complaint::{complaint, flat};
 use super::refusals::Refusals;
-use super::summary::{flat, one_line};
+use super::tool_call::first_line;
+use super::wait_reason::wait_reason;
 
 /// How it is started.
 pub(super) const AGENT: KnownAgent = KnownAgent {
@@ -161,7 +162,7 @@ impl Codex {
                 seen.push(Sighting::ToolEnded {
                     id: Some(word(item, "id").to_owned()),
                     failed: matches!(status, "failed" | "declined"),
-                    summary: one_line(word(item, "aggregated_output")),
+                    summary: first_line(word(item, "aggregated_output")),
                 });
             }
         }
@@ -182,7 +183,7 @@ fn subject(item: &Event) -> String {
     let change = item.get("changes").and_then(Value::as_array).and_then(|changes| changes.first());
     let path = change.and_then(Value::as_object).map_or("", |change| word(change, "path"));
     let known = [word(item, "command"), path, word(item, "tool"), word(item, "query")];
-    one_line(known.into_iter().find(|text| !text.is_empty()).unwrap_or_default())
+    first_line(known.into_iter().find(|text| !text.is_empty()).unwrap_or_default())
 }
 
 /// A failure by its message. Of a request that the provider called bad (400), the message is the provider's whole answer.
@@ -199,13 +200,11 @@ fn failure(message: &str, now: Timestamp) -> Failure {
 fn waiting(tries: &str, now: Timestamp) -> Waiting {
     let (counted, why) = tries.split_once('(').unwrap_or((tries, ""));
     let (attempt, of) = counted.trim().split_once('/').unwrap_or((counted, ""));
-    let class = classify_error(None, None, why, now);
-    let (reason, until) = match class {
-        OutcomeClass::Limited { until } => (WaitReason::RateLimit, until),
-        OutcomeClass::Overloaded => (WaitReason::Overloaded, None),
-        _ => (WaitReason::Retry, None),
+    let until = match classify_error(None, None, why, now) {
+        OutcomeClass::Limited { until } => until,
+        _ => None,
     };
-    Waiting { reason, attempt: attempt.trim().parse().ok(), of: of.trim().parse().ok(), until }
+    Waiting { reason: wait_reason(why), attempt: attempt.trim().parse().ok(), of: of.trim().parse().ok(), until }
 }
 
 fn usage(usage: &Event) -> Usage {

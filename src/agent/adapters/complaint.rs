@@ -1,4 +1,5 @@
-//! What a CLI wrote to standard error when it could not even begin: an unknown session, a bad setting, no key.
+//! Errors told outside a stream's own report: what a CLI wrote to standard error when it could not even begin (an unknown
+//! session, a bad setting, no key).
 
 use super::super::reader::{Closing, Failure, HowEnded};
 
@@ -10,6 +11,12 @@ pub(super) fn complaint(closing: &Closing<'_>) -> Option<Failure> {
     let error = errors.filter(|line| line.starts_with("Error: ") || line.starts_with("error: ")).last()?;
     let failure = Failure::of(None, None, &error, closing.at);
     (code != 0).then(|| Failure { detail: format!("exit code {code}: {error}"), ..failure })
+}
+
+/// An error of several lines as one.
+pub(super) fn flat(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ")
 }
 
 /// A line without the sequences that colour it.

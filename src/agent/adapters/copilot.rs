@@ -13,9 +13,9 @@ use super::super::known::{KnownAgent, PLAIN, Reports};
 use super::super::lines::{Event, Line, count, object, word};
 use super::super::reader::{Adapter, Closing, Conclusion, Failure, Told};
 use super::super::{OutputFormat, SessionArgs, Sighting, WaitReason, Waiting};
-use super::complaint::complaint;
+use super::complaint::{complaint, flat};
 use super::refusals::Refusals;
-use super::summary::{flat, of_arguments, one_line};
+use super::tool_call::{first_line, summary_of_call};
 
 /// How it is started.
 pub(super) const AGENT: KnownAgent = KnownAgent {
@@ -134,7 +134,7 @@ impl Copilot {
             self.calls.pop_front();
         }
         self.calls.push_back((id.clone(), name.clone()));
-        let summary = object(data, "arguments").map(of_arguments).unwrap_or_default();
+        let summary = object(data, "arguments").map(summary_of_call).unwrap_or_default();
         seen.push(Sighting::ToolStarted { id: Some(id), name, summary });
     }
 
@@ -157,7 +157,7 @@ impl Copilot {
         seen.push(Sighting::ToolEnded {
             id: Some(id.to_owned()),
             failed: !succeeded,
-            summary: one_line(said),
+            summary: first_line(said),
         });
     }
 

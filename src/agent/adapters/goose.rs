@@ -13,10 +13,10 @@ use super::super::known::{KnownAgent, ModelBy, PLAIN, Reports};
 use super::super::lines::{Event, Line, as_count, object, word};
 use super::super::reader::{Adapter, Closing, Conclusion, Failure, Told};
 use super::super::{OutputFormat, SessionArgs, Sighting};
-use super::complaint::complaint;
+use super::complaint::{complaint, flat};
 use super::last_words::LastWords;
 use super::refusals::Refusals;
-use super::summary::{flat, of_arguments, one_line};
+use super::tool_call::{first_line, summary_of_call};
 
 /// How it is started.
 pub(super) const AGENT: KnownAgent = KnownAgent {
@@ -153,7 +153,7 @@ impl Goose {
                 seen.push(Sighting::ToolStarted {
                     id: Some(word(part, "id").to_owned()),
                     name: self.tool.clone(),
-                    summary: arguments.map(of_arguments).unwrap_or_default(),
+                    summary: arguments.map(summary_of_call).unwrap_or_default(),
                 });
             }
             "toolResponse" => self.tool_ended(part, seen),
@@ -203,7 +203,7 @@ impl Goose {
         seen.push(Sighting::ToolEnded {
             id: Some(word(part, "id").to_owned()),
             failed,
-            summary: one_line(said),
+            summary: first_line(said),
         });
     }
 }

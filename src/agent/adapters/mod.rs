@@ -16,8 +16,8 @@ mod messages;
 mod opencode;
 mod qwen;
 mod refusals;
-mod summary;
 mod text;
 mod tool_call;
+mod wait_reason;
 
 pub(super) use list::{KNOWN, adapter};

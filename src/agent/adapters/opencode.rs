@@ -11,10 +11,10 @@ use super::super::known::{KnownAgent, PLAIN, Reports};
 use super::super::lines::{Event, Line, count, object, word};
 use super::super::reader::{Adapter, Closing, Conclusion, Failure, Told};
 use super::super::{OutputFormat, SessionArgs, Sighting};
-use super::complaint::complaint;
+use super::complaint::{complaint, flat};
 use super::last_words::LastWords;
 use super::refusals::Refusals;
-use super::summary::{flat, of_arguments, one_line};
+use super::tool_call::{first_line, summary_of_call};
 
 /// How it is started.
 pub(super) const AGENT: KnownAgent = KnownAgent {
@@ -142,9 +142,9 @@ impl Opencode {
         } else if is_refusal(said) {
             self.refusals.refused(&name, said);
         }
-        let summary = object(state, "input").map(of_arguments).unwrap_or_default();
+        let summary = object(state, "input").map(summary_of_call).unwrap_or_default();
         seen.push(Sighting::ToolStarted { id: id.clone(), name, summary });
-        seen.push(Sighting::ToolEnded { id, failed, summary: one_line(said) });
+        seen.push(Sighting::ToolEnded { id, failed, summary: first_line(said) });
     }
 }
 
