@@ -130,6 +130,26 @@ mod tests {
     }
 
     #[test]
+    fn a_wrapper_gives_way_to_the_program_that_it_would_start() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(directory.path()).unwrap();
+        let (bin, modules) = (root.join("bin"), root.join("lib/node_modules"));
+        let ambient = ambient(&root.join("home"), &bin);
+        let wrapper = place(&modules.join("@maker/agent/bin"), "agent.js", 0o755);
+        fs::create_dir_all(&bin).unwrap();
+        std::os::unix::fs::symlink(&wrapper, bin.join("agent")).unwrap();
+        let wanted =
+            Wanted { program: "agent", native: &["@maker/agent-other/agent", "@maker/agent-linux/agent"] };
+        let seek = || seek_program(wanted, &root, &ambient);
+        assert_eq!(seek(), Sought::Found(bin.join("agent")));
+        let beside = place(&modules.join("@maker/agent-linux"), "agent", 0o755);
+        assert_eq!(seek(), Sought::Found(beside));
+        let below = place(&modules.join("@maker/agent/node_modules/@maker/agent-linux"), "agent", 0o755);
+        assert_eq!(seek(), Sought::Found(below));
+        assert_eq!(seek_program(plain("agent"), &root, &ambient), Sought::Found(bin.join("agent")));
+    }
+
+    #[test]
     fn a_file_that_cannot_be_executed_is_told_from_none() {
         let directory = tempfile::tempdir().unwrap();
         let tool = place(directory.path(), "agent", 0o644);

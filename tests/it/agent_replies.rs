@@ -135,7 +135,7 @@ fn copilots_tokens_are_those_of_all_models_in_its_file_and_of_the_whole_session(
 const GOOSE_SAYS: &str = r#"{"type":"message","message":{"id":"a","role":"assistant","content":[{"type":"text","text":"Done."}]}}"#;
 const COMPLETE: &str = r#"{"type":"complete","total_tokens":12,"input_tokens":10,"output_tokens":2}"#;
 const UNCOUNTED: &str = r#"{"type":"complete","total_tokens":null}"#;
-const GOOSE_QUOTES: &str = r#"{"type":"message","message":{"id":"a","role":"assistant","content":[{"type":"text","text":"Ran into this error: 401, and mended it."}]}}"#;
+const GOOSE_QUOTES: &str = r#"{"type":"message","message":{"id":"a","role":"assistant","content":[{"type":"text","text":"Ran into this error: Status: 401, and mended it."}]}}"#;
 const GOOSE_ERROR: &str = r#"{"type":"message","message":{"id":null,"role":"assistant","content":[{"type":"text","text":"Ran into this error: Rate limit exceeded: You exceeded your current quota.\n\nPlease retry if you think this is a transient or recoverable error."}]}}"#;
 const GOOSE_ASKED: &str = r#"{"type":"message","message":{"id":"u","role":"user","content":[{"type":"text","text":"Ran into this error: 401"}]}}"#;
 
@@ -229,7 +229,7 @@ fn seen(format: &str, lines: &[&str]) -> Vec<Sighting> {
 #[case("codex", &[r#"{"type":"error","message":"Reconnecting... 1/5 (unexpected status 503 Service Unavailable)"}"#], "Overloaded, Some(1) of Some(5) until None")]
 #[case("codex", &[r#"{"type":"error","message":"Reconnecting..."}"#], "Retry, None of None until None")]
 #[case("copilot", &[r#"{"type":"model.call_failure","data":{"statusCode":429,"retryAttempt":2}}"#, r#"{"type":"assistant.turn_retry","data":{"reason":"rate_limit"}}"#], "RateLimit, Some(3) of None until None")]
-#[case("aider", &["litellm.InternalServerError: x", "Retrying in 2.0 seconds..."], "Overloaded, None of None until Some(2026-11-21T12:00:02Z)")]
+#[case("aider", &["litellm.InternalServerError: x", "Retrying in 2.0 seconds..."], "Retry, None of None until Some(2026-11-21T12:00:02Z)")]
 fn waiting_is_seen_with_its_reason(#[case] format: &str, #[case] lines: &[&str], #[case] expected: &str) {
     let waits: Vec<_> = seen(format, lines)
         .into_iter()

@@ -7,6 +7,7 @@
 )]
 
 mod agent_replies;
+mod agent_streams;
 mod bad_input;
 mod combined;
 mod demo;
@@ -23,3 +24,4 @@ mod scratch;
 mod seeing;
 mod shell_agent;
 mod support;
+mod transcripts;

@@ -6,7 +6,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::model::{OutcomeClass, Usage};
+use crate::model::Usage;
 
 use super::super::known::{KnownAgent, PLAIN, Reports};
 use super::super::lines::Line;
@@ -15,6 +15,7 @@ use super::super::{OutputFormat, PromptDelivery, Sighting, WaitReason, Waiting};
 use super::aider_report::{Report, read_report};
 use super::last_words::LastWords;
 use super::tool_call::first_line;
+use super::wait_reason::wait_reason;
 
 /// How it is started.
 pub(super) const AGENT: KnownAgent = KnownAgent {
@@ -192,7 +193,8 @@ impl Aider {
     fn continues_report(&mut self, text: &str, seen: &mut Vec<Sighting>) -> bool {
         let Some(begun) = self.report.take() else { return false };
         let whole = format!("{begun} {}", text.trim());
-        if text.starts_with(COST) || !is_whole(&begun) {
+        let ends_in_its_cost = begun.contains(COST) && !is_whole_with_cost(&begun);
+        if text.starts_with(COST) || !is_whole(&begun) || ends_in_its_cost {
             self.report = Some(whole);
             if self.report.as_deref().is_some_and(is_whole_with_cost) || text.trim().is_empty() {
                 self.end_report(seen);
@@ -260,13 +262,8 @@ fn status_of(kind: &str) -> Option<u16> {
 
 /// `2.0 seconds...`, after an error.
 fn waiting(error: Option<&ProviderError>, delay: &str, now: Timestamp) -> Waiting {
-    let class =
-        error.map(|error| Failure::of(status_of(&error.kind), Some(&error.kind), &error.text, now).class);
-    let reason = match class {
-        Some(OutcomeClass::Limited { .. }) => WaitReason::RateLimit,
-        Some(OutcomeClass::Overloaded) => WaitReason::Overloaded,
-        _ => WaitReason::Retry,
-    };
+    let reason =
+        error.map_or(WaitReason::Retry, |error| wait_reason(&format!("{} {}", error.kind, error.text)));
     let seconds = delay.split(' ').next().and_then(|number| number.parse::<f64>().ok());
     let until = seconds
         .and_then(|seconds| SignedDuration::try_from_secs_f64(seconds).ok())

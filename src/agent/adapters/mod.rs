@@ -16,6 +16,8 @@ mod messages;
 mod opencode;
 mod qwen;
 mod refusals;
+#[cfg(test)]
+mod tests;
 mod text;
 mod tool_call;
 mod wait_reason;
