@@ -204,7 +204,12 @@ fn waiting(tries: &str, now: Timestamp) -> Waiting {
         OutcomeClass::Limited { until } => until,
         _ => None,
     };
-    Waiting { reason: wait_reason(why), attempt: attempt.trim().parse().ok(), of: of.trim().parse().ok(), until }
+    Waiting {
+        reason: wait_reason(why),
+        attempt: attempt.trim().parse().ok(),
+        of: of.trim().parse().ok(),
+        until,
+    }
 }
 
 fn usage(usage: &Event) -> Usage {
