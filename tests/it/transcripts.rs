@@ -162,7 +162,10 @@ fn a_recording_that_is_cut_short_is_never_a_success(#[case] cli: &str) {
     for case in cases(cli).into_iter().filter(|case| WITH_REPORT.contains(&case.format)) {
         let (stdout, _) = recorded(cli, &case.name);
         let whole = stdout.trim_ascii_end().len();
-        for length in 0..whole {
+        let near_a_line_end = |length: usize| stdout[length.saturating_sub(2)..length + 1].contains(&b'\n');
+        // Of long recordings not every cut: each one is read from the beginning.
+        let cuts = (0..whole).filter(|length| whole < 3000 || length % 97 == 0 || near_a_line_end(*length));
+        for length in cuts.chain([whole - 1]) {
             let reply = read(case.format, &stdout[..length], b"", &end(code(0)));
             assert_ne!(reply.class, OutcomeClass::Ok, "{cli}/{}, the first {length} bytes", case.name);
         }
