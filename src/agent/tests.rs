@@ -377,15 +377,15 @@ fn a_session_id_is_a_uuid_of_version_4() {
 
 #[test]
 fn a_program_of_the_users_own_is_not_exchanged_for_a_native_one() {
-    let seen = std::cell::RefCell::new(Vec::new());
+    let sought = std::cell::RefCell::new(Vec::new());
     let seek = |wanted: Wanted<'_>| {
-        seen.borrow_mut().push((wanted.program.to_owned(), wanted.native.is_empty()));
+        sought.borrow_mut().push((wanted.program.to_owned(), wanted.native.is_empty()));
         Sought::Found(wanted.program.into())
     };
     let own = AgentOptions { binary: Some("/opt/claude".to_owned()), ..AgentOptions::default() };
     resolve("claude", &seek, &BTreeMap::new(), &BTreeMap::from([("claude".to_owned(), own)])).unwrap();
     resolve("claude", &seek, &BTreeMap::new(), &BTreeMap::new()).unwrap();
-    assert_eq!(*seen.borrow(), [("/opt/claude".to_owned(), true), ("claude".to_owned(), false)]);
+    assert_eq!(*sought.borrow(), [("/opt/claude".to_owned(), true), ("claude".to_owned(), false)]);
 }
 
 #[test]
