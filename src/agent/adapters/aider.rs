@@ -162,7 +162,6 @@ impl Adapter for Aider {
 impl Aider {
     fn plain_line(&mut self, text: &str, seen: &mut Vec<Sighting>) {
         match self.part {
-            Part::Opening => {}
             Part::Banner => {
                 if text.trim().is_empty() {
                     self.part = Part::Talk;
@@ -181,7 +180,7 @@ impl Aider {
                 }
                 return;
             }
-            Part::Talk => {}
+            Part::Opening | Part::Talk => {}
         }
         self.words.hear(&self.messages.to_string(), &format!("{text}\n"));
         if !text.trim().is_empty() {

@@ -7,8 +7,8 @@ use super::super::reader::{Closing, Failure, HowEnded};
 /// than 0.
 pub(super) fn complaint(closing: &Closing<'_>) -> Option<Failure> {
     let HowEnded::Code(code) = closing.ended else { return None };
-    let errors = closing.stderr.lines().map(without_colours);
-    let error = errors.filter(|line| line.starts_with("Error: ") || line.starts_with("error: ")).last()?;
+    let mut lines = closing.stderr.lines().rev().map(without_colours);
+    let error = lines.find(|line| line.starts_with("Error: ") || line.starts_with("error: "))?;
     let failure = Failure::of(None, None, &error, closing.at);
     (code != 0).then(|| Failure { detail: format!("exit code {code}: {error}"), ..failure })
 }

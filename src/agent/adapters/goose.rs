@@ -148,7 +148,7 @@ impl Goose {
                 // It went on: what failed before has been got over.
                 self.error = None;
                 let call = object(part, "toolCall").and_then(|call| object(call, "value"));
-                self.tool = call.map_or("", |call| word(call, "name")).to_owned();
+                call.map_or("", |call| word(call, "name")).clone_into(&mut self.tool);
                 let arguments = call.and_then(|call| object(call, "arguments"));
                 seen.push(Sighting::ToolStarted {
                     id: Some(word(part, "id").to_owned()),

@@ -123,7 +123,7 @@ impl Opencode {
             // Some errors come twice, the same both times.
             "error" => {
                 self.error =
-                    Some(object(event, "error").map_or_else(unexplained, |error| failure(error, now)))
+                    Some(object(event, "error").map_or_else(unexplained, |error| failure(error, now)));
             }
             other => seen.push(Sighting::Other(other.to_owned())),
         }
