@@ -6,6 +6,8 @@ use baton::model::{OutcomeClass, Stream, Usage};
 use jiff::Timestamp;
 use rstest::rstest;
 
+use crate::support::{Git, Workspace};
+
 fn now() -> Timestamp {
     "2026-11-21T12:00:00Z".parse().unwrap()
 }
@@ -241,4 +243,59 @@ fn waiting_is_seen_with_its_reason(#[case] format: &str, #[case] lines: &[&str],
         })
         .collect();
     assert_eq!(waits, [expected]);
+}
+
+/// Both seats do their work and write a recording of this CLI, with exit code 0; galph's is `galph`'s.
+fn run(cli: &str, galph: &str, ralph: &str) -> (Workspace, crate::support::Ended) {
+    let workspace = Workspace::new(Git::Used);
+    let configuration = workspace.read("orchestration.yaml").unwrap();
+    workspace.write("orchestration.yaml", &configuration.replace("output: text", &format!("output: {cli}")));
+    workspace.git(&["commit", "--quiet", "--message=stream", "orchestration.yaml"]);
+    for (seat, case) in [("galph", galph), ("ralph", ralph)] {
+        let recording = format!("{}/tests/fixtures/agents/{cli}/{case}", env!("CARGO_MANIFEST_DIR"));
+        workspace.script_once(seat, &format!("work >/dev/null; cat '{recording}.stdout'; exit 0"));
+    }
+    let ended = workspace.run(&["--sync-loops=1"]);
+    (workspace, ended)
+}
+
+#[rstest]
+#[case("codex", "ok", 2468, 400, 112)]
+#[case("opencode", "ok2", 2468, 400, 112)]
+#[case("goose", "ok", 2468, 0, 112)]
+#[case("aider", "ok2", 1200, 0, 56)]
+fn a_loop_counts_what_its_agents_used(
+    #[case] cli: &str,
+    #[case] recording: &str,
+    #[case] input: u64,
+    #[case] cached: u64,
+    #[case] output: u64,
+) {
+    let (workspace, ended) = run(cli, recording, recording);
+    ended.assert_code(0);
+    for seat in ["galph", "ralph"] {
+        let usage = &workspace.state()["usage"][seat];
+        let count = |name: &str| usage[name].as_u64();
+        let counts = (count("input_tokens"), count("cached_tokens"), count("output_tokens"));
+        assert_eq!(counts, (Some(input), Some(cached), Some(output)), "{seat}");
+    }
+}
+
+#[rstest]
+#[case("codex", "ok", "e403", "auth")]
+#[case("opencode", "ok2", "noauto-outside", "denied")]
+#[case("copilot", "ok", "noallow", "denied")]
+#[case("goose", "ok", "e401", "auth")]
+#[case("goose", "ok", "maxturns", "failed")]
+#[case("aider", "ok2", "e401", "auth")]
+fn a_loop_stops_at_what_an_exit_code_of_0_hides(
+    #[case] cli: &str,
+    #[case] good: &str,
+    #[case] bad: &str,
+    #[case] class: &str,
+) {
+    let (workspace, ended) = run(cli, good, bad);
+    let ended = ended.assert_code(5);
+    assert_eq!(workspace.state()["status"], "failed");
+    assert!(ended.stderr.contains(&format!("ended `{class}`")), "{}", ended.stderr);
 }
