@@ -20,7 +20,7 @@ pub struct Reports {
     pub cost: bool,
 }
 
-/// A coding agent's CLI, run headless. Arguments come in this order: `head`, `bypass`, the model, the user's, the session's,
+/// A coding agent's CLI, run headless. Arguments come in this order: `head`, `bypass` or `guarded`, the model, the user's, the session's,
 /// `tail`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct KnownAgent {
@@ -34,6 +34,8 @@ pub(super) struct KnownAgent {
     /// Without these the agent waits for, or is refused, the permission to work.
     pub(super) bypass: &'static [&'static str],
     pub(super) bypass_env: &'static [(&'static str, &'static str)],
+    /// Instead of those, where the CLI is to keep its own guard: what it needs to be able to do any work under it.
+    pub(super) guarded: &'static [&'static str],
     pub(super) model: ModelBy,
     pub(super) session: SessionArgs,
     pub(super) tail: &'static [&'static str],
@@ -60,6 +62,7 @@ pub(super) const PLAIN: KnownAgent = KnownAgent {
     head: &[],
     bypass: &[],
     bypass_env: &[],
+    guarded: &[],
     model: ModelBy::Flag("--model"),
     session: SessionArgs { fresh: &[], resume: &[] },
     tail: &[],

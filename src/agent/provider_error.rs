@@ -151,7 +151,7 @@ const RATE: [&str; 9] = [
 ];
 
 /// The provider is in trouble, or cannot be reached: later the same request may well be served.
-const TROUBLE: [&str; 51] = [
+const TROUBLE: [&str; 54] = [
     "overloaded",
     "high demand",
     "at capacity",
@@ -193,6 +193,9 @@ const TROUBLE: [&str; 51] = [
     "premature close",
     "stream disconnected",
     "stream closed",
+    "decoding response body",
+    "unexpected eof",
+    "incomplete chunked read",
     "error sending request",
     "apiconnection",
     "connection error",
@@ -250,14 +253,12 @@ pub fn classify_error(
         Some(408 | 425 | 429 | 500 | 502..=504 | 507 | 509 | 520..=530 | 598 | 599) => {
             OutcomeClass::Overloaded
         }
-        // Google answers a wrong key with 400.
-        Some(400) if says(&CREDENTIALS) => OutcomeClass::Auth,
-        Some(_) => OutcomeClass::Failed,
         None if says(&RATE) && waits_long => OutcomeClass::Limited { until },
         None if says(&RATE) => OutcomeClass::Overloaded,
-        None if says(&CREDENTIALS) => OutcomeClass::Auth,
+        // Google answers a wrong key with 400.
+        Some(400) | None if says(&CREDENTIALS) => OutcomeClass::Auth,
         None if says(&TROUBLE) => OutcomeClass::Overloaded,
-        None => OutcomeClass::Failed,
+        Some(_) | None => OutcomeClass::Failed,
     }
 }
 

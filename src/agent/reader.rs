@@ -69,6 +69,8 @@ pub(super) struct Closing<'a> {
     pub(super) stdout: &'a str,
     /// The end of standard error.
     pub(super) stderr: &'a str,
+    /// What [`CommandSpec::usage_file`] holds.
+    #[allow(dead_code, reason = "only some CLIs write one")]
     pub(super) usage_file: Option<&'a [u8]>,
 }
 

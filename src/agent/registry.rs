@@ -154,9 +154,12 @@ fn resolve_known(
 
     let mut args = owned(known.head);
     let mut env: BTreeMap<String, String> = pairs(known.env).collect();
-    if options.permission == Permission::Bypass {
-        args.extend(owned(known.bypass));
-        env.extend(pairs(known.bypass_env));
+    match options.permission {
+        Permission::Bypass => {
+            args.extend(owned(known.bypass));
+            env.extend(pairs(known.bypass_env));
+        }
+        Permission::Default => args.extend(owned(known.guarded)),
     }
     match (&options.model, known.model) {
         (None, _) => {}

@@ -174,13 +174,13 @@ fn auto_takes_the_first_installed_agent_and_never_the_shell() {
 #[rstest]
 #[case("shell", "sh", PromptDelivery::File, &["${prompt_file}"])]
 #[case("claude", "claude", PromptDelivery::Stdin, &["-p", "--output-format", "stream-json", "--verbose", "--dangerously-skip-permissions"])]
-#[case("codex", "codex", PromptDelivery::Stdin, &["exec", "--skip-git-repo-check", "-c", "check_for_update_on_startup=false", "--dangerously-bypass-approvals-and-sandbox", "-"])]
+#[case("codex", "codex", PromptDelivery::Stdin, &["exec", "--json", "--skip-git-repo-check", "--disable", "plugins", "-c", "check_for_update_on_startup=false", "--dangerously-bypass-approvals-and-sandbox", "-"])]
 #[case("gemini", "gemini", PromptDelivery::Stdin, &["-o", "stream-json", "--yolo", "--skip-trust"])]
-#[case("opencode", "opencode", PromptDelivery::Stdin, &["run", "--title", "baton", "--auto"])]
-#[case("copilot", "copilot", PromptDelivery::Stdin, &["--no-ask-user", "--allow-all"])]
+#[case("opencode", "opencode", PromptDelivery::Stdin, &["run", "--pure", "--format", "json", "--title", "baton", "--auto"])]
+#[case("copilot", "copilot", PromptDelivery::Stdin, &["--output-format", "json", "--no-ask-user", "--disable-builtin-mcps", "--usage-output-file", "${attempt_dir}/usage.json", "--allow-all"])]
 #[case("qwen", "qwen", PromptDelivery::Stdin, &["-o", "stream-json", "--yolo"])]
-#[case("goose", "goose", PromptDelivery::Stdin, &["run", "-q", "--with-builtin", "developer", "-i", "-"])]
-#[case("aider", "aider", PromptDelivery::File, &["--no-stream", "--no-pretty", "--no-check-update", "--no-show-release-notes", "--no-show-model-warnings", "--no-gitignore", "--no-detect-urls", "--no-auto-commits", "--yes-always", "--message-file", "${prompt_file}"])]
+#[case("goose", "goose", PromptDelivery::Stdin, &["run", "-q", "--output-format", "stream-json", "--with-builtin", "developer", "-i", "-"])]
+#[case("aider", "aider", PromptDelivery::File, &["--no-stream", "--no-pretty", "--no-check-update", "--no-show-release-notes", "--no-show-model-warnings", "--no-gitignore", "--no-detect-urls", "--no-auto-commits", "--chat-history-file", "${attempt_dir}/aider.chat.md", "--input-history-file", "${attempt_dir}/aider.input", "--llm-history-file", "${attempt_dir}/aider.llm", "--yes-always", "--message-file", "${prompt_file}"])]
 #[case("amp", "amp", PromptDelivery::Stdin, &["-x", "--stream-json", "--dangerously-allow-all"])]
 #[case("cursor-agent", "cursor-agent", PromptDelivery::Stdin, &["-p", "--output-format", "stream-json", "--force"])]
 fn a_built_in_agent_runs_headless_and_unattended(
@@ -218,9 +218,14 @@ fn options_change_the_program_the_model_the_arguments_and_the_environment() {
     assert_eq!(spec.program, Path::new("/opt/codex"));
     let expected = [
         "exec",
+        "--json",
         "--skip-git-repo-check",
+        "--disable",
+        "plugins",
         "-c",
         "check_for_update_on_startup=false",
+        "-c",
+        "sandbox_mode=\"workspace-write\"",
         "--model",
         "m-1",
         "-c",
@@ -372,15 +377,15 @@ fn a_session_id_is_a_uuid_of_version_4() {
 
 #[test]
 fn a_program_of_the_users_own_is_not_exchanged_for_a_native_one() {
-    let seen = std::cell::RefCell::new(Vec::new());
+    let sought = std::cell::RefCell::new(Vec::new());
     let seek = |wanted: Wanted<'_>| {
-        seen.borrow_mut().push((wanted.program.to_owned(), wanted.native.is_empty()));
+        sought.borrow_mut().push((wanted.program.to_owned(), wanted.native.is_empty()));
         Sought::Found(wanted.program.into())
     };
     let own = AgentOptions { binary: Some("/opt/claude".to_owned()), ..AgentOptions::default() };
     resolve("claude", &seek, &BTreeMap::new(), &BTreeMap::from([("claude".to_owned(), own)])).unwrap();
     resolve("claude", &seek, &BTreeMap::new(), &BTreeMap::new()).unwrap();
-    assert_eq!(*seen.borrow(), [("/opt/claude".to_owned(), true), ("claude".to_owned(), false)]);
+    assert_eq!(*sought.borrow(), [("/opt/claude".to_owned(), true), ("claude".to_owned(), false)]);
 }
 
 #[test]

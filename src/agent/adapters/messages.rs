@@ -40,8 +40,10 @@ pub(super) struct Messages {
     /// What the provider said was wrong, by the last message of the agent.
     error_kind: Option<String>,
     retries: u64,
-    /// A limit of the plan was reached; until then, if that was said.
-    rejected: Option<Option<Timestamp>>,
+    /// A limit of the plan was reached.
+    is_rejected: bool,
+    /// When that limit ends, if that was said.
+    resets_at: Option<Timestamp>,
     /// The report of the end; an event of the agent after it makes it void.
     result: Option<Event>,
 }
@@ -82,7 +84,8 @@ impl Messages {
             usage: Running::default(),
             error_kind: None,
             retries: 0,
-            rejected: None,
+            is_rejected: false,
+            resets_at: None,
             result: None,
         }
     }
@@ -202,7 +205,8 @@ impl Messages {
             return;
         }
         let until = info.and_then(|info| info.get("resetsAt")?.as_i64()).and_then(from_epoch);
-        self.rejected = Some(until);
+        self.is_rejected = true;
+        self.resets_at = until;
         seen.push(Sighting::Waiting(Waiting {
             reason: WaitReason::RateLimit,
             attempt: None,
@@ -272,19 +276,16 @@ impl Messages {
 
     fn provider_failure(&self, status: Option<u16>, text: &str, now: Timestamp) -> Failure {
         let mut failure = Failure::of(status, self.error_kind.as_deref(), text, now);
-        let until = self.rejected.map(|until| until.filter(|until| is_plausible(*until, now)));
-        failure.class = match (failure.class, until) {
-            (OutcomeClass::Overloaded, Some(until)) if status.is_none_or(|status| status == 429) => {
+        let until = self.resets_at.filter(|until| is_plausible(*until, now));
+        // It tries again unless the provider asks for a wait that is longer than it would.
+        let gave_up_at_once = status == Some(429) && self.retries == 0;
+        let may_be_limit = status.is_none_or(|status| status == 429);
+        failure.class = match failure.class {
+            OutcomeClass::Overloaded if gave_up_at_once || (self.is_rejected && may_be_limit) => {
                 OutcomeClass::Limited { until }
             }
-            (OutcomeClass::Limited { until: said }, Some(until)) => {
-                OutcomeClass::Limited { until: until.or(said) }
-            }
-            // It tries again unless the provider asks for a wait that is longer than it would.
-            (OutcomeClass::Overloaded, None) if status == Some(429) && self.retries == 0 => {
-                OutcomeClass::Limited { until: None }
-            }
-            (class, _) => class,
+            OutcomeClass::Limited { until: said } => OutcomeClass::Limited { until: until.or(said) },
+            class => class,
         };
         failure
     }
