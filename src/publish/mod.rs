@@ -9,13 +9,16 @@
 //! its own module here, taking a [`Selection`] and the blobs that it names and moving paths to `refused` before
 //! anything is committed. Until it exists nothing claims that contents were looked at.
 
+mod forced;
 mod message;
+mod moves;
 mod path;
 mod record;
 mod rules;
 mod selection;
 
-pub use message::{CommitContext, commit_message, turn_of_message};
+pub use forced::ForcedReports;
+pub use message::{CommitContext, commit_message, commit_subject, list_files, turn_of_message};
 pub use path::{ParseRepoPathError, RepoPath};
 pub use record::{Blob, Content, DirtyPath, DirtyRecord, FileMode, ObjectId, Obstacle, ParseObjectIdError};
 pub use rules::{DocsSpec, ReportsSpec, RuleError, RuleSpec, Rules, TrackedOutputsSpec, WorkSpec};

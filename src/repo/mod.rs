@@ -17,6 +17,7 @@ mod exclude;
 mod git_program;
 mod head;
 mod history;
+mod ignored;
 mod index;
 mod object;
 mod open;
