@@ -173,6 +173,11 @@ impl DirtyRecord {
         self.paths.insert(path, dirty);
     }
 
+    /// Keeps only the paths for which this holds.
+    pub fn retain(&mut self, mut is_kept: impl FnMut(&RepoPath, &DirtyPath) -> bool) {
+        self.paths.retain(|path, dirty| is_kept(path, dirty));
+    }
+
     /// What is noted for a path.
     pub fn get(&self, path: &RepoPath) -> Option<&DirtyPath> {
         self.paths.get(path)

@@ -395,7 +395,6 @@ mod tests {
 
     fn rules() -> Rules {
         let mut spec = RuleSpec::default();
-        spec.reports.extensions = vec![".png".into()];
         spec.work.exclude = vec!["vendor/**".into()];
         Rules::compile(spec).unwrap()
     }
@@ -419,7 +418,31 @@ mod tests {
         "its 6291456 bytes are over the 5MiB that `reports evidence` allows for a file"
     )]
     #[case::fixture("tests/fixtures/a/x.json", changed(6 << 20), "tracked outputs")]
+    #[case::fixture_too_large(
+        "tests/fixtures/a/x.npy",
+        changed(33 << 20),
+        "its 34603008 bytes are over the 32MiB that `tracked outputs` allows for a file"
+    )]
+    #[case::fixture_that_looks_like_a_report("tests/fixtures/reports/x.json", changed(9), "tracked outputs")]
+    #[case::deleted_fixture("tests/fixtures/a/x.json", deleted(), "tracked outputs")]
     #[case::new_fixture("tests/fixtures/a/x.json", added(9), "work")]
+    #[case::new_fixture_that_is_never_source("tests/fixtures/a/x.npy", added(9), "reports evidence")]
+    #[case::reports_in_a_plan("plans/a/reports/b.md", added(9), "reports evidence")]
+    #[case::reports_in_other_letters("Reports/Run.MD", added(9), "reports evidence")]
+    #[case::deleted_report("a/reports/run.txt", deleted(), "reports evidence")]
+    #[case::report_of_another_kind("reports/a.bin", added(9), "work")]
+    #[case::script("src/x.py", changed(9), "work")]
+    #[case::readme("README.md", changed(9), "work")]
+    #[case::header("include/x.h", added(9), "work")]
+    #[case::data("data.json", deleted(), "work")]
+    #[case::doc_too_large(
+        "input.md",
+        changed(2 << 20),
+        "its 2097152 bytes are over the 1MiB that `doc/meta hygiene` allows for a file"
+    )]
+    #[case::report_in_the_log_directory("logs/reports/x.png", added(9), "it is in the log directory")]
+    #[case::report_in_the_tmp_directory("tmp/reports/x.png", added(9), "it is in the tmp directory")]
+    #[case::empty("src/empty", added(0), "work")]
     #[case::doc("plans/a/b.md", changed(9), "doc/meta hygiene")]
     #[case::deleted_doc("plans/a/b.md", deleted(), "doc/meta hygiene")]
     #[case::source("src/lib.rs", changed(9), "work")]

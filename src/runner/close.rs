@@ -45,6 +45,7 @@ impl Runner<'_> {
             baseline: turn.baseline.checks.clone(),
             completion: completion.clone(),
             leftovers,
+            dry_run: turn.committed.dry_run,
             usage: turn.spent(),
             commits: turn
                 .committed
@@ -153,11 +154,7 @@ impl Runner<'_> {
                 let before = base.dirty.get(path).map(|before| &before.content);
                 !self.workspace.rules.is_own(path) && !dirty.matches_head() && before != Some(&dirty.content)
             })
-            .map(|(path, dirty)| Leftover {
-                path: path.clone(),
-                now: dirty.clone(),
-                base: base.dirty.get(path).cloned(),
-            })
+            .map(|(path, dirty)| Leftover::of(path, dirty, base))
             .collect()
     }
 

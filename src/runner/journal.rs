@@ -101,6 +101,17 @@ pub(super) struct Leftover {
     pub(super) path: RepoPath,
     pub(super) now: DirtyPath,
     pub(super) base: Option<DirtyPath>,
+    /// It was there before the turn, left by an earlier one of either seat: no turn's own.
+    #[serde(default)]
+    pub(super) carried: bool,
+}
+
+impl Leftover {
+    pub(super) fn of(path: &RepoPath, now: &DirtyPath, base: &Base) -> Self {
+        // What agents had left there before counts with this turn's change.
+        let before = base.dirty.get(path).filter(|_| !base.by_agents.contains(path));
+        Self { path: path.clone(), now: now.clone(), base: before.cloned(), carried: false }
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -202,6 +213,9 @@ pub(super) struct Committed {
     #[serde(default)]
     pub(super) leftovers: Vec<Leftover>,
     pub(super) fingerprint: Option<Fingerprint>,
+    /// It was only said what would be committed.
+    #[serde(default)]
+    pub(super) dry_run: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

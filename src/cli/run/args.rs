@@ -134,19 +134,7 @@ pub(crate) struct Args {
     router_prompt_reviewer: Option<String>,
 
     #[command(flatten)]
-    commits: CommitArgs,
-    /// Accepted for old scripts; a pull never needs it here
-    #[arg(long, hide = true)]
-    allow_dirty: bool,
-    /// Accepted for old scripts; a pull never needs it here
-    #[arg(long, hide = true)]
-    prepull_auto_commit_docs: bool,
-    /// Accepted for old scripts; a pull never needs it here
-    #[arg(long, hide = true)]
-    no_prepull_auto_commit_docs: bool,
-    /// Accepted for old scripts; in combined mode a path outside the categories is a warning anyway
-    #[arg(long, hide = true)]
-    tolerate_doc_dirty: bool,
+    pub(super) commits: CommitArgs,
 }
 
 impl Args {
@@ -207,7 +195,7 @@ impl Args {
             overrides.set(key, prompt.as_str(), "--prompt");
         }
         self.agents(&mut overrides)?;
-        self.commits.apply(&mut overrides)?;
+        self.commits.apply(&mut overrides);
         Ok(overrides)
     }
 

@@ -1,8 +1,8 @@
 //! The flags of `baton run` about what is committed, with the names of the earlier scripts.
 
 use super::args::set_lists;
-use crate::cli::{Exit, Failure};
-use crate::config::Overrides;
+use crate::config::{Config, Overrides};
+use crate::runner::CommitUse;
 
 /// What is committed.
 #[derive(Debug, clap::Args)]
@@ -21,7 +21,7 @@ pub(super) struct CommitArgs {
     /// The largest document that is committed
     #[arg(long, value_name = "SIZE")]
     max_autocommit_bytes: Option<String>,
-    /// Commit reports (not in this version)
+    /// Commit reports
     #[arg(long, overrides_with = "no_auto_commit_reports")]
     auto_commit_reports: bool,
     /// Leave reports uncommitted
@@ -39,7 +39,7 @@ pub(super) struct CommitArgs {
     /// The most of a turn's reports
     #[arg(long, value_name = "SIZE")]
     max_report_total_bytes: Option<String>,
-    /// Commit modified fixtures (not in this version)
+    /// Commit tracked fixtures that were modified or deleted
     #[arg(long, overrides_with = "no_auto_commit_tracked_outputs")]
     auto_commit_tracked_outputs: bool,
     /// Leave modified fixtures uncommitted
@@ -57,24 +57,71 @@ pub(super) struct CommitArgs {
     /// The most of a turn's fixtures
     #[arg(long, value_name = "SIZE")]
     max_tracked_output_total_bytes: Option<String>,
+    /// Say what each turn would commit, and commit nothing
+    #[arg(long, overrides_with = "no_commit_dry_run")]
+    commit_dry_run: bool,
+    /// Commit
+    #[arg(long, overrides_with = "commit_dry_run", hide = true)]
+    no_commit_dry_run: bool,
     /// Accepted for old scripts; ignored files are added only where `publish.reports.force_add` names them
-    #[arg(long, hide = true)]
+    #[arg(long, overrides_with = "no_force_add_reports", hide = true)]
     force_add_reports: bool,
     /// Accepted for old scripts; that is how it is
-    #[arg(long, hide = true)]
+    #[arg(long, overrides_with = "force_add_reports", hide = true)]
     no_force_add_reports: bool,
-    /// Say what would be committed (not in this version)
-    #[arg(long, hide = true)]
-    commit_dry_run: bool,
+    /// Accepted for old scripts; a path outside the categories is a warning anyway
+    #[arg(long, overrides_with = "no_tolerate_doc_dirty", hide = true)]
+    tolerate_doc_dirty: bool,
+    /// Accepted for old scripts
+    #[arg(long, overrides_with = "tolerate_doc_dirty", hide = true)]
+    no_tolerate_doc_dirty: bool,
+    /// Accepted for old scripts; a pull never needs it here
+    #[arg(long, overrides_with = "no_allow_dirty", hide = true)]
+    allow_dirty: bool,
+    /// Accepted for old scripts; that is how it is
+    #[arg(long, overrides_with = "allow_dirty", hide = true)]
+    no_allow_dirty: bool,
+    /// Accepted for old scripts; a pull never needs it here
+    #[arg(long, overrides_with = "no_prepull_auto_commit_docs", hide = true)]
+    prepull_auto_commit_docs: bool,
+    /// Accepted for old scripts; that is how it is
+    #[arg(long, overrides_with = "prepull_auto_commit_docs", hide = true)]
+    no_prepull_auto_commit_docs: bool,
 }
 
 impl CommitArgs {
-    pub(super) fn apply(&self, overrides: &mut Overrides) -> Result<(), Failure> {
-        if self.commit_dry_run {
-            // Ignored, it would commit after all.
-            return Err(Failure::new(Exit::Usage, "`--commit-dry-run` is not available in this version")
-                .help("leave it out, or run in a clone"));
-        }
+    /// Whether it is committed or only said.
+    pub(super) fn commit_use(&self) -> CommitUse {
+        if self.commit_dry_run { CommitUse::OnlySay } else { CommitUse::Make }
+    }
+
+    /// What is said once at the start about flags that mean less here than in the earlier scripts.
+    pub(super) fn notices(&self, config: &Config) -> Vec<&'static str> {
+        let forces = !config.publish.reports.force_add.is_empty();
+        let notices = [
+            (
+                self.commit_dry_run,
+                "flag --commit-dry-run: turns are taken as usual and nothing is committed; a later run without it \
+                 commits what they leave",
+            ),
+            (
+                self.force_add_reports && !forces,
+                "flag --force-add-reports: ignored files are not added, since `publish.reports.force_add` names none",
+            ),
+            (
+                self.tolerate_doc_dirty,
+                "flag --tolerate-doc-dirty: has no effect in this mode, where a path outside the categories is a warning",
+            ),
+            (self.allow_dirty, "flag --allow-dirty: has no effect, since no pull needs it here"),
+            (
+                self.prepull_auto_commit_docs,
+                "flag --prepull-auto-commit-docs: has no effect, since no pull needs it here",
+            ),
+        ];
+        notices.into_iter().filter(|(said, _)| *said).map(|(_, notice)| notice).collect()
+    }
+
+    pub(super) fn apply(&self, overrides: &mut Overrides) {
         let switches = [
             (self.auto_commit_docs, "publish.docs.enabled", true, "--auto-commit-docs"),
             (self.no_auto_commit_docs, "publish.docs.enabled", false, "--no-auto-commit-docs"),
@@ -128,6 +175,5 @@ impl CommitArgs {
             ),
         ];
         set_lists(overrides, &lists);
-        Ok(())
     }
 }

@@ -1,0 +1,188 @@
+//! What a turn commits, in which commit, and what `--commit-dry-run` says instead.
+
+use rstest::rstest;
+
+use crate::scratch::{Run, Scratch};
+
+/// Changes something in every category.
+const WORKING: &str = "```sh
+mkdir -p src docs plans/active/reports tests/fixtures logs/reports tmp
+echo \"fn step_$BATON_ITERATION() {}\" >> src/lib.rs
+echo \"- [x] step $BATON_ITERATION\" >> docs/fix_plan.md
+echo \"step $BATON_ITERATION took 3 ms\" > plans/active/reports/step-$BATON_ITERATION.txt
+echo \"[$BATON_ITERATION]\" > tests/fixtures/golden.json
+echo noise > logs/reports/run.txt
+```
+";
+
+fn scratch(main: &str) -> Scratch {
+    let scratch = Scratch::new();
+    scratch.write("prompts/supervisor.md", "```sh\necho \"- $BATON_ITERATION\" >> galph_memory.md\n```\n");
+    scratch.write("prompts/main.md", main);
+    scratch.write("tests/fixtures/golden.json", "[]\n");
+    commit_all(&scratch);
+    scratch
+}
+
+fn commit_all(scratch: &Scratch) {
+    scratch.git(&["add", "--all", "--", ".", ":!sync"]);
+    scratch.git(&["commit", "--quiet", "--message=set up"]);
+}
+
+fn run(scratch: &Scratch, flags: &[&str]) -> Run {
+    let run = scratch.baton(&[&["run", "--sync-loops", "1"], flags].concat());
+    assert_eq!(run.code, Some(0), "{run:?}");
+    run
+}
+
+fn history(scratch: &Scratch) -> String {
+    let log = scratch.git(&["log", "--reverse", "--format=> %s", "--name-status", "--find-renames"]);
+    let (_, ours) = log.split_once("> set up").unwrap();
+    let ours = ours.split_once("\n> ").map(|(_, rest)| format!("> {rest}")).unwrap_or_default();
+    ours.lines().filter(|line| !line.is_empty()).map(|line| format!("{line}\n")).collect()
+}
+
+const FOUR_COMMITS: &str = "> SUPERVISOR AUTO (prompt=supervisor.md) (iter=00001): doc/meta hygiene
+A\tgalph_memory.md
+> RALPH AUTO (prompt=main.md) (iter=00001): reports evidence
+A\tplans/active/reports/step-1.txt
+> RALPH AUTO (prompt=main.md) (iter=00001): tracked outputs
+M\ttests/fixtures/golden.json
+> RALPH AUTO (prompt=main.md) (iter=00001): doc/meta hygiene
+A\tdocs/fix_plan.md
+> RALPH AUTO (prompt=main.md) (iter=00001): work
+A\tsrc/lib.rs
+";
+
+#[test]
+fn each_purpose_has_its_commit() {
+    let scratch = scratch(WORKING);
+    run(&scratch, &[]);
+    assert_eq!(history(&scratch), FOUR_COMMITS);
+    assert_eq!(scratch.git(&["status", "--porcelain"]), "?? sync/\n");
+    scratch.git(&["fsck", "--strict"]);
+}
+
+#[test]
+fn a_dry_run_says_what_would_be_committed_and_the_next_run_commits_it() {
+    let scratch = scratch(&format!("{WORKING}\n```sh\nmkfifo pipe; mkdir -p other; git init -q other\n```\n"));
+    scratch.write("mine.txt", "draft\n");
+    let head = scratch.git(&["rev-parse", "HEAD"]);
+    let dry = run(&scratch, &["--commit-dry-run", "--quiet"]);
+    assert_eq!(
+        dry.stdout.split("\niter ").next().unwrap(),
+        "would commit: SUPERVISOR AUTO (prompt=supervisor.md) (iter=00001): doc/meta hygiene
+  A galph_memory.md
+left alone:
+  mine.txt: it was changed before the turn and not during it
+would commit: RALPH AUTO (prompt=main.md) (iter=00001): reports evidence
+  A plans/active/reports/step-1.txt
+would commit: RALPH AUTO (prompt=main.md) (iter=00001): tracked outputs
+  M tests/fixtures/golden.json
+would commit: RALPH AUTO (prompt=main.md) (iter=00001): doc/meta hygiene
+  A docs/fix_plan.md
+would commit: RALPH AUTO (prompt=main.md) (iter=00001): work
+  A src/lib.rs
+left alone:
+  galph_memory.md: it was changed before the turn and not during it
+  mine.txt: it was changed before the turn and not during it
+  other: it is a repository of its own"
+    );
+    assert!(
+        dry.stderr.starts_with(
+            "note: flag --commit-dry-run: turns are taken as usual and nothing is committed; a later run without it \
+             commits what they leave\n"
+        ),
+        "{dry:?}"
+    );
+    assert_eq!(scratch.git(&["rev-parse", "HEAD"]), head);
+    // The next run starts from what the turns left: it is theirs, not a person's.
+    scratch.write("prompts/supervisor.md", "```sh\ntrue\n```\n");
+    scratch.write("prompts/main.md", "```sh\ntrue\n```\n");
+    scratch.git(&["commit", "--quiet", "--message=idle prompts", "prompts"]);
+    let real = run(&scratch, &[]);
+    assert!(
+        real.stderr.contains("uncommitted before this turn, and left alone: mine.txt, other; a turn that"),
+        "{real:?}"
+    );
+    let expected = FOUR_COMMITS.replace("iter=00001", "iter=00002");
+    assert_eq!(history(&scratch).split_once("> SUPERVISOR").unwrap().1, &expected["> SUPERVISOR".len()..]);
+    assert_eq!(scratch.git(&["status", "--porcelain"]), "?? mine.txt\n?? other/\n?? sync/\n");
+}
+
+#[test]
+fn turns_of_a_dry_run_build_on_each_other_and_on_the_other_seats() {
+    let main = "```sh\necho \"ralph $BATON_ITERATION\" >> notes.txt\necho seen >> galph_memory.md\n```\n";
+    let scratch = scratch(main);
+    let dry = scratch.baton(&["run", "--sync-loops", "2", "--commit-dry-run", "--quiet"]);
+    assert_eq!(dry.code, Some(0), "{dry:?}");
+    let last = dry.stdout.rsplit_once("would commit: RALPH AUTO (prompt=main.md) (iter=00002): doc").unwrap().1;
+    assert!(last.starts_with("/meta hygiene\n  A galph_memory.md\nwould commit: RALPH"), "{dry:?}");
+    assert_eq!(scratch.git(&["log", "--oneline"]).lines().count(), 2);
+    run(&scratch, &[]);
+    assert_eq!(scratch.git(&["show", "HEAD:notes.txt"]), "ralph 1\nralph 2\nralph 3\n");
+    assert_eq!(scratch.git(&["show", "HEAD:galph_memory.md"]), "- 1\nseen\n- 2\nseen\n- 3\nseen\n");
+    assert_eq!(scratch.git(&["status", "--porcelain"]), "?? sync/\n");
+}
+
+#[test]
+fn a_dry_run_stops_where_a_real_one_would() {
+    let scratch = scratch("```sh\necho more >> mine.txt\necho x > new.txt\n```\n");
+    scratch.write("mine.txt", "draft\n");
+    let dry = scratch.baton(&["run", "--sync-loops", "1", "--commit-dry-run", "--quiet"]);
+    assert_eq!(dry.code, Some(1), "{dry:?}");
+    assert!(
+        dry.stdout.ends_with(
+            "would commit: RALPH AUTO (prompt=main.md) (iter=00001): work\n  A new.txt\nleft alone:\n  galph_memory.md: it was \
+             changed before the turn and not during it\nrefused, so that nothing is committed:\n  mine.txt: it had changes \
+             before the turn, and was changed again during it\n"
+        ),
+        "{dry:?}"
+    );
+    assert_eq!(scratch.git(&["log", "--oneline"]).lines().count(), 2);
+}
+
+#[rstest]
+#[case::nothing(&[], "A\treports/kept.txt\n")]
+#[case::named(&["orchestration"], "A\tout/a.json\nA\treports/kept.txt\n")]
+fn an_ignored_file_is_added_only_where_it_is_named(#[case] named: &[&str], #[case] expected: &str) {
+    let scratch = scratch(
+        "```sh\nmkdir -p out reports\necho 1 > out/a.json\necho 2 > out/a.key\necho 3 > reports/kept.txt\n\
+         head -c 6000000 /dev/zero > out/large.json\n```\n",
+    );
+    scratch.write(".gitignore", "out/\n");
+    let more = if named.is_empty() { "" } else { "publish: { reports: { force_add: ['out/**'] } }\n" };
+    scratch.write("orchestration.yaml", format!("agent: {{ default: shell }}\n{more}"));
+    commit_all(&scratch);
+    let run = run(&scratch, &["--force-add-reports"]);
+    let said = "note: flag --force-add-reports: ignored files are not added, since `publish.reports.force_add` names none\n";
+    assert_eq!(run.stderr.contains(said), named.is_empty(), "{run:?}");
+    assert_eq!(
+        run.stderr.contains(
+            "warning: changed and not committed: out/large.json: its 6000000 bytes are over the 5MiB that `reports evidence` \
+             allows for a file\n"
+        ),
+        !named.is_empty(),
+        "{run:?}"
+    );
+    let reports = "> RALPH AUTO (prompt=main.md) (iter=00001): reports evidence\n";
+    assert_eq!(history(&scratch).split_once(reports).unwrap().1, expected);
+}
+
+#[test]
+fn galphs_changes_outside_its_categories_are_a_warning() {
+    let scratch = scratch("```sh\ntrue\n```\n");
+    scratch.write("prompts/supervisor.md", "```sh\necho x > src.rs\ngit mv galph_memory.md old.md\n```\n");
+    scratch.write("galph_memory.md", "what galph knows\n");
+    commit_all(&scratch);
+    let run = run(&scratch, &["--tolerate-doc-dirty"]);
+    let warnings: Vec<&str> = run.stderr.lines().filter(|line| line.contains("not committed:")).collect();
+    assert_eq!(
+        warnings,
+        [
+            "warning: changed and not committed: galph_memory.md: it was moved to old.md, which is not committed; old.md: no \
+             category of galph's turn is meant for it; src.rs: no category of galph's turn is meant for it"
+        ]
+    );
+    assert_eq!(history(&scratch), "");
+}
