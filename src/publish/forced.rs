@@ -72,7 +72,8 @@ fn base_of(glob: &str) -> RepoPath {
     let is_plain = |part: &&str| !part.contains(['*', '?', '[', ']', '{', '}', '\\']);
     let (directories, _) = glob.rsplit_once('/').unwrap_or_default();
     // A choice between names (`{a/b,c}`) may hold a slash: what is in front of it is plain in any case.
-    let plain: Vec<&str> = directories.split('/').take_while(is_plain).filter(|part| !part.is_empty()).collect();
+    let plain: Vec<&str> =
+        directories.split('/').take_while(is_plain).filter(|part| !part.is_empty()).collect();
     RepoPath::from(plain.join("/").as_str())
 }
 

@@ -25,9 +25,7 @@ fn identity(blob: &Blob) -> Option<Identity<'_>> {
 }
 
 /// New path to old path, each used once, in byte order; empty files are not worth the name.
-pub(super) fn pair_renames(
-    paths: &BTreeMap<RepoPath, SelectedPath>,
-) -> BTreeMap<&RepoPath, &RepoPath> {
+pub(super) fn pair_renames(paths: &BTreeMap<RepoPath, SelectedPath>) -> BTreeMap<&RepoPath, &RepoPath> {
     let mut gone: BTreeMap<Identity<'_>, Vec<&RepoPath>> = BTreeMap::new();
     for (path, selected) in paths.iter().rev() {
         if let Some(identity) = deleted(selected) {
@@ -104,7 +102,9 @@ impl Draft {
         let moved: Vec<(RepoPath, RepoPath)> = self
             .chosen
             .iter()
-            .filter_map(|(path, (_, selected))| Some((path.clone(), (*homeless.get(&deleted(selected)?)?).clone())))
+            .filter_map(|(path, (_, selected))| {
+                Some((path.clone(), (*homeless.get(&deleted(selected)?)?).clone()))
+            })
             .collect();
         let any = !moved.is_empty();
         for (path, to) in moved {
@@ -167,7 +167,9 @@ impl<'a> Homes<'a> {
         let mut homes = Self { free: BTreeMap::new(), first: BTreeMap::new() };
         // New paths before changed ones: a file that was moved over another is the rarer case.
         for is_new in [true, false] {
-            for (category, selected) in chosen.values().filter(|(_, selected)| selected.head.is_none() == is_new) {
+            for (category, selected) in
+                chosen.values().filter(|(_, selected)| selected.head.is_none() == is_new)
+            {
                 if let Some(identity) = stored(selected) {
                     homes.free.entry(identity).or_default().push(*category);
                     let first = homes.first.entry(identity).or_insert(*category);
@@ -246,9 +248,7 @@ mod tests {
             .filter(|path| head.get(*path) != work.get(*path) || earlier.get(path).is_some())
             .map(|path| {
                 let content = work.get(path).cloned().map_or(Content::Deleted, Content::File);
-                let size = work.get(path).map_or(0, |blob| {
-                    blob.id.prefix(1).parse::<u64>().unwrap() << 20
-                });
+                let size = work.get(path).map_or(0, |blob| blob.id.prefix(1).parse::<u64>().unwrap() << 20);
                 (path.clone(), DirtyPath { content, head: head.get(path).cloned(), size, obstacle: None })
             })
             .collect()
@@ -377,14 +377,32 @@ mod tests {
         ] {
             paths.insert(path.into(), SelectedPath { content, head });
         }
-        let renames: Vec<_> = pair_renames(&paths).into_iter().map(|(new, old)| format!("{old} -> {new}")).collect();
+        let renames: Vec<_> =
+            pair_renames(&paths).into_iter().map(|(new, old)| format!("{old} -> {new}")).collect();
         assert_eq!(renames, ["a -> a.sh"]);
     }
 
     const PATHS: [&str; 20] = [
-        "a", "a/input", "a/reports/x.md", "a/reports/x.md/y", "b", "data/reports/b.md", "docs", "docs/fix_plan.md",
-        "input.md", "input.md/x", "logs/l.png", "plans/p.md", "plans/q.md", "reports", "reports/c.md", "tests/fixtures/t.json",
-        "tests/fixtures", "tmp/t", "vendor", "vendor/v",
+        "a",
+        "a/input",
+        "a/reports/x.md",
+        "a/reports/x.md/y",
+        "b",
+        "data/reports/b.md",
+        "docs",
+        "docs/fix_plan.md",
+        "input.md",
+        "input.md/x",
+        "logs/l.png",
+        "plans/p.md",
+        "plans/q.md",
+        "reports",
+        "reports/c.md",
+        "tests/fixtures/t.json",
+        "tests/fixtures",
+        "tmp/t",
+        "vendor",
+        "vendor/v",
     ];
 
     fn any_tree() -> impl Strategy<Value = Tree> {
@@ -406,15 +424,16 @@ mod tests {
         let before = tree.clone();
         for (path, selected) in &batch.paths {
             if let Some(content) = &selected.content {
-                let names: Vec<RepoPath> =
-                    all_in_the_way(path, &tree.keys().collect()).cloned().collect();
+                let names: Vec<RepoPath> = all_in_the_way(path, &tree.keys().collect()).cloned().collect();
                 for name in names {
                     tree.remove(&name);
                 }
                 tree.insert(path.clone(), content.clone());
             }
         }
-        for path in batch.paths.iter().filter(|(_, selected)| selected.content.is_none()).map(|(path, _)| path) {
+        for path in
+            batch.paths.iter().filter(|(_, selected)| selected.content.is_none()).map(|(path, _)| path)
+        {
             tree.remove(path);
         }
         let all: BTreeSet<&RepoPath> = before.keys().chain(tree.keys()).collect();

@@ -213,7 +213,11 @@ impl Rules {
                 spec.tracked_outputs.globs.iter().cloned(),
             )?,
             doc_globs: compile("publish.docs.globs", LetterCase::Kept, spec.docs.globs.iter().cloned())?,
-            work_exclude: compile("publish.work.exclude", LetterCase::Kept, spec.work.exclude.iter().cloned())?,
+            work_exclude: compile(
+                "publish.work.exclude",
+                LetterCase::Kept,
+                spec.work.exclude.iter().cloned(),
+            )?,
             protect: compile("publish.protect", LetterCase::Kept, protect)?,
             logs: directory(&spec.logs_dir),
             tmp: directory(&spec.tmp_dir),

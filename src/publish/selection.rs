@@ -132,6 +132,9 @@ pub enum LeftReason {
     /// A filter would have to run.
     #[error("it needs the git filter `{0}`, which would not be applied")]
     Filter(String),
+    /// It may be anybody's: the turn has only made it visible.
+    #[error("git ignored it when the turn began")]
+    WasIgnored,
     /// Larger than its category allows.
     #[error("its {size} bytes are over the {cap} that `{category}` allows for a file")]
     OverFileCap {
@@ -174,6 +177,7 @@ impl LeftReason {
             | Self::OverFileCap { .. }
             | Self::OverTotalCap { .. }
             | Self::Excluded
+            | Self::WasIgnored
             | Self::MovedTo(_)
             | Self::InPlaceOf(_) => true,
             Self::DirtyBefore
@@ -194,10 +198,7 @@ impl LeftReason {
 
     /// Whether the path is never part of what is verified and published, whatever it holds.
     pub const fn is_aside(&self) -> bool {
-        matches!(
-            self,
-            Self::OwnDirectory | Self::StateFile | Self::Logs | Self::Tmp | Self::MatchesHead
-        )
+        matches!(self, Self::OwnDirectory | Self::StateFile | Self::Logs | Self::Tmp | Self::MatchesHead)
     }
 }
 
@@ -337,6 +338,7 @@ fn decide_path(
         (Content::Unreadable, _) => Place::Left(LeftReason::Unreadable),
         (_, Some(Obstacle::Conflicted)) => Place::Left(LeftReason::Conflicted),
         (Content::File(_), Some(Obstacle::Filter(name))) => Place::Left(LeftReason::Filter(name.clone())),
+        (Content::File(_), Some(Obstacle::WasIgnored)) => Place::Left(LeftReason::WasIgnored),
         _ => decide_category(&path, now, actor, rules),
     }
 }
@@ -566,6 +568,7 @@ mod tests {
         let obstacle = prop_oneof![
             6 => Just(None), 1 => Just(Some(Obstacle::Conflicted)),
             1 => Just(Some(Obstacle::Filter("lfs".into()))),
+            1 => Just(Some(Obstacle::WasIgnored)),
         ];
         (content, proptest::option::of(any_blob()), 0_u64..12 << 20, obstacle)
             .prop_map(|(content, head, size, obstacle)| DirtyPath { content, head, size, obstacle })
@@ -623,7 +626,7 @@ mod tests {
                     prop_assert!(!dirty.matches_head());
                     prop_assert!(matches!(
                         (&dirty.content, &dirty.obstacle),
-                        (Content::File(_), None) | (Content::Deleted, None | Some(Obstacle::Filter(_)))
+                        (Content::File(_), None) | (Content::Deleted, None | Some(Obstacle::Filter(_) | Obstacle::WasIgnored))
                     ));
                     prop_assert!(dirty.size <= rules.caps(batch.category).file.0);
                     total += dirty.size;

@@ -1,10 +1,14 @@
-//! Files that git ignores and that are published all the same (`publish.reports.force_add`).
+//! Files that git ignores: those that are published all the same (`publish.reports.force_add`), and those that a turn
+//! brings to light.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use super::error::RepoError;
+use super::object::oid;
 use super::open::Repo;
-use crate::publish::{ForcedReports, RepoPath};
+use super::tree::tree_difference;
+use crate::publish::{Content, DirtyPath, DirtyRecord, ForcedReports, ObjectId, Obstacle, RepoPath};
 
 impl Repo {
     /// From now on the scans of the work tree list these files too, ignored or not.
@@ -45,12 +49,95 @@ impl Repo {
         Ok(found)
     }
 
+    /// Marks the new files of a record that git ignored by the ignore files of `base`: a turn that changes a `.gitignore`
+    /// makes files visible that it did not make, such as somebody's keys.
+    ///
+    /// Does nothing, and costs nothing, where no ignore file has changed since. What is forced is not marked.
+    pub fn mark_ignored_at(&self, base: &ObjectId, record: &mut DirtyRecord) -> Result<(), RepoError> {
+        let failed = self.failed("compare the ignore files with those of the claim");
+        let commit =
+            |id: &ObjectId| oid(id).and_then(|id| self.git.find_commit(id)).and_then(|found| found.tree());
+        let then = commit(base).map_err(&failed)?;
+        let head = commit(&self.head()?.commit).map_err(&failed)?;
+        let committed = then.id() != head.id()
+            && tree_difference(&self.git, &then, &head).map_err(&failed)?.keys().any(is_ignore_file);
+        if !committed && !record.iter().any(|(path, dirty)| is_ignore_file(path) && !dirty.matches_head()) {
+            return Ok(());
+        }
+        let rules = IgnoreRules::of(self, then).map_err(&failed)?;
+        let is_new = |dirty: &DirtyPath| dirty.head.is_none() && matches!(dirty.content, Content::File(_));
+        let mut ignored = BTreeSet::new();
+        for (path, _) in record.iter().filter(|(_, dirty)| is_new(dirty)) {
+            let is_forced = self.forced.as_ref().is_some_and(|forced| forced.names(path));
+            if !is_forced && rules.ignores(path).map_err(&failed)? {
+                ignored.insert(path.clone());
+            }
+        }
+        record.mark(&Obstacle::WasIgnored, |path, _| ignored.contains(path));
+        Ok(())
+    }
+
     /// Whether a directory lies behind a link or in another repository.
     fn is_elsewhere(&self, directory: &RepoPath) -> bool {
         let parents = directory.as_path().ancestors().filter(|parent| !parent.as_os_str().is_empty());
         parents.map(|parent| self.root.join(parent)).any(|parent| {
-            parent.join(".git").exists() || parent.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink())
+            parent.join(".git").exists()
+                || parent.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink())
         })
+    }
+}
+
+fn is_ignore_file(path: &RepoPath) -> bool {
+    path.as_path().file_name().is_some_and(|name| name == ".gitignore")
+}
+
+/// The ignore rules of a commit: libgit2 reads ignore files from a work tree only, so that they get a passing one.
+struct IgnoreRules<'repo> {
+    tree: git2::Tree<'repo>,
+    repo: &'repo Repo,
+    passing: git2::Repository,
+    directory: tempfile::TempDir,
+}
+
+impl<'repo> IgnoreRules<'repo> {
+    fn of(repo: &'repo Repo, tree: git2::Tree<'repo>) -> Result<Self, git2::Error> {
+        let in_words = |error: std::io::Error| git2::Error::from_str(&error.to_string());
+        let directory = tempfile::tempdir().map_err(in_words)?;
+        let mut options = git2::RepositoryInitOptions::new();
+        let passing = git2::Repository::init_opts(directory.path(), options.external_template(false))?;
+        // The rules that are nobody's to commit hold as they are now.
+        let exclude = passing.path().join("info/exclude");
+        if let (Some(parent), Ok(text)) = (exclude.parent(), fs::read(repo.common_dir().join("info/exclude")))
+        {
+            fs::create_dir_all(parent).and_then(|()| fs::write(&exclude, text)).map_err(in_words)?;
+        }
+        let mut config = passing.config()?;
+        let theirs = repo.git.config()?;
+        if let Ok(file) = theirs.get_path("core.excludesFile")
+            && let Some(file) = file.to_str()
+        {
+            config.set_str("core.excludesFile", file)?;
+        }
+        if let Ok(ignores_case) = theirs.get_bool("core.ignoreCase") {
+            config.set_bool("core.ignoreCase", ignores_case)?;
+        }
+        Ok(Self { tree, repo, passing, directory })
+    }
+
+    fn ignores(&self, path: &RepoPath) -> Result<bool, git2::Error> {
+        for parent in path.as_path().ancestors().skip(1) {
+            let place = parent.join(".gitignore");
+            let here = self.directory.path().join(&place);
+            let Ok(entry) = self.tree.get_path(&place) else { continue };
+            if here.exists() || entry.kind() != Some(git2::ObjectType::Blob) {
+                continue;
+            }
+            let blob = self.repo.git.find_blob(entry.id())?;
+            fs::create_dir_all(self.directory.path().join(parent))
+                .and_then(|()| fs::write(&here, blob.content()))
+                .map_err(|error| git2::Error::from_str(&error.to_string()))?;
+        }
+        self.passing.is_path_ignored(path.as_path())
     }
 }
 
@@ -118,13 +205,48 @@ mod tests {
         assert_eq!(paths(&selection), ["out/a.json"]);
         assert!(matches!(selection.left[&"out/large.json".into()], LeftReason::OverFileCap { .. }));
         let _ = commit(&repo, &selection).unwrap();
-        assert_eq!(test.git(&["show", "--format=%s", "--name-only", "HEAD"]),
-            "RALPH AUTO (prompt=main.md) (iter=00003): reports evidence\n\nout/a.json\n");
+        assert_eq!(
+            test.git(&["show", "--format=%s", "--name-only", "HEAD"]),
+            "RALPH AUTO (prompt=main.md) (iter=00003): reports evidence\n\nout/a.json\n"
+        );
         assert_eq!(test.status(), "");
         test.write("out/a.json", "2");
         assert_eq!(paths(&select()), ["out/a.json"]);
         test.remove("out/a.json");
         assert_eq!(paths(&select()), ["out/a.json"]);
         test.assert_sound();
+    }
+
+    #[test]
+    fn what_was_ignored_when_the_turn_began_stays_unpublished() {
+        let test = TestRepo::with(&[
+            (".gitignore", "*.key\nkeys/\n!shown.key\n"),
+            ("deep/.gitignore", "local\n"),
+            ("deep/x", "x"),
+        ]);
+        for path in ["a.key", "keys/b", "deep/local", "out/c.json"] {
+            test.write(path, path);
+        }
+        std::fs::write(test.root.join(".git/info/exclude"), "by-exclude\nout/\n").unwrap();
+        test.write("by-exclude", "e");
+        let repo = open(&test, &rules(&["out/**"]));
+        let base = repo.head().unwrap().commit;
+        let marked = |repo: &Repo| {
+            let mut now = repo.dirty().unwrap();
+            repo.mark_ignored_at(&base, &mut now).unwrap();
+            let kept = now.iter().filter(|(_, dirty)| dirty.obstacle == Some(Obstacle::WasIgnored));
+            kept.map(|(path, _)| path.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(marked(&repo), Vec::<String>::new());
+        test.write(".gitignore", "nothing\n");
+        test.remove("deep/.gitignore");
+        for path in ["new", "shown.key", "deep/new"] {
+            test.write(path, path);
+        }
+        assert_eq!(found(&repo).len(), 9);
+        assert_eq!(marked(&repo), ["a.key", "deep/local", "keys/b"]);
+        // The agent commits the change itself.
+        test.git(&["commit", "-qam", "the agent's own"]);
+        assert_eq!(marked(&repo), ["a.key", "deep/local", "keys/b"]);
     }
 }

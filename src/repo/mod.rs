@@ -26,6 +26,8 @@ mod scan;
 mod tree;
 
 #[cfg(test)]
+mod selection_tests;
+#[cfg(test)]
 mod testing;
 
 pub use commit::{Commit, CommitOrder, CommitPlan, Committed};

@@ -21,7 +21,7 @@ impl Runner<'_> {
             return Ok(Step::Go);
         };
         let actor = turn.opening.actor;
-        let now = repo.dirty_since(&base.dirty)?;
+        let now = scan(repo, base)?;
         let head = repo.head()?;
         let selection = decide_selection(&before(base, &now), &now, actor, &self.workspace.rules);
         let problems = problems(repo, base, &head, &selection)?;
@@ -93,7 +93,7 @@ impl Runner<'_> {
             return self.commit(turn);
         }
         let refresh = repo.refresh_index_after(&found)?;
-        let now = repo.dirty_since(&base.dirty)?;
+        let now = scan(repo, base)?;
         let selection =
             decide_selection(&before(base, &now), &now, turn.opening.actor, &self.workspace.rules);
         let work_tree = repo.fingerprint(&now, &self.workspace.rules)?;
@@ -157,6 +157,13 @@ impl Runner<'_> {
             )),
         }
     }
+}
+
+/// The work tree now, with what only a changed ignore file has made visible marked as such.
+fn scan(repo: &Repo, base: &Base) -> Result<DirtyRecord, RunnerError> {
+    let mut now = repo.dirty_since(&base.dirty)?;
+    repo.mark_ignored_at(&base.head.commit, &mut now)?;
+    Ok(now)
 }
 
 /// Everything that forbids to commit, one line each with its remedy.

@@ -72,7 +72,12 @@ impl Runner<'_> {
 }
 
 /// Notes what was selected as left in the tree: not committed, and the seat's own.
-pub(super) fn keep_selected(committed: &mut Committed, selection: &Selection, base: &Base, now: &DirtyRecord) {
+pub(super) fn keep_selected(
+    committed: &mut Committed,
+    selection: &Selection,
+    base: &Base,
+    now: &DirtyRecord,
+) {
     committed.dry_run = true;
     for path in selection.batches.iter().flat_map(|batch| batch.paths.keys()) {
         let Some(dirty) = now.get(path) else { continue };

@@ -3,7 +3,7 @@
 use super::commits::CommitArgs;
 use crate::agent::{parse_prompt_agents, parse_role_agents};
 use crate::cli::{Exit, Failure};
-use crate::config::Overrides;
+use crate::config::{Overrides, split_commas};
 use crate::model::Actor;
 
 /// How the seats are driven.
@@ -251,8 +251,7 @@ impl Args {
 pub(super) fn set_lists(overrides: &mut Overrides, lists: &[(&Option<String>, &str, &str)]) {
     for (value, key, flag) in lists {
         if let Some(value) = value {
-            let items: Vec<String> =
-                value.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect();
+            let items: Vec<String> = split_commas(value).into_iter().map(str::to_owned).collect();
             overrides.set(key, items, flag);
         }
     }

@@ -43,7 +43,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         (Mode::Solo | Mode::Combined, _) => LoopPlan::Combined,
     };
     let commits = args.commits.commit_use();
-    let order = LoopOrder { root: &root, loaded: &config, git, branch: args.branch.as_deref(), plan, commits };
+    let order =
+        LoopOrder { root: &root, loaded: &config, git, branch: args.branch.as_deref(), plan, commits };
     let report = run_loop(&order, context, &mut progress)?;
     progress.finish();
     Ok(report_end(&report, &config.config, context.output))
@@ -97,10 +98,9 @@ pub(crate) fn run_loop(
         LoopPlan::Solo(_) => SOLO,
     };
     let supervisor = own_executable()?;
-    let mut runner =
-        Runner::new(workspace, config, ambient, interrupts, supervisor, mode, observer)
-            .map_err(fail)?
-            .with_commits(order.commits);
+    let mut runner = Runner::new(workspace, config, ambient, interrupts, supervisor, mode, observer)
+        .map_err(fail)?
+        .with_commits(order.commits);
     let pause = order.loaded.origins.is_given("sync.poll_interval").then_some(config.sync.poll_interval.0);
     let report = match order.plan {
         LoopPlan::Combined => {

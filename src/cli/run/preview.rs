@@ -12,7 +12,9 @@ pub(super) fn render_preview(preview: &Preview) -> String {
     if preview.commits.is_empty() {
         lines.push("would commit nothing".to_owned());
     }
-    for (title, listed) in [("left alone:", &preview.left), ("refused, so that nothing is committed:", &preview.refused)] {
+    for (title, listed) in
+        [("left alone:", &preview.left), ("refused, so that nothing is committed:", &preview.refused)]
+    {
         if !listed.is_empty() {
             lines.push(title.to_owned());
             lines.extend(listed.iter().map(|line| format!("  {line}")));
