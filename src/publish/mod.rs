@@ -5,6 +5,9 @@
 //! [`Category`], left alone with a [`LeftReason`], or refused with a [`RefusedReason`]. `repo` then commits the
 //! [`Selection`], with the words of [`commit_message`].
 //!
+//! Moves, and files in the place of directories, are kept together, so that no commit on the way loses a file.
+//! [`ForcedReports`] says which ignored files `repo` lists all the same.
+//!
 //! It never reads a file, a clock or a repository, and it never looks inside a file: the secret scan will be
 //! its own module here, taking a [`Selection`] and the blobs that it names and moving paths to `refused` before
 //! anything is committed. Until it exists nothing claims that contents were looked at.

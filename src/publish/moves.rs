@@ -449,7 +449,7 @@ mod tests {
             let mut work = work;
             for (path, _) in before.iter() {
                 let names: BTreeSet<&RepoPath> = work.keys().collect();
-                if then.get(path).is_some() && in_the_way(path, &names).is_none() {
+                if then.contains_key(path) && in_the_way(path, &names).is_none() {
                     work.insert(path.clone(), then[path].clone());
                 }
             }

@@ -11,7 +11,7 @@ use crate::model::{AttemptId, OutcomeClass};
 use crate::turn::Refusal;
 
 use super::RunnerError;
-use super::commit::short;
+use super::commit::{scan, short};
 use super::journal::{Cause, Completion, Ended, Leftover, TurnRecord};
 use super::notes::Legacy;
 use super::observer::Event;
@@ -148,7 +148,7 @@ impl Runner<'_> {
     /// What the turn changed and did not commit. Best effort: a repository that cannot be read now tells nothing.
     fn leftovers(&self, turn: &TurnRecord) -> Vec<Leftover> {
         let (Some(repo), Some(base)) = (&self.workspace.repo, turn.base()) else { return Vec::new() };
-        let Ok(now) = repo.dirty_since(&base.dirty) else { return Vec::new() };
+        let Ok(now) = scan(repo, base) else { return Vec::new() };
         now.iter()
             .filter(|(path, dirty)| {
                 let before = base.dirty.get(path).map(|before| &before.content);

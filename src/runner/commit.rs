@@ -160,7 +160,7 @@ impl Runner<'_> {
 }
 
 /// The work tree now, with what only a changed ignore file has made visible marked as such.
-fn scan(repo: &Repo, base: &Base) -> Result<DirtyRecord, RunnerError> {
+pub(super) fn scan(repo: &Repo, base: &Base) -> Result<DirtyRecord, RunnerError> {
     let mut now = repo.dirty_since(&base.dirty)?;
     repo.mark_ignored_at(&base.head.commit, &mut now)?;
     Ok(now)

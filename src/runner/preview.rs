@@ -94,7 +94,8 @@ pub(super) fn leftovers_of_selection(selection: &Selection, base: &Base, now: &D
         let dirty = now.get(path).filter(|dirty| !dirty.matches_head())?;
         let was_there = *reason == LeftReason::DirtyBefore;
         let is_agents = !was_there || base.by_agents.contains(path);
-        is_agents.then(|| Leftover { carried: was_there, ..Leftover::of(path, dirty, base) })
+        let left = Leftover::of(path, dirty, base);
+        is_agents.then_some(Leftover { carried: was_there || left.carried, ..left })
     })
     .collect()
 }

@@ -39,7 +39,7 @@ fn history(scratch: &Scratch) -> String {
     let log = scratch.git(&["log", "--reverse", "--format=> %s", "--name-status", "--find-renames"]);
     let (_, ours) = log.rsplit_once("> set up").unwrap();
     let ours = ours.split_once("\n> ").map(|(_, rest)| format!("> {rest}")).unwrap_or_default();
-    ours.lines().filter(|line| !line.is_empty()).map(|line| format!("{line}\n")).collect()
+    ours.split_inclusive('\n').filter(|line| *line != "\n").collect()
 }
 
 const FOUR_COMMITS: &str = "> SUPERVISOR AUTO (prompt=supervisor.md) (iter=00001): doc/meta hygiene
@@ -187,4 +187,69 @@ fn galphs_changes_outside_its_categories_are_a_warning() {
         ]
     );
     assert_eq!(history(&scratch), "");
+}
+
+#[test]
+fn a_turn_that_changes_the_ignore_file_publishes_nobodys_keys() {
+    let scratch = scratch("```sh\necho '*.o' > .gitignore\necho x > made.txt\necho o > made.o\n```\n");
+    scratch.write(".gitignore", "keys/\n");
+    commit_all(&scratch);
+    scratch.write("keys/production.txt", "a secret\n");
+    let run = run(&scratch, &[]);
+    assert!(
+        run.stderr.contains(
+            "warning: changed and not committed: keys/production.txt: git ignored it when the turn began\n"
+        ),
+        "{run:?}"
+    );
+    assert_eq!(
+        history(&scratch).split_once("> RALPH").unwrap().1,
+        " AUTO (prompt=main.md) (iter=00001): doc/meta hygiene\nM\t.gitignore\n> RALPH AUTO (prompt=main.md) (iter=00001): \
+         work\nA\tmade.txt\n"
+    );
+}
+
+#[test]
+fn what_ralph_moves_is_one_rename_in_one_commit() {
+    let scratch = scratch(
+        "```sh\ntest -e notes.md || exit 0\nmkdir -p plans/reports\nmv notes.md plans/reports/notes.md\nmv draft.py final.py\n```\n",
+    );
+    scratch.write("notes.md", "what was measured\n");
+    scratch.write("draft.py", "print('a script')\n");
+    commit_all(&scratch);
+    run(&scratch, &["--commit-dry-run"]);
+    let dry = run(&scratch, &["--commit-dry-run", "--quiet"]);
+    assert!(
+        dry.stdout.contains(
+            "would commit: RALPH AUTO (prompt=main.md) (iter=00002): reports evidence\n  R notes.md -> plans/reports/notes.md\n\
+             would commit: RALPH AUTO (prompt=main.md) (iter=00002): work\n  R draft.py -> final.py\n"
+        ),
+        "{dry:?}"
+    );
+    run(&scratch, &[]);
+    assert_eq!(
+        history(&scratch).split_once("> RALPH").unwrap().1,
+        " AUTO (prompt=main.md) (iter=00003): reports evidence\nR100\tnotes.md\tplans/reports/notes.md\n\
+         > RALPH AUTO (prompt=main.md) (iter=00003): work\nR100\tdraft.py\tfinal.py\n"
+    );
+}
+
+#[test]
+fn a_failed_turn_that_committed_the_ignore_file_itself_publishes_nobodys_keys_later() {
+    let scratch = scratch(
+        "```sh\ntest -e ../pass && exit 0\necho '*.o' > .gitignore\ngit add .gitignore\ngit commit -qm mine\necho x > made.txt\n\
+         exit 3\n```\n",
+    );
+    scratch.write(".gitignore", "keys/\n");
+    commit_all(&scratch);
+    scratch.write("keys/production.txt", "a secret\n");
+    let failed = scratch.baton(&["run", "--sync-loops", "1"]);
+    assert_eq!(failed.code, Some(5), "{failed:?}");
+    std::fs::write(scratch.root().join("../pass"), "").unwrap();
+    run(&scratch, &[]);
+    assert_eq!(
+        history(&scratch).split_once("> mine").unwrap().1,
+        "\nM\t.gitignore\n> RALPH AUTO (prompt=main.md) (iter=00001): work\nA\tmade.txt\n"
+    );
+    assert_eq!(scratch.git(&["status", "--porcelain"]), "?? keys/\n?? sync/\n");
 }
