@@ -253,3 +253,91 @@ fn a_failed_turn_that_committed_the_ignore_file_itself_publishes_nobodys_keys_la
     );
     assert_eq!(scratch.git(&["status", "--porcelain"]), "?? keys/\n?? sync/\n");
 }
+
+#[test]
+fn a_forced_report_is_output_even_if_it_was_there_before() {
+    let scratch = scratch("```sh\necho \"$BATON_ITERATION\" > out/rewritten.json\n```\n");
+    scratch.write(".gitignore", "out/\n");
+    scratch.write(
+        "orchestration.yaml",
+        "agent: { default: shell }\npublish: { reports: { force_add: ['out/*.json'] } }\n",
+    );
+    commit_all(&scratch);
+    scratch.write("out/rewritten.json", "0\n");
+    scratch.write("out/idle.json", "0\n");
+    run(&scratch, &[]);
+    run(&scratch, &[]);
+    assert_eq!(
+        history(&scratch)
+            .lines()
+            .filter(|line| line.contains("out/") || line.contains("reports"))
+            .collect::<Vec<_>>(),
+        [
+            "> SUPERVISOR AUTO (prompt=supervisor.md) (iter=00001): reports evidence",
+            "A\tout/idle.json",
+            "A\tout/rewritten.json",
+            "> RALPH AUTO (prompt=main.md) (iter=00001): reports evidence",
+            "M\tout/rewritten.json",
+            "> RALPH AUTO (prompt=main.md) (iter=00002): reports evidence",
+            "M\tout/rewritten.json",
+        ]
+    );
+}
+
+/// Starts a run that kills itself at this place.
+fn crash(scratch: &Scratch, flags: &[&str], place: &str) {
+    let mut command = scratch.baton_command();
+    let output =
+        command.args(["run", "--sync-loops", "1"]).args(flags).env("BATON_CRASH_AT", place).output().unwrap();
+    assert_eq!(output.status.code(), None, "{output:?}");
+}
+
+#[rstest]
+#[case::before_it_is_said("committed:begin")]
+#[case::after_it_was_said("committed:done")]
+#[case::before_the_turn_is_closed("close:begin")]
+#[case::after_it_was_closed("close:done")]
+fn a_dry_run_that_is_killed_loses_nothing(#[case] place: &str) {
+    let scratch = scratch(WORKING);
+    crash(&scratch, &["--commit-dry-run"], place);
+    run(&scratch, &["--commit-dry-run"]);
+    assert_eq!(history(&scratch), "");
+    run(&scratch, &[]);
+    let history = history(&scratch);
+    for path in ["galph_memory.md", "docs/fix_plan.md", "src/lib.rs", "tests/fixtures/golden.json"] {
+        assert!(history.contains(path), "{path}: {history}");
+    }
+    assert_eq!(scratch.git(&["status", "--porcelain"]), "?? sync/\n");
+}
+
+#[test]
+fn a_turn_that_was_killed_before_its_commits_is_only_told_in_a_dry_run() {
+    let scratch = scratch(WORKING);
+    crash(&scratch, &[], "committed:effect");
+    let dry = run(&scratch, &["--commit-dry-run", "--quiet"]);
+    assert!(
+        dry.stdout.starts_with(
+            "would commit: SUPERVISOR AUTO (prompt=supervisor.md) (iter=00001): doc/meta hygiene\n"
+        ),
+        "{dry:?}"
+    );
+    assert_eq!(history(&scratch), "");
+    run(&scratch, &[]);
+    assert_eq!(scratch.git(&["status", "--porcelain"]), "?? sync/\n");
+}
+
+#[test]
+fn what_a_person_changes_after_a_dry_run_is_the_persons() {
+    let scratch = scratch(
+        "```sh\ntest -e theirs.txt || echo agent > theirs.txt\ntest -e ours.txt || echo agent > ours.txt\n```\n",
+    );
+    run(&scratch, &["--commit-dry-run"]);
+    scratch.write("theirs.txt", "a person\n");
+    let real = run(&scratch, &[]);
+    assert!(
+        real.stderr.contains("uncommitted before this turn, and left alone: theirs.txt; a turn that"),
+        "{real:?}"
+    );
+    assert!(history(&scratch).contains("A\tours.txt\n"));
+    assert_eq!(scratch.git(&["status", "--porcelain"]), "?? sync/\n?? theirs.txt\n");
+}
