@@ -42,7 +42,7 @@ pub use counting::{CountRegexError, TestCounter};
 pub use environment::EnvironmentName;
 pub use load::{Loaded, PROJECT_FILE, find_workspace, load, user_file};
 pub use origin::{Notice, Origin, Origins};
-pub use overrides::{OverrideValue, Overrides};
+pub use overrides::{OverrideValue, Overrides, split_commas};
 pub use pending::pending_notices;
 pub use problem::{ConfigError, Problem};
 pub use publishing::{

@@ -17,6 +17,7 @@ mod exclude;
 mod git_program;
 mod head;
 mod history;
+mod ignored;
 mod index;
 mod object;
 mod open;
@@ -24,6 +25,8 @@ mod preflight;
 mod scan;
 mod tree;
 
+#[cfg(test)]
+mod selection_tests;
 #[cfg(test)]
 mod testing;
 

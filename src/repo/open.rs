@@ -10,7 +10,7 @@ use git2::{Config, ConfigLevel, Repository, RepositoryOpenFlags};
 use super::error::{RepoError, opening_failed};
 use super::index::{IndexBackend, LOCK_PATIENCE};
 use crate::ambient::Ambient;
-use crate::publish::RepoPath;
+use crate::publish::{ForcedReports, RepoPath};
 
 /// A repository with a work tree, opened once for the life of the process.
 ///
@@ -22,6 +22,8 @@ pub struct Repo {
     pub(super) index_backend: IndexBackend,
     /// How long a lock that another git holds is waited for.
     pub(super) lock_patience: Duration,
+    /// Ignored files that the scans list.
+    pub(super) forced: Option<ForcedReports>,
     workspace: PathBuf,
     prefix: RepoPath,
 }
@@ -64,6 +66,7 @@ impl Repo {
             ambient: ambient.clone(),
             index_backend,
             lock_patience: LOCK_PATIENCE,
+            forced: None,
             workspace,
             prefix,
         })

@@ -192,15 +192,19 @@ impl Runner<'_> {
         for seat in Actor::ALL {
             let last = self.workspace.ledger.turns(TurnFilter { actor: Some(seat), limit: 1 })?;
             let Some(closing) = last.into_iter().next().and_then(|turn| turn.closing) else { continue };
-            let passed = matches!(closing.class.as_str(), "ok" | "no_change");
-            let leftovers = leftovers_of(&closing);
-            if seat == actor && !passed {
-                own = leftovers;
+            let (taken_over, others) = leftovers_of(&closing);
+            if seat == actor {
+                own = taken_over;
             } else {
-                by_agents.extend(leftovers);
+                by_agents.extend(taken_over);
             }
+            by_agents.extend(others);
         }
-        let dirty = without_leftovers(&now, &own);
+        let mut dirty = without_leftovers(&now, &own);
+        // What `force_add` names is output, whoever wrote it and when: it is never a person's half-done work.
+        if let Some(forced) = self.workspace.rules.forced() {
+            dirty.retain(|path, dirty| dirty.head.is_some() || !forced.names(path));
+        }
         let still =
             |left: &Leftover| now.get(&left.path).is_some_and(|dirty| dirty.content == left.now.content);
         let by_agents = by_agents.into_iter().filter(still).map(|left| left.path).collect();

@@ -11,7 +11,7 @@ use crate::model::{AttemptId, OutcomeClass};
 use crate::turn::Refusal;
 
 use super::RunnerError;
-use super::commit::short;
+use super::commit::{scan, short};
 use super::journal::{Cause, Completion, Ended, Leftover, TurnRecord};
 use super::notes::Legacy;
 use super::observer::Event;
@@ -45,6 +45,7 @@ impl Runner<'_> {
             baseline: turn.baseline.checks.clone(),
             completion: completion.clone(),
             leftovers,
+            dry_run: turn.committed.dry_run,
             usage: turn.spent(),
             commits: turn
                 .committed
@@ -147,17 +148,13 @@ impl Runner<'_> {
     /// What the turn changed and did not commit. Best effort: a repository that cannot be read now tells nothing.
     fn leftovers(&self, turn: &TurnRecord) -> Vec<Leftover> {
         let (Some(repo), Some(base)) = (&self.workspace.repo, turn.base()) else { return Vec::new() };
-        let Ok(now) = repo.dirty_since(&base.dirty) else { return Vec::new() };
+        let Ok(now) = scan(repo, base) else { return Vec::new() };
         now.iter()
             .filter(|(path, dirty)| {
                 let before = base.dirty.get(path).map(|before| &before.content);
                 !self.workspace.rules.is_own(path) && !dirty.matches_head() && before != Some(&dirty.content)
             })
-            .map(|(path, dirty)| Leftover {
-                path: path.clone(),
-                now: dirty.clone(),
-                base: base.dirty.get(path).cloned(),
-            })
+            .map(|(path, dirty)| Leftover::of(path, dirty, base))
             .collect()
     }
 

@@ -1,13 +1,14 @@
 //! The commits: what this turn changed, by category, on the branch that was claimed.
 
-use crate::publish::{CommitContext, DirtyRecord, LeftReason, Selection, commit_message, decide_selection};
+use crate::publish::{CommitContext, DirtyRecord, Selection, commit_message, decide_selection};
 use crate::repo::{
     CommitOrder, CommitPlan as RepoCommitPlan, Fingerprint, Head, IndexRefresh, Movement, Repo,
 };
 
 use super::RunnerError;
-use super::journal::{Base, CommitMade, CommitPlan, Committed, Leftover, Record, TurnRecord};
+use super::journal::{Base, CommitMade, CommitPlan, Committed, Record, TurnRecord};
 use super::observer::Event;
+use super::preview::{CommitUse, keep_selected, leftovers_of_selection};
 use super::turn::{Runner, Step};
 
 /// How many paths a message names.
@@ -20,10 +21,15 @@ impl Runner<'_> {
             return Ok(Step::Go);
         };
         let actor = turn.opening.actor;
-        let now = repo.dirty_since(&base.dirty)?;
+        let now = scan(repo, base)?;
         let head = repo.head()?;
         let selection = decide_selection(&before(base, &now), &now, actor, &self.workspace.rules);
         let problems = problems(repo, base, &head, &selection)?;
+        let only_say = self.commits == CommitUse::OnlySay;
+        if only_say {
+            self.preview(turn, &selection, &problems);
+        }
+        let (Some(repo), Some(base)) = (&self.workspace.repo, turn.base()) else { return Ok(Step::Go) };
         if !problems.is_empty() {
             self.flush()?;
             return Err(RunnerError::Unpublishable { actor, problems });
@@ -31,7 +37,9 @@ impl Runner<'_> {
         let work_tree = repo.fingerprint(&now, &self.workspace.rules)?;
         let mut committed = describe(&selection, base, &now);
         committed.by_agent = made_by_agent(repo, base)?;
-        if !selection.batches.is_empty() {
+        if only_say {
+            keep_selected(&mut committed, &selection, base, &now);
+        } else if !selection.batches.is_empty() {
             self.make_commits(turn, selection, &head, &mut committed)?;
         }
         self.finish_commit(turn, committed, work_tree)?;
@@ -85,7 +93,7 @@ impl Runner<'_> {
             return self.commit(turn);
         }
         let refresh = repo.refresh_index_after(&found)?;
-        let now = repo.dirty_since(&base.dirty)?;
+        let now = scan(repo, base)?;
         let selection =
             decide_selection(&before(base, &now), &now, turn.opening.actor, &self.workspace.rules);
         let work_tree = repo.fingerprint(&now, &self.workspace.rules)?;
@@ -151,6 +159,13 @@ impl Runner<'_> {
     }
 }
 
+/// The work tree now, with what only a changed ignore file has made visible marked as such.
+pub(super) fn scan(repo: &Repo, base: &Base) -> Result<DirtyRecord, RunnerError> {
+    let mut now = repo.dirty_since(&base.dirty)?;
+    repo.mark_ignored_at(&base.head.commit, &mut now)?;
+    Ok(now)
+}
+
 /// Everything that forbids to commit, one line each with its remedy.
 fn problems(
     repo: &Repo,
@@ -197,34 +212,12 @@ fn describe(selection: &Selection, base: &Base, now: &DirtyRecord) -> Committed 
         .left
         .iter()
         .filter(|(path, reason)| {
-            !is_aside(reason) && now.get(path).is_some_and(|dirty| !dirty.matches_head())
+            !reason.is_aside() && now.get(path).is_some_and(|dirty| !dirty.matches_head())
         })
         .map(|(path, _)| path.to_string())
         .collect();
-    let leftovers = selection
-        .left
-        .iter()
-        .filter(|(path, reason)| {
-            !is_aside(reason) && (**reason != LeftReason::DirtyBefore || base.by_agents.contains(path))
-        })
-        .filter_map(|(path, _)| {
-            let now = now.get(path).filter(|dirty| !dirty.matches_head())?.clone();
-            Some(Leftover { path: path.clone(), now, base: base.dirty.get(path).cloned() })
-        })
-        .collect();
+    let leftovers = leftovers_of_selection(selection, base, now);
     Committed { left, uncommitted, leftovers, ..Committed::default() }
-}
-
-/// Paths that are never part of what is verified and published.
-fn is_aside(reason: &LeftReason) -> bool {
-    matches!(
-        reason,
-        LeftReason::OwnDirectory
-            | LeftReason::StateFile
-            | LeftReason::Logs
-            | LeftReason::Tmp
-            | LeftReason::MatchesHead
-    )
 }
 
 fn made_by_agent(repo: &Repo, base: &Base) -> Result<Vec<CommitMade>, RunnerError> {

@@ -14,7 +14,7 @@ use super::naming::TurnFiles;
 use crate::exec::ExitRecord;
 use crate::ledger::{Edge, PhaseRecord, TurnOpening};
 use crate::model::{AttemptId, Hold, OutcomeClass, PromptName, State, Token, Usage, Verdict};
-use crate::publish::{DirtyPath, DirtyRecord, RepoPath};
+use crate::publish::{DirtyPath, DirtyRecord, Obstacle, RepoPath};
 use crate::repo::{Fingerprint, Head};
 use crate::state;
 use crate::turn::{Facts, Features, Phase};
@@ -101,6 +101,19 @@ pub(super) struct Leftover {
     pub(super) path: RepoPath,
     pub(super) now: DirtyPath,
     pub(super) base: Option<DirtyPath>,
+    /// It was there before the turn, ignored or left by an earlier one of either seat: no turn's own.
+    #[serde(default)]
+    pub(super) carried: bool,
+}
+
+impl Leftover {
+    pub(super) fn of(path: &RepoPath, now: &DirtyPath, base: &Base) -> Self {
+        // What agents had left there before counts with this turn's change.
+        let before = base.dirty.get(path).filter(|_| !base.by_agents.contains(path));
+        // What a changed ignore file has shown was there before, though nobody had listed it.
+        let carried = now.obstacle == Some(Obstacle::WasIgnored);
+        Self { path: path.clone(), now: now.clone(), base: before.cloned(), carried }
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -202,6 +215,9 @@ pub(super) struct Committed {
     #[serde(default)]
     pub(super) leftovers: Vec<Leftover>,
     pub(super) fingerprint: Option<Fingerprint>,
+    /// It was only said what would be committed.
+    #[serde(default)]
+    pub(super) dry_run: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -18,6 +18,7 @@ mod naming;
 mod notes;
 mod observer;
 mod outcome;
+mod preview;
 mod prompt;
 mod run;
 mod select;
@@ -35,6 +36,7 @@ pub use look::{JournalledState, attempt_begun, attempts_of, commits_of, state_le
 pub use naming::{NO_BRANCH, TurnFiles, turn_files};
 pub use observer::{Event, Observer, TurnOrigin};
 pub use outcome::{COMBINED, SOLO, TurnEnd, TurnOutcome};
+pub use preview::{CommitUse, PlannedCommit, Preview};
 pub use prompt::{MAX_PROMPT_BYTES, PromptError, compose_prompt, read_prompt};
 pub use turn::{Runner, TurnKind};
 pub use workspace::{GitUse, Opening, Workspace, machine_id};

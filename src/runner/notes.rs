@@ -21,6 +21,8 @@ pub(super) struct Legacy {
     pub(super) baseline: Vec<Check>,
     pub(super) completion: Option<Completion>,
     pub(super) leftovers: Vec<Leftover>,
+    /// The leftovers are what the turn would have committed.
+    pub(super) dry_run: bool,
     pub(super) usage: crate::model::Usage,
     pub(super) commits: Vec<String>,
     pub(super) reply: String,
@@ -33,9 +35,12 @@ impl Legacy {
     }
 }
 
-/// The paths that a closed turn changed and did not commit.
-pub(super) fn leftovers_of(closing: &Closing) -> Vec<Leftover> {
-    Legacy::of(closing).leftovers
+/// The paths that a closed turn changed and did not commit, in two parts: what the same seat's next turn takes over as
+/// its own, and what it may change further.
+pub(super) fn leftovers_of(closing: &Closing) -> (Vec<Leftover>, Vec<Leftover>) {
+    let Legacy { leftovers, dry_run, .. } = Legacy::of(closing);
+    let passed = matches!(closing.class.as_str(), "ok" | "no_change");
+    leftovers.into_iter().partition(|left| (!passed || dry_run) && !left.carried)
 }
 
 impl Runner<'_> {

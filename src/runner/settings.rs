@@ -96,22 +96,22 @@ pub fn agent_options(config: &Config) -> std::collections::BTreeMap<String, agen
         .collect()
 }
 
-/// What a turn commits. This version commits by the categories `docs` and `work`; `reports` and `tracked_outputs` are
-/// switched off until publishing has its secret scan, since they would take source files by their extension.
+/// What a turn commits.
 ///
 /// `kept` are paths that are protected whatever the configuration says by now.
 pub fn rules(config: &Config, workspace: RepoPath, kept: &[String]) -> Result<Rules, RunnerError> {
     let publish = &config.publish;
     Ok(Rules::compile(RuleSpec {
         reports: ReportsSpec {
-            enabled: false,
+            enabled: publish.reports.enabled,
             extensions: publish.reports.extensions.clone(),
             globs: publish.reports.globs.clone(),
+            force_add: publish.reports.force_add.clone(),
             max_file: publish.reports.max_file,
             max_total: publish.reports.max_total,
         },
         tracked_outputs: TrackedOutputsSpec {
-            enabled: false,
+            enabled: publish.tracked_outputs.enabled,
             globs: publish.tracked_outputs.globs.clone(),
             extensions: publish.tracked_outputs.extensions.clone(),
             max_file: publish.tracked_outputs.max_file,

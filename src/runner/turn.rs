@@ -19,6 +19,7 @@ use super::journal::{Record, TurnRecord};
 use super::log::TurnLog;
 use super::observer::{Event, Observer, TurnOrigin};
 use super::outcome::{COMBINED, TurnOutcome};
+use super::preview::CommitUse;
 use super::workspace::Workspace;
 use super::{RunnerError, settings};
 
@@ -35,6 +36,7 @@ pub struct Runner<'a> {
     pub(super) interrupts: Interrupts,
     pub(super) observer: &'a mut dyn Observer,
     pub(super) mode: &'static str,
+    pub(super) commits: CommitUse,
     /// `done` records that the next `begin` or the turn's end makes durable: what they say can be found again in the
     /// world, so that they need no write of their own.
     pub(super) pending: Vec<Entry>,
@@ -86,6 +88,7 @@ impl<'a> Runner<'a> {
             crash: CrashPoints::default(),
             log: None,
             dirt_listed: false,
+            commits: CommitUse::default(),
             ambient,
             config,
             workspace,

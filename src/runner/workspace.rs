@@ -69,7 +69,7 @@ impl Workspace {
     /// for a turn is looked at before each claim, so that a turn of an earlier process is never left unwatched.
     pub fn open(opening: Opening<'_>, seats: &[Actor], ambient: &Ambient) -> Result<Self, RunnerError> {
         let Opening { root, config, git, branch } = opening;
-        let repo = match git {
+        let mut repo = match git {
             GitUse::Use => Some(Repo::open(root, ambient)?),
             GitUse::Avoid => None,
         };
@@ -87,11 +87,15 @@ impl Workspace {
         }
         let prefix =
             repo.as_ref().map_or_else(|| RepoPath::from_bytes(Vec::new()), |repo| repo.prefix().clone());
+        let rules = settings::rules(config, prefix, &[])?;
+        if let Some(repo) = &mut repo {
+            repo.include_forced(rules.forced().cloned());
+        }
         Ok(Self {
             root: root.to_owned(),
             ledger: Ledger::open(&home.ledger())?,
             home,
-            rules: settings::rules(config, prefix, &[])?,
+            rules,
             state: StateFile::new(root, &config.state_file),
             machine: machine_id(ambient),
             repo,

@@ -184,10 +184,6 @@ fn prompt_names_with_spaces_and_other_scripts_work() {
      help: run both seats here with `--mode combined`, or one seat with `--mode solo --role ROLE`"
 )]
 #[case(
-    &["run", "--commit-dry-run"],
-    "error: `--commit-dry-run` is not available in this version\n  help: leave it out, or run in a clone"
-)]
-#[case(
     &["run", "--prompt", "main.md"],
     "error: `--prompt` names one seat's prompt, and combined mode plays both\n  \
      help: use `--prompt-supervisor` or `--prompt-main`"

@@ -18,6 +18,7 @@ mod faults_kill;
 mod faults_state;
 mod help;
 mod layers;
+mod publishing;
 mod scratch;
 mod seeing;
 mod shell_agent;

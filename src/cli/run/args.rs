@@ -3,7 +3,7 @@
 use super::commits::CommitArgs;
 use crate::agent::{parse_prompt_agents, parse_role_agents};
 use crate::cli::{Exit, Failure};
-use crate::config::Overrides;
+use crate::config::{Overrides, split_commas};
 use crate::model::Actor;
 
 /// How the seats are driven.
@@ -134,19 +134,7 @@ pub(crate) struct Args {
     router_prompt_reviewer: Option<String>,
 
     #[command(flatten)]
-    commits: CommitArgs,
-    /// Accepted for old scripts; a pull never needs it here
-    #[arg(long, hide = true)]
-    allow_dirty: bool,
-    /// Accepted for old scripts; a pull never needs it here
-    #[arg(long, hide = true)]
-    prepull_auto_commit_docs: bool,
-    /// Accepted for old scripts; a pull never needs it here
-    #[arg(long, hide = true)]
-    no_prepull_auto_commit_docs: bool,
-    /// Accepted for old scripts; in combined mode a path outside the categories is a warning anyway
-    #[arg(long, hide = true)]
-    tolerate_doc_dirty: bool,
+    pub(super) commits: CommitArgs,
 }
 
 impl Args {
@@ -207,7 +195,7 @@ impl Args {
             overrides.set(key, prompt.as_str(), "--prompt");
         }
         self.agents(&mut overrides)?;
-        self.commits.apply(&mut overrides)?;
+        self.commits.apply(&mut overrides);
         Ok(overrides)
     }
 
@@ -263,8 +251,7 @@ impl Args {
 pub(super) fn set_lists(overrides: &mut Overrides, lists: &[(&Option<String>, &str, &str)]) {
     for (value, key, flag) in lists {
         if let Some(value) = value {
-            let items: Vec<String> =
-                value.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect();
+            let items: Vec<String> = split_commas(value).into_iter().map(str::to_owned).collect();
             overrides.set(key, items, flag);
         }
     }

@@ -2,6 +2,7 @@
 
 mod args;
 mod commits;
+mod preview;
 mod progress;
 mod report;
 
@@ -15,7 +16,7 @@ use crate::attempt::Interrupts;
 use crate::config::{Loaded, pending_notices};
 use crate::mode::{CombinedOptions, LoopReport, SoloOptions, run_combined, run_solo};
 use crate::model::Actor;
-use crate::runner::{COMBINED, GitUse, Observer, Opening, Runner, RunnerError, SOLO, Workspace};
+use crate::runner::{COMBINED, CommitUse, GitUse, Observer, Opening, Runner, RunnerError, SOLO, Workspace};
 
 use super::failures::runner_failure;
 use super::workspace::{Located, locate};
@@ -30,6 +31,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     for notice in config.notices.iter().chain(&pending_notices(&config.origins)) {
         context.output.note(format!("note: {notice}"));
     }
+    for notice in args.commits.notices(&config.config) {
+        context.output.note(format!("note: {notice}"));
+    }
     let git = if args.no_git { GitUse::Avoid } else { GitUse::Use };
     let style = Style::of(args.quiet, context.output, args.heartbeat_secs);
     let mut progress = Progress::new(style, context.output);
@@ -38,7 +42,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         (Mode::Solo, Some(actor)) => LoopPlan::Solo(actor),
         (Mode::Solo | Mode::Combined, _) => LoopPlan::Combined,
     };
-    let order = LoopOrder { root: &root, loaded: &config, git, branch: args.branch.as_deref(), plan };
+    let commits = args.commits.commit_use();
+    let order =
+        LoopOrder { root: &root, loaded: &config, git, branch: args.branch.as_deref(), plan, commits };
     let report = run_loop(&order, context, &mut progress)?;
     progress.finish();
     Ok(report_end(&report, &config.config, context.output))
@@ -66,6 +72,7 @@ pub(crate) struct LoopOrder<'a> {
     pub(crate) git: GitUse,
     pub(crate) branch: Option<&'a str>,
     pub(crate) plan: LoopPlan,
+    pub(crate) commits: CommitUse,
 }
 
 /// Opens the workspace and runs the loop to its end.
@@ -91,8 +98,9 @@ pub(crate) fn run_loop(
         LoopPlan::Solo(_) => SOLO,
     };
     let supervisor = own_executable()?;
-    let mut runner =
-        Runner::new(workspace, config, ambient, interrupts, supervisor, mode, observer).map_err(fail)?;
+    let mut runner = Runner::new(workspace, config, ambient, interrupts, supervisor, mode, observer)
+        .map_err(fail)?
+        .with_commits(order.commits);
     let pause = order.loaded.origins.is_given("sync.poll_interval").then_some(config.sync.poll_interval.0);
     let report = match order.plan {
         LoopPlan::Combined => {

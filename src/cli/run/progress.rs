@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::preview::render_preview;
 use crate::attempt::Stream;
 use crate::cli::Output;
 use crate::model::Span;
@@ -96,6 +97,10 @@ impl Observer for Progress {
             // A warning is for everyone, `--quiet` or not.
             return self.bar.suspend(|| self.output.note(format!("warning: {text}")));
         }
+        if let Event::Preview { preview } = event {
+            // It was asked for: a result, not progress.
+            return self.bar.suspend(|| self.output.say(render_preview(preview)));
+        }
         if let Some(what) = waiting_for(event) {
             self.what = what;
             self.said = Duration::ZERO;
@@ -151,6 +156,7 @@ fn waiting_for(event: &Event<'_>) -> Option<String> {
         | Event::Selected { .. }
         | Event::Verified { .. }
         | Event::Committed { .. }
+        | Event::Preview { .. }
         | Event::Ended { .. }
         | Event::Warning { .. } => None,
     }
@@ -174,6 +180,7 @@ pub(super) fn describe(event: &Event<'_>) -> String {
         Event::Verifying { name } => format!("  verify `{name}`"),
         Event::Verified { name, result } => format!("  verify `{name}`: {result}"),
         Event::Committed { commit, subject } => format!("  commit {commit} {subject}"),
+        Event::Preview { preview } => render_preview(preview),
         Event::Ended { actor, class, detail, wall, summary, .. } => {
             let why = if detail.is_empty() { String::new() } else { format!(": {detail}") };
             let summary = if summary.is_empty() { String::new() } else { format!(", {summary}") };
