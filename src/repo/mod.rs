@@ -23,6 +23,7 @@ mod open;
 mod preflight;
 mod scan;
 mod tree;
+mod worktree;
 
 #[cfg(test)]
 mod testing;
@@ -35,3 +36,4 @@ pub use history::PastVersion;
 pub use index::{IndexBackend, IndexRefresh, SupersededEntry};
 pub use open::Repo;
 pub use preflight::{Identity, Operation, Person, Ready};
+pub use worktree::{Contents, Directory, EntrySeen, Link, LinkedTree, TreeSeen, WorkTrees};
