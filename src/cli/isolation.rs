@@ -65,7 +65,7 @@ pub(crate) fn choose_loop(
         return Ok(Chosen::here(root));
     }
     let below = root.strip_prefix(&top).unwrap_or(Path::new(""));
-    let chosen = place.tree().join(below);
+    let chosen = below_tree(&place, below);
     if chosen.is_dir() && matches!(record.stage, Stage::Made | Stage::Ready) {
         return Ok(Chosen { root: chosen, branch: Some(record.branch) });
     }
@@ -81,6 +81,11 @@ pub(crate) fn choose_loop(
         "`baton run --isolation worktree --branch {}` makes it and goes on where the loop was",
         record.branch
     )))
+}
+
+/// Joined, an empty path would leave a slash at the end.
+fn below_tree(place: &IsolatedPlace, below: &Path) -> PathBuf {
+    place.tree().join(below).components().collect()
 }
 
 fn no_loop(branch: &str, loops: &[(IsolatedPlace, IsolationRecord)]) -> Failure {
@@ -161,7 +166,7 @@ pub(crate) fn prepare_run(
     if let Some(done) = told(tree.care) {
         context.output.note(format!("note: {done}: {}", path.display()));
     }
-    let root = path.join(&prefix);
+    let root = below_tree(&tree.place, &prefix);
     if !root.is_dir() {
         return Err(Failure::new(
             Exit::Usage,

@@ -115,6 +115,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     if entries.is_empty() {
         context.output.note(nothing(args, &located.root, logs_dir, &folder));
     }
+    if located.flags.branch.is_some() && !entries.is_empty() {
+        context.output.note(format!("note: these logs lie below {}", located.root.display()));
+    }
     let document = Document {
         prefix: folder.display().to_string(),
         source: args.source,

@@ -126,8 +126,9 @@ impl WorkTrees {
         }
     }
 
-    /// The work tree, other than `except`, that has the branch checked out or is rebasing or bisecting it.
-    pub fn holder_of(&self, branch: &str, except: &Path) -> Option<PathBuf> {
+    /// The work tree other than this one that has its branch checked out, or is rebasing or bisecting it.
+    pub fn other_holder(&self, of: &LinkedTree) -> Option<PathBuf> {
+        let branch = &of.branch;
         let main = self.git.workdir().map(|tree| (self.common.clone(), tree.to_owned()));
         let linked = fs::read_dir(self.common.join("worktrees")).into_iter().flatten().filter_map(|entry| {
             let git_dir = entry.ok()?.path();
@@ -144,11 +145,11 @@ impl WorkTrees {
             says("HEAD", &format!("ref: {reference}"))
                 || says("rebase-merge/head-name", &reference)
                 || says("rebase-apply/head-name", &reference)
-                || says("BISECT_START", branch)
+                || says("BISECT_START", branch.as_str())
         };
         main.into_iter()
             .chain(linked)
-            .filter(|(_, tree)| !same_place(tree, except))
+            .filter(|(git_dir, tree)| !same_place(git_dir, &of.entry_dir()) && !same_place(tree, &of.path))
             .find(|(git_dir, _)| holds(git_dir))
             .map(|(_, tree)| tree.components().collect())
     }
@@ -321,10 +322,11 @@ impl LinkedTree {
         let mut contents = Contents::default();
         for entry in statuses.iter() {
             let path = String::from_utf8_lossy(entry.path_bytes()).into_owned();
-            if entry.status().is_ignored() {
-                contents.ignored.push(path);
-            } else if path.ends_with('/') {
+            // libgit2 calls a repository without commits ignored.
+            if path.ends_with('/') && self.path.join(&path).join(".git").exists() {
                 contents.nested.push(path);
+            } else if entry.status().is_ignored() {
+                contents.ignored.push(path);
             } else if entry.status() != Status::CURRENT {
                 contents.uncommitted.push(path);
             }

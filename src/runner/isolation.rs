@@ -184,7 +184,7 @@ pub fn prepare_tree(common: &Path, branch: &str, ambient: &Ambient) -> Result<Is
     if !trees.has_branch(branch)? {
         return Err(IsolationError::NoBranch { branch: branch.to_owned() });
     }
-    if let Some(at) = trees.holder_of(branch, &place.tree()) {
+    if let Some(at) = trees.other_holder(&linked_tree(&place, branch, place.record()?.as_ref(), &trees)) {
         return Err(IsolationError::CheckedOut { branch: branch.to_owned(), at });
     }
     let _lock = place.lock()?;
@@ -295,7 +295,8 @@ pub(super) fn refuse_gone(place: &IsolatedPlace) -> Result<(), IsolationError> {
 /// Refuses a turn while somebody else has the branch, as with `git switch --ignore-other-worktrees`.
 pub(super) fn refuse_shared_branch(place: &IsolatedPlace) -> Result<(), IsolationError> {
     let Some(record) = place.record()? else { return Ok(()) };
-    match WorkTrees::open(place.common())?.holder_of(&record.branch, &place.tree()) {
+    let trees = WorkTrees::open(place.common())?;
+    match trees.other_holder(&linked_tree(place, &record.branch, Some(&record), &trees)) {
         Some(at) => Err(IsolationError::CheckedOut { branch: record.branch, at }),
         None => Ok(()),
     }

@@ -42,6 +42,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let git = if args.no_git { GitUse::Avoid } else { GitUse::Use };
     let style = Style::of(args.quiet, context.output, args.heartbeat_secs);
     let mut progress = Progress::new(style, context.output);
+    if chosen.is_some() {
+        progress = progress.with_logs_below(&root);
+    }
     let plan = match (args.mode, seat) {
         (Mode::Solo, Some(actor)) => LoopPlan::Solo(actor),
         (Mode::Solo | Mode::Combined | Mode::Role, _) => LoopPlan::Combined,
@@ -54,7 +57,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         None => failure,
     })?;
     progress.finish();
-    Ok(report_end(&report, &config.config, context.output))
+    let logs = &config.config.logs_dir;
+    let logs = if chosen.is_some() { root.join(logs) } else { logs.clone() };
+    Ok(report_end(&report, &logs, context.output))
 }
 
 /// The work tree that turns are taken in, where that is not the person's own.
