@@ -6,9 +6,7 @@ use clap::Subcommand;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::config::{
-    ConfigError, Loaded, Origin, Overrides, load, schema, to_yaml, user_file,
-};
+use crate::config::{ConfigError, Loaded, Origin, Overrides, load, schema, to_yaml, user_file};
 use crate::model::Actor;
 
 use super::isolation::BranchArgs;

@@ -11,8 +11,8 @@ mod state;
 
 use std::path::PathBuf;
 
-use super::records::{Records, find_records};
 use super::isolation::BranchArgs;
+use super::records::{Records, find_records};
 use super::workspace::find_loop;
 use super::{Context, Exit, Failure};
 use crate::config::{self, Config, ConfigError, Loaded, Overrides};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::failures::isolation_failure;
+use super::failures::{isolation_failure, repo_failure};
 use super::records::find_git_dir;
 use super::{Context, Exit, Failure};
 use crate::config::Isolation;
@@ -139,23 +139,7 @@ pub(crate) fn prepare_run(
     if isolation == Isolation::None && !inside {
         return Ok(None);
     }
-    let (common, prefix, here) = match &around {
-        Some(place) => {
-            let below = root.strip_prefix(place.tree()).unwrap_or(Path::new("")).to_owned();
-            (place.common().to_owned(), below, own.map(|own| own.branch))
-        }
-        None => {
-            let repo = Repo::open(root, &context.ambient)
-                .map_err(|error| super::failures::repo_failure(&error))?;
-            let common = repo.common_dir().canonicalize().map_err(|error| {
-                Failure::new(Exit::Operational, format!("cannot use `{}`", repo.common_dir().display()))
-                    .caused_by(error)
-            })?;
-            // Also where HEAD is detached: then there is no branch to name.
-            let head = repo.head().map_err(|error| super::failures::repo_failure(&error))?;
-            (common, repo.prefix().as_path().to_owned(), head.branch)
-        }
-    };
+    let Start { common, prefix, branch: here } = find_start(root, around.as_ref(), own, context)?;
     let branch = match (branch, inside) {
         (Some(branch), _) => branch.to_owned(),
         (None, true) => here.unwrap_or_default(),
@@ -181,6 +165,37 @@ pub(crate) fn prepare_run(
         ));
     }
     Ok(Some(Chosen { root, branch: Some(branch) }))
+}
+
+/// Where a person starts `baton run`.
+struct Start {
+    /// The shared git directory.
+    common: PathBuf,
+    /// The workspace below the root of its work tree.
+    prefix: PathBuf,
+    /// The branch there; `None` where HEAD is detached.
+    branch: Option<String>,
+}
+
+fn find_start(
+    root: &Path,
+    around: Option<&IsolatedPlace>,
+    own: Option<IsolationRecord>,
+    context: &Context,
+) -> Result<Start, Failure> {
+    if let Some(place) = around {
+        // Its link to git may be what has to be mended.
+        let prefix = root.strip_prefix(place.tree()).unwrap_or(Path::new("")).to_owned();
+        return Ok(Start { common: place.common().to_owned(), prefix, branch: own.map(|own| own.branch) });
+    }
+    let failed = |error| repo_failure(&error);
+    let repo = Repo::open(root, &context.ambient).map_err(failed)?;
+    let common = repo.common_dir().canonicalize().map_err(|error| {
+        Failure::new(Exit::Operational, format!("cannot use `{}`", repo.common_dir().display()))
+            .caused_by(error)
+    })?;
+    let branch = repo.head().map_err(failed)?.branch;
+    Ok(Start { common, prefix: repo.prefix().as_path().to_owned(), branch })
 }
 
 const fn told(care: Care) -> Option<&'static str> {

@@ -12,8 +12,8 @@ use std::path::Path;
 
 use clap::ValueEnum;
 
-use super::records::{find_git_dir, find_records};
 use super::isolation::find_common_dir;
+use super::records::{find_git_dir, find_records};
 use super::workspace::{Located, find_root, locate, locate_loop};
 use super::{Context, Exit, Failure};
 use crate::config::Overrides;

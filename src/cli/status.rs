@@ -15,8 +15,8 @@ use crate::runner::{attempt_begun, commits_of, machine_id};
 use crate::state::StateFile;
 
 use super::failures::state_failure;
-use super::records::{Records, find_records};
 use super::isolation::{BranchArgs, find_common_dir};
+use super::records::{Records, find_records};
 use super::workspace::{Located, locate_loop};
 use super::{Context, Exit, Failure};
 use facts::{AgentSeen, Facts, HolderFacts, IsolatedLoop, OpenTurn, PastTurn, Seats, Spend, StateFacts};
@@ -96,7 +96,8 @@ fn gather(located: &Located, context: &Context) -> Result<Facts, Failure> {
 /// The isolated loops of this repository other than the one that is told of.
 fn isolated(located: &Located) -> Vec<IsolatedLoop> {
     let Some((common, _)) = find_common_dir(&located.root) else { return Vec::new() };
-    let others = IsolatedPlace::all(&common).into_iter().filter(|(place, _)| !located.root.starts_with(place.tree()));
+    let others =
+        IsolatedPlace::all(&common).into_iter().filter(|(place, _)| !located.root.starts_with(place.tree()));
     others
         .filter(|(_, record)| record.stage != Stage::Removed)
         .map(|(place, record)| IsolatedLoop {

@@ -82,7 +82,14 @@ fn remove(
             .help("start it from your own work tree"));
     }
     let own = own_files(&tree.join(below), below, context)?;
-    remove_tree(&place, &own, ignored, &context.ambient).map_err(failed)?;
+    remove_tree(&place, &own, ignored, &context.ambient).map_err(|error| {
+        let failure = isolation_failure(&error);
+        if matches!(error, IsolationError::Repo(_)) {
+            failure.help(format!("this is about the turns' own work tree, {}", tree.display()))
+        } else {
+            failure
+        }
+    })?;
     context.output.say(format!(
         "Removed {}; the branch, the state and the logs are kept.\n\
          `baton run --isolation worktree --branch {branch}` makes it again and goes on.",

@@ -150,8 +150,7 @@ impl IsolatedPlace {
         self.home().create()?;
         let path = self.home().root().join("tree.lock");
         let take = || {
-            let file =
-                OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
+            let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
             file.lock()?;
             Ok(TreeLock { _file: file })
         };

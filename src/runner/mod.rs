@@ -31,7 +31,10 @@ mod workspace;
 
 pub use check::{Check, CheckVerdict, describe_checks};
 pub use error::{NoAgent, RunnerError};
-pub use isolation::{Care, IgnoredFiles, IsolatedTree, IsolationError, OwnFiles, decide_care, prepare_tree, remove_tree};
+pub use isolation::{
+    Care, IgnoredFiles, IsolatedTree, IsolationError, OwnFiles, decide_care, prepare_tree, refuse_gone,
+    remove_tree,
+};
 pub use journal::{Cause, Completion};
 pub use look::{JournalledState, attempt_begun, attempts_of, commits_of, newest_journalled, state_left_by};
 pub use naming::{NO_BRANCH, TurnFiles, turn_files};

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use rstest::rstest;
 
-use crate::support::{Ended, Git, Workspace, await_event, read_all};
+use crate::support::{Ended, Git, Workspace, read_all};
 
 const LOOP: [&str; 3] = ["--isolation=worktree", "--branch=loop", "--sync-loops=1"];
 
@@ -215,22 +215,136 @@ fn a_branch_under_rebase_elsewhere_and_a_directory_in_the_way_are_refused() {
 fn a_filter_that_only_git_runs_is_refused_and_a_tree_made_by_git_is_taken() {
     let beside = Beside::new();
     beside.workspace.git(&["config", "filter.rot13.smudge", "tr a-z n-za-m"]);
+    // Configured, as for everybody who has installed one, and used by no file.
     beside.run().assert_code(0);
     beside.workspace.baton(&["worktree", "remove", "loop", "--discard-ignored"]).assert_code(0);
-    let tree = beside.tree();
     fs::write(beside.workspace.root().join(".git/info/attributes"), "*.rot filter=rot13\n").unwrap();
-    let tree_shown = tree.canonicalize().unwrap_or(tree.clone());
-    let shown = beside.said(&tree_shown.display().to_string());
     beside.assert_refused(
         &["run", "--isolation=worktree", "--branch=loop"],
         2,
-        &"error: files of the branch `loop` go through the filter `rot13`, which the built-in git does not run\n  \
-          help: make the work tree with git, and start again: `git worktree add '/w/.git/baton/worktrees/loop' loop`"
-            .replace("/w/.git/baton/worktrees/loop", &if shown.starts_with("/w") { shown } else { "/w/.git/baton/worktrees/loop".to_owned() }),
+        "error: files of the branch `loop` go through the filter `rot13`, which the built-in git does not run\n  \
+         help: make the work tree with git, and start again: `git worktree add '/w/.git/baton/worktrees/loop' loop`",
     );
+    let tree = beside.tree();
     beside.workspace.git(&["worktree", "add", "--quiet", tree.to_str().unwrap(), "loop"]);
     beside.run().assert_code(0);
     beside.assert_whole(2);
+}
+
+/// Its files are all there: they are committed, and the agent is not asked again.
+#[test]
+fn a_link_that_the_agent_deleted_is_mended_and_the_turn_goes_on() {
+    let beside = Beside::new();
+    beside.workspace.script_once("ralph", "work; rm .git");
+    beside.run().assert_code(1).assert_says("is gone, or no longer linked to its repository");
+    let doctor = beside.workspace.baton(&["doctor", "--branch=loop"]).assert_code(1);
+    let said = beside.said(&doctor.stdout);
+    let finding =
+        "the turns' work tree `/w/.git/baton/worktrees/loop` is gone, or no longer linked to its repository";
+    assert!(said.contains(finding), "{said}");
+    beside.run().assert_code(0);
+    beside.assert_whole(1);
+    assert_eq!(beside.workspace.effects().starts().len(), 2);
+}
+
+/// Git can be told to have a branch twice; then no turn is begun.
+#[test]
+fn a_branch_that_is_forced_into_another_tree_stops_the_turns() {
+    let beside = Beside::new();
+    let head = beside.workspace.root().join(".git/HEAD").display().to_string();
+    beside.workspace.script_once("galph", &format!("work; echo 'ref: refs/heads/loop' > {head}"));
+    let ended = beside.run().assert_code(2);
+    let said = beside.said(&ended.stderr);
+    assert!(
+        said.contains(
+            "error: the branch `loop` is checked out at `/w`, and git has a branch in one work tree"
+        ),
+        "{said}"
+    );
+    beside.workspace.git(&["symbolic-ref", "HEAD", "refs/heads/main"]);
+    beside.run().assert_code(0);
+    beside.assert_whole(1);
+}
+
+#[test]
+fn a_tree_that_is_on_another_branch_is_neither_used_nor_removed() {
+    let beside = Beside::new();
+    beside.run().assert_code(0);
+    beside.git(&["switch", "--quiet", "--create", "other"]);
+    beside.assert_refused(
+        &["run", "--isolation=worktree", "--branch=loop"],
+        2,
+        "error: the branch is `other`, not `loop` as asked for; run `git switch loop`, or change `--branch`\n  \
+         help: this is about the turns' own work tree, /w/.git/baton/worktrees/loop",
+    );
+    beside.assert_refused(
+        &["worktree", "remove", "loop"],
+        2,
+        "error: the branch is `other`, not `loop` as asked for; run `git switch loop`, or change `--branch`\n  \
+         help: this is about the turns' own work tree, /w/.git/baton/worktrees/loop",
+    );
+    beside.git(&["switch", "--quiet", "loop"]);
+    // From within, nothing needs to be said of branch or isolation.
+    let tree = beside.tree().display().to_string();
+    let within = beside.workspace.baton(&["-C", &tree, "run", "--sync-loops=1"]).assert_code(0);
+    assert!(!within.stderr.contains("note: turns run on"), "{}", within.stderr);
+    beside.assert_refused(
+        &["-C", &tree, "worktree", "remove", "loop"],
+        2,
+        "error: `/w/.git/baton/worktrees/loop` is where this was started\n  help: start it from your own work tree",
+    );
+    beside.git(&["branch", "--quiet", "--delete", "other"]);
+    beside.assert_whole(2);
+}
+
+#[test]
+fn an_entry_that_a_person_has_locked_is_left_alone() {
+    let beside = Beside::new();
+    beside.run().assert_code(0);
+    let tree = beside.tree().display().to_string();
+    beside.workspace.git(&["worktree", "unlock", &tree]);
+    beside.workspace.git(&["worktree", "lock", "--reason=on the other disk", &tree]);
+    beside.run().assert_code(0);
+    fs::remove_dir_all(beside.tree()).unwrap();
+    beside.assert_refused(
+        &["run", "--isolation=worktree", "--branch=loop"],
+        2,
+        "error: the turns' work tree `/w/.git/baton/worktrees/loop` is gone, and its entry in git is locked \
+         (on the other disk)\n  \
+         help: bring it back, or `git worktree unlock '/w/.git/baton/worktrees/loop'`, then start again",
+    );
+    beside.workspace.git(&["worktree", "unlock", &tree]);
+    beside.run().assert_code(0);
+    beside.assert_whole(3);
+}
+
+#[test]
+fn the_list_is_of_this_repository() {
+    let beside = Beside::new();
+    let list = beside.workspace.baton(&["worktree", "list"]).assert_code(0);
+    assert_eq!(
+        list.stdout,
+        "There is no isolated loop in this repository; `baton run --isolation worktree --branch NAME` begins one.\n"
+    );
+    beside.run().assert_code(0);
+    let list = beside.workspace.baton(&["worktree", "list", "--json"]).assert_code(0);
+    assert_eq!(
+        beside.said(&list.stdout),
+        "{\"worktrees\":[{\"branch\":\"loop\",\"status\":\"present\",\
+         \"tree\":\"/w/.git/baton/worktrees/loop\",\"records\":\"/w/.git/baton/isolated/loop\"}]}\n"
+    );
+    fs::remove_dir_all(beside.tree()).unwrap();
+    let list = beside.workspace.baton(&["worktree", "list"]).assert_code(0);
+    assert_eq!(beside.said(&list.stdout), "loop  missing     /w/.git/baton/worktrees/loop\n");
+    let outside = beside.workspace.root().join("..").canonicalize().unwrap();
+    let ended = beside.workspace.baton(&["-C", outside.to_str().unwrap(), "worktree", "list"]).assert_code(2);
+    assert_eq!(
+        ended.stderr,
+        format!(
+            "error: `{}` is not inside a git repository\n  help: `-C DIR` chooses another directory\n",
+            outside.display()
+        )
+    );
 }
 
 /// Killed wherever the tree is being made, the next start makes it whole.
@@ -248,7 +362,14 @@ fn a_kill_while_the_tree_is_made_is_made_good(
 /// The same where a turn was open, which then goes on.
 #[rstest]
 fn a_kill_in_a_turn_is_gone_on_with(
-    #[values("claimed:begin", "running:go", "running:done", "committed:begin", "committed:effect", "stamped:begin")]
+    #[values(
+        "claimed:begin",
+        "running:go",
+        "running:done",
+        "committed:begin",
+        "committed:effect",
+        "stamped:begin"
+    )]
     place: &str,
 ) {
     let beside = Beside::new();
@@ -445,9 +566,7 @@ fn the_loop_is_seen_and_stopped_from_the_persons_tree() {
     let here = beside.workspace.baton(&["status"]).assert_code(0);
     let said = beside.said(&here.stdout);
     assert!(
-        said.contains(
-            "Isolated    /w/.git/baton/worktrees/loop: `baton status --branch loop` tells of it\n"
-        ),
+        said.contains("Isolated    /w/.git/baton/worktrees/loop: `baton status --branch loop` tells of it\n"),
         "{said}"
     );
     let logs = beside.workspace.baton(&["logs", "-n1", "--branch=loop"]).assert_code(0);

@@ -24,7 +24,10 @@ impl Next {
 pub(super) fn decide_next(facts: &Facts, now: Timestamp) -> Next {
     let run = format!("baton run{}", facts.flag);
     if Actor::ALL.iter().any(|seat| facts.seats.of(*seat) == Seat::Taken) {
-        return Next::new(format!("baton logs -n 1{}", facts.place), "a baton is at work here; it goes on by itself");
+        return Next::new(
+            format!("baton logs -n 1{}", facts.place),
+            "a baton is at work here; it goes on by itself",
+        );
     }
     if let Some(turn) = facts.open_turns.first() {
         return resume(turn, facts);
@@ -56,7 +59,10 @@ pub(super) fn decide_next(facts: &Facts, now: Timestamp) -> Next {
 fn resume(turn: &OpenTurn, facts: &Facts) -> Next {
     let flag = &facts.flag;
     if !turn.of_this_machine {
-        return Next::new(format!("baton doctor{}", facts.place), "the journal has an open turn of another machine");
+        return Next::new(
+            format!("baton doctor{}", facts.place),
+            "the journal has an open turn of another machine",
+        );
     }
     if turn.taken_away {
         let why = "it ends what is left of the open turn, which was taken away (exit 6); the run after it claims again";

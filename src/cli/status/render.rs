@@ -4,7 +4,9 @@ use std::fmt::{self, Write as _};
 
 use jiff::Timestamp;
 
-use super::facts::{AgentSeen, Block, Facts, HolderFacts, IsolatedLoop, Life, OpenTurn, PastTurn, Spend, StateFacts};
+use super::facts::{
+    AgentSeen, Block, Facts, HolderFacts, IsolatedLoop, Life, OpenTurn, PastTurn, Spend, StateFacts,
+};
 use crate::cli::words::{ago, moment, one_line, worked};
 use crate::model::Usage;
 
