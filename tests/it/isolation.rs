@@ -225,6 +225,11 @@ fn a_filter_that_only_git_runs_is_refused_and_a_tree_made_by_git_is_taken() {
         "error: files of the branch `loop` go through the filter `rot13`, which the built-in git does not run\n  \
          help: make the work tree with git, and start again: `git worktree add '/w/.git/baton/worktrees/loop' loop`",
     );
+    fs::write(beside.workspace.root().join(".git/info/attributes"), "*.txt working-tree-encoding=UTF-16\n")
+        .unwrap();
+    let encoded = beside.run().assert_code(2);
+    assert!(encoded.stderr.contains("go through the filter `working-tree-encoding`, "), "{}", encoded.stderr);
+    fs::remove_file(beside.workspace.root().join(".git/info/attributes")).unwrap();
     let tree = beside.tree();
     beside.workspace.git(&["worktree", "add", "--quiet", tree.to_str().unwrap(), "loop"]);
     beside.run().assert_code(0);

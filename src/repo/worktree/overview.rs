@@ -8,6 +8,9 @@ use git2::{ObjectType, Repository, TreeWalkMode, TreeWalkResult};
 use super::linked::{LinkedTree, same_place};
 use crate::repo::error::{RepoError, opening_failed};
 
+/// The attribute by which git converts a file's encoding.
+const ENCODING: &[u8] = b"working-tree-encoding";
+
 /// All work trees of one repository, seen from its shared git directory.
 pub struct WorkTrees {
     git: Repository,
@@ -72,7 +75,8 @@ impl WorkTrees {
             .map(|(_, tree)| tree.components().collect())
     }
 
-    /// A filter program (such as `lfs`) that git would run for files of this branch; the built-in git runs none.
+    /// A filter program (such as `lfs`), or the conversion of encodings, that git would apply to files of this branch; the
+    /// built-in git applies neither.
     pub fn filter_of(&self, branch: &str) -> Result<Option<String>, RepoError> {
         let failed = self.failed("read the filters");
         let config = self.git.config().map_err(&failed)?;
@@ -82,9 +86,6 @@ impl WorkTrees {
             let name = entry.map_err(&failed)?.name().map(str::to_owned).unwrap_or_default();
             let driver = name.strip_prefix("filter.").and_then(|rest| rest.rsplit_once('.'));
             drivers.extend(driver.map(|(driver, _)| driver.to_owned()));
-        }
-        if drivers.is_empty() {
-            return Ok(None);
         }
         let mut attributes = vec![fs::read(self.common.join("info/attributes")).unwrap_or_default()];
         let reference = self.git.find_reference(&format!("refs/heads/{branch}")).map_err(&failed)?;
@@ -97,12 +98,13 @@ impl WorkTrees {
             TreeWalkResult::Ok
         })
         .map_err(&failed)?;
+        let words = || attributes.iter().flat_map(|text| text.split(u8::is_ascii_whitespace));
+        if words().any(|word| word.starts_with(ENCODING) && word.get(ENCODING.len()) == Some(&b'=')) {
+            return Ok(Some(String::from_utf8_lossy(ENCODING).into_owned()));
+        }
         let used = |driver: &String| {
             let wanted = format!("filter={driver}");
-            let says = |text: &Vec<u8>| {
-                text.split(u8::is_ascii_whitespace).any(|word| word.eq_ignore_ascii_case(wanted.as_bytes()))
-            };
-            attributes.iter().any(says)
+            words().any(|word| word == wanted.as_bytes())
         };
         Ok(drivers.into_iter().find(used))
     }
