@@ -323,6 +323,89 @@ fn an_entry_that_a_person_has_locked_is_left_alone() {
     beside.assert_whole(3);
 }
 
+/// A tree that a person has taken away is theirs, also when it leaves the branch.
+#[test]
+fn a_tree_that_a_person_has_moved_is_theirs() {
+    let beside = Beside::new();
+    beside.run().assert_code(0);
+    let away = beside.workspace.root().with_file_name("away");
+    let (tree, away) = (beside.tree().display().to_string(), away.display().to_string());
+    beside.workspace.git(&["worktree", "move", "--force", "--force", &tree, &away]);
+    let refused = beside.run().assert_code(2);
+    let place = Path::new(&away).canonicalize().unwrap();
+    refused.assert_says(&format!("the branch `loop` is checked out at `{}`", place.display()));
+    beside.workspace.git(&["-C", &away, "switch", "--quiet", "--detach"]);
+    beside.run().assert_code(0);
+    assert_eq!(beside.workspace.git(&["-C", &away, "status", "--porcelain"]), "?? sync/\n");
+    beside.assert_whole(2);
+}
+
+/// Numbers that look random, the same for each seed.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
+
+/// Edits, `git add`, commits, stashes and branch switches by a person, while turns run: each thing that they wrote is in
+/// their files, their commits or their stashes, and nothing of it is on the branch of the turns.
+#[rstest]
+fn a_person_at_work_beside_the_turns_loses_nothing_and_publishes_nothing(#[values(1, 2, 3, 4)] seed: u64) {
+    let beside = Beside::new();
+    let workspace = &beside.workspace;
+    let person = |arguments: &[&str]| {
+        let output = Command::new("git")
+            .args(arguments)
+            .current_dir(workspace.root())
+            .env_clear()
+            .envs(workspace.environment())
+            .output();
+        // A switch or a pop that would overwrite something is refused by git, as for any person.
+        output.unwrap().status.success()
+    };
+    person(&["branch", "mine"]);
+    let running = workspace.start(&["--isolation=worktree", "--branch=loop", "--sync-loops=6"], None);
+    let mut dice = Dice(seed);
+    let mut written = Vec::new();
+    for number in 0..60 {
+        match dice.roll(6) {
+            0 | 1 => {
+                let name = format!("persons-{number}.txt");
+                workspace.write(&name, &format!("by a person {number}\n"));
+                written.push(name);
+            }
+            2 => drop(person(&["add", "--all", "--", "*.txt"])),
+            3 => drop(person(&["commit", "--quiet", "--all", "--message=a person's"])),
+            4 if dice.roll(2) == 0 => drop(person(&["stash", "push", "--quiet", "--include-untracked"])),
+            4 => drop(person(&["stash", "pop", "--quiet"])),
+            _ => drop(person(&["switch", "--quiet", if dice.roll(2) == 0 { "mine" } else { "main" }])),
+        }
+    }
+    running.wait().assert_code(0);
+    let kept = workspace.git(&["log", "--name-only", "--format=", "main", "mine"]);
+    let mut stashed = String::new();
+    for number in 0..workspace.git(&["stash", "list"]).lines().count() {
+        let stash = format!("stash@{{{number}}}");
+        stashed += &workspace.git(&["stash", "show", "--include-untracked", "--name-only", &stash]);
+    }
+    for name in &written {
+        let is_there = workspace.read(name).is_some();
+        let has = |text: &str| text.lines().any(|line| line == name);
+        assert!(is_there || has(&kept) || has(&stashed), "{name} is lost");
+    }
+    let published = workspace.git(&["log", "--name-only", "--format=", "main..loop"]);
+    let strange: Vec<&str> = published
+        .lines()
+        .filter(|name| !name.is_empty() && !["plans/", "src/", "docs/"].iter().any(|of| name.starts_with(of)))
+        .collect();
+    assert_eq!(strange, Vec::<&str>::new());
+    assert_eq!(beside.state()["iteration"], 7);
+    assert_eq!(beside.git(&["status", "--porcelain"]), "?? sync/\n");
+}
+
 #[test]
 fn the_list_is_of_this_repository() {
     let beside = Beside::new();

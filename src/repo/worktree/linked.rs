@@ -121,6 +121,17 @@ impl LinkedTree {
         TreeSeen { directory, link, entry }
     }
 
+    /// Where the work tree of this entry lies by now, if a person has moved it (`git worktree move`).
+    pub fn moved_to(&self) -> Option<PathBuf> {
+        let link_file =
+            self.entry_dir().join(fs::read_to_string(self.entry_dir().join("gitdir")).ok()?.trim());
+        let tree = link_file.parent()?.to_owned();
+        let forth = fs::read_to_string(&link_file).ok()?;
+        let target = forth.strip_prefix("gitdir:")?.trim();
+        let links_back = same_file_name(&tree, target, &self.entry_dir());
+        (links_back && !same_place(&tree, &self.path)).then_some(tree)
+    }
+
     /// Whether the work tree is linked as it should be, asked of one file.
     pub fn is_linked(&self) -> bool {
         self.look().link == Link::Right

@@ -129,15 +129,19 @@ pub(super) fn linked_tree(
     record: Option<&IsolationRecord>,
     trees: &WorkTrees,
 ) -> LinkedTree {
-    let path = place.tree();
-    // After a move of the repository no entry points here; the record still names ours.
-    let known = trees.entry_of(&path).or_else(|| record.map(|record| record.entry.clone()));
-    LinkedTree {
+    let tree = |entry| LinkedTree {
         common: place.common().to_owned(),
-        entry: known.unwrap_or_else(|| trees.free_entry(&place.entry_name())),
+        path: place.tree(),
         branch: branch.to_owned(),
-        path,
-    }
+        entry,
+    };
+    // After a move of the repository no entry points here; the record still names ours. After `git worktree move` that
+    // one is a person's.
+    let known = trees.entry_of(&place.tree()).map(tree).or_else(|| {
+        let recorded = tree(record?.entry.clone());
+        recorded.moved_to().is_none().then_some(recorded)
+    });
+    known.unwrap_or_else(|| tree(trees.free_entry(&place.entry_name())))
 }
 
 fn refuse_unmakable(trees: &WorkTrees, tree: &LinkedTree, seen: TreeSeen) -> Result<(), IsolationError> {
