@@ -80,7 +80,7 @@ fn take_turns(root: &Path, args: &Args, context: &Context) -> Result<Exit, Failu
         failure
     })?;
     output.say("");
-    let exit = report_end(&report, &loaded.config, output);
+    let exit = report_end(&report, &loaded.config.logs_dir, output);
     match report.end {
         LoopEnd::Completed(_) => {
             output.say(ending::conclusion(root, &report.turns));

@@ -24,6 +24,7 @@ mod open;
 mod preflight;
 mod scan;
 mod tree;
+mod worktree;
 
 #[cfg(test)]
 mod selection_tests;
@@ -38,3 +39,4 @@ pub use history::PastVersion;
 pub use index::{IndexBackend, IndexRefresh, SupersededEntry};
 pub use open::Repo;
 pub use preflight::{Identity, Operation, Person, Ready};
+pub use worktree::{Contents, Directory, EntrySeen, Link, LinkedTree, TreeSeen, WorkTrees};

@@ -56,6 +56,11 @@ impl Repo {
         let Ok(inside) = workspace.strip_prefix(&root) else {
             return Err(RepoError::NotARepository { workspace });
         };
+        // Below a git directory there is no work tree but a linked one, whose root lies there too.
+        let common = git.commondir().canonicalize().map_err(io)?;
+        if workspace.starts_with(&common) && !root.starts_with(&common) {
+            return Err(RepoError::NotARepository { workspace });
+        }
         let prefix = RepoPath::from_path(inside);
         configure(&git, ambient.env())
             .map_err(|source| RepoError::Unopenable { workspace: workspace.clone(), source })?;
@@ -188,6 +193,13 @@ mod tests {
                 place.display()
             )
         );
+    }
+
+    #[test]
+    fn a_directory_below_a_git_directory_is_in_no_work_tree() {
+        let test = TestRepo::with(&[]);
+        let place = test.root.join(".git/objects");
+        assert!(matches!(test.try_open(&place), Err(RepoError::NotARepository { .. })));
     }
 
     #[test]

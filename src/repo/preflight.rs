@@ -121,7 +121,7 @@ impl Repo {
         Ok(())
     }
 
-    fn operation(&self) -> Option<Operation> {
+    pub(super) fn operation(&self) -> Option<Operation> {
         match self.git.state() {
             RepositoryState::Merge => Some(Operation::Merge),
             RepositoryState::Revert | RepositoryState::RevertSequence => Some(Operation::Revert),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::agent::PromptEncoding;
-use crate::config::{Config, Isolation, Session};
+use crate::config::{Config, Session};
 use crate::ledger::{Closing, Entry, TurnFilter};
 use crate::model::{Actor, Holder, PromptName, State, Token};
 use crate::publish::{DirtyRecord, RepoPath};
@@ -30,6 +30,7 @@ impl Runner<'_> {
         state: Option<&State>,
     ) -> Result<(), RunnerError> {
         refuse_unavailable(self.config)?;
+        self.workspace.refuse_disturbed()?;
         if let Some(repo) = &self.workspace.repo {
             repo.preflight(self.workspace.branch.as_deref())?;
         }
@@ -304,12 +305,6 @@ fn without_leftovers(now: &DirtyRecord, leftovers: &[Leftover]) -> DirtyRecord {
 
 /// Settings whose features come later are refused where ignoring them would break a promise.
 fn refuse_unavailable(config: &Config) -> Result<(), RunnerError> {
-    if config.turn.isolation == Isolation::Worktree {
-        return Err(RunnerError::NotAvailable {
-            setting: "turn.isolation: worktree",
-            remedy: "leave it at `none`; keep your own edits out of the tree while a turn runs",
-        });
-    }
     if config.turn.session == Session::Resume {
         return Err(RunnerError::NotAvailable {
             setting: "turn.session: resume",

@@ -21,6 +21,7 @@ impl Runner<'_> {
             return Ok(Step::Go);
         };
         let actor = turn.opening.actor;
+        self.workspace.refuse_gone()?;
         let now = scan(repo, base)?;
         let head = repo.head()?;
         let selection = decide_selection(&before(base, &now), &now, actor, &self.workspace.rules);
@@ -88,6 +89,7 @@ impl Runner<'_> {
         let (Some(repo), Some(plan), Some(base)) = (&self.workspace.repo, &turn.commit, turn.base()) else {
             return self.commit(turn);
         };
+        self.workspace.refuse_gone()?;
         let found = repo.find_commits(&plan.head.commit, turn.opening.id)?;
         if found.is_empty() {
             return self.commit(turn);

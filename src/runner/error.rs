@@ -15,6 +15,7 @@ use crate::route::RouteError;
 use crate::state::StateError;
 use crate::turn::Refusal;
 
+use super::isolation::IsolationError;
 use super::prompt::PromptError;
 
 /// A turn cannot be taken or carried on; what happened so far is in the journal.
@@ -130,6 +131,9 @@ pub enum RunnerError {
         /// This one.
         here: String,
     },
+    /// The work tree of an isolated loop.
+    #[error(transparent)]
+    Isolation(Box<IsolationError>),
     /// The attempt.
     #[error(transparent)]
     Attempt(#[from] AttemptError),
@@ -172,6 +176,12 @@ impl From<Refusal> for RunnerError {
 impl From<NoAgent> for RunnerError {
     fn from(error: NoAgent) -> Self {
         Self::Agent(Box::new(error))
+    }
+}
+
+impl From<IsolationError> for RunnerError {
+    fn from(error: IsolationError) -> Self {
+        Self::Isolation(Box::new(error))
     }
 }
 

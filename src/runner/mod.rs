@@ -11,6 +11,7 @@ mod commit;
 mod crash;
 mod environment;
 mod error;
+mod isolation;
 mod journal;
 mod log;
 mod look;
@@ -31,8 +32,12 @@ mod workspace;
 
 pub use check::{Check, CheckVerdict, describe_checks};
 pub use error::{NoAgent, RunnerError};
+pub use isolation::{
+    Care, IgnoredFiles, IsolatedTree, IsolationError, OwnFiles, decide_care, prepare_tree, refuse_gone,
+    remove_tree,
+};
 pub use journal::{Cause, Completion};
-pub use look::{JournalledState, attempt_begun, attempts_of, commits_of, state_left_by};
+pub use look::{JournalledState, attempt_begun, attempts_of, commits_of, newest_journalled, state_left_by};
 pub use naming::{NO_BRANCH, TurnFiles, turn_files};
 pub use observer::{Event, Observer, TurnOrigin};
 pub use outcome::{COMBINED, SOLO, TurnEnd, TurnOutcome};

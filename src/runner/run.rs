@@ -268,6 +268,7 @@ impl Runner<'_> {
     /// The identity of everything in the work tree; `None` where git is not used.
     pub(super) fn fingerprint_since(&self, turn: &TurnRecord) -> Result<Option<Fingerprint>, RunnerError> {
         let (Some(repo), Some(base)) = (&self.workspace.repo, turn.base()) else { return Ok(None) };
+        self.workspace.refuse_gone()?;
         let now = repo.dirty_since(&base.dirty)?;
         Ok(Some(repo.fingerprint(&now, &self.workspace.rules)?))
     }

@@ -276,8 +276,8 @@ fn an_agent_that_crashes_fails_the_turn_and_the_loop(#[case] program: &str, #[ca
 )]
 #[case(
     "agent: { default: shell }\nturn: { isolation: worktree }\n",
-    "error: `turn.isolation: worktree` is not available in this version: leave it at `none`; keep your own edits out of \
-     the tree while a turn runs"
+    "error: `turn.isolation: worktree` needs the name of a branch for the turns: `main` is your own\n  \
+     help: `git branch loop` makes one, for example; then `baton run --branch loop`"
 )]
 #[case(
     "agent: { default: shell }\nturn: { session: resume }\n",

@@ -17,6 +17,7 @@ mod faults_agent;
 mod faults_kill;
 mod faults_state;
 mod help;
+mod isolation;
 mod layers;
 mod publishing;
 mod scratch;

@@ -67,6 +67,9 @@ pub(crate) struct Args {
     /// Run on this branch only
     #[arg(long, value_name = "NAME", env = "ORCHESTRATION_BRANCH")]
     pub(super) branch: Option<String>,
+    /// `worktree`: take the turns in a work tree of the branch's own; `none`: here
+    #[arg(long, value_name = "HOW")]
+    isolation: Option<String>,
     /// The state file
     #[arg(long, value_name = "PATH")]
     state_file: Option<String>,
@@ -203,6 +206,7 @@ impl Args {
         let texts = [
             (&self.poll_interval, "sync.poll_interval", "--poll-interval"),
             (&self.max_wait_sec, "sync.max_wait", "--max-wait-sec"),
+            (&self.isolation, "turn.isolation", "--isolation"),
             (&self.state_file, "state_file", "--state-file"),
             (&self.logdir, "logs_dir", "--logdir"),
             (&self.agent, "agent.default", "--agent"),

@@ -13,13 +13,14 @@ pub(crate) use report::report_end;
 use std::path::{Path, PathBuf};
 
 use crate::attempt::Interrupts;
-use crate::config::{Loaded, pending_notices};
+use crate::config::{Isolation, Loaded, pending_notices};
 use crate::mode::{CombinedOptions, LoopReport, SoloOptions, run_combined, run_solo};
 use crate::model::Actor;
 use crate::runner::{COMBINED, CommitUse, GitUse, Observer, Opening, Runner, RunnerError, SOLO, Workspace};
 
 use super::failures::runner_failure;
-use super::workspace::{Located, locate};
+use super::isolation::{Chosen, prepare_run};
+use super::workspace::{Located, load_at, locate};
 use super::{Context, Exit, Failure};
 use args::Mode;
 
@@ -27,7 +28,15 @@ use args::Mode;
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let seat = args.seat()?;
     let overrides = args.overrides(seat)?;
-    let Located { root, config } = locate(context, &overrides, seat)?;
+    if args.mode == Mode::Role {
+        return Err(role_mode_is_missing());
+    }
+    let Located { mut root, mut config, .. } = locate(context, &overrides, seat)?;
+    let chosen = isolate(args, &root, config.config.turn.isolation, context)?;
+    if let Some(chosen) = &chosen {
+        Located { root, config, .. } = load_at(chosen.root.clone(), context, &overrides, seat)?;
+    }
+    let branch = chosen.as_ref().and_then(|chosen| chosen.branch.as_deref()).or(args.branch.as_deref());
     for notice in config.notices.iter().chain(&pending_notices(&config.origins)) {
         context.output.note(format!("note: {notice}"));
     }
@@ -37,17 +46,45 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let git = if args.no_git { GitUse::Avoid } else { GitUse::Use };
     let style = Style::of(args.quiet, context.output, args.heartbeat_secs);
     let mut progress = Progress::new(style, context.output);
+    if chosen.is_some() {
+        progress = progress.with_logs_below(&root);
+    }
     let plan = match (args.mode, seat) {
-        (Mode::Role, _) => return Err(role_mode_is_missing()),
         (Mode::Solo, Some(actor)) => LoopPlan::Solo(actor),
-        (Mode::Solo | Mode::Combined, _) => LoopPlan::Combined,
+        (Mode::Solo | Mode::Combined | Mode::Role, _) => LoopPlan::Combined,
     };
     let commits = args.commits.commit_use();
-    let order =
-        LoopOrder { root: &root, loaded: &config, git, branch: args.branch.as_deref(), plan, commits };
-    let report = run_loop(&order, context, &mut progress)?;
+    let order = LoopOrder { root: &root, loaded: &config, git, branch, plan, commits };
+    let report = run_loop(&order, context, &mut progress).map_err(|failure| match &chosen {
+        Some(chosen) => {
+            failure.help(format!("this is about the turns' own work tree, {}", chosen.root.display()))
+        }
+        None => failure,
+    })?;
     progress.finish();
-    Ok(report_end(&report, &config.config, context.output))
+    let logs = &config.config.logs_dir;
+    let logs = if chosen.is_some() { root.join(logs) } else { logs.clone() };
+    Ok(report_end(&report, &logs, context.output))
+}
+
+/// The work tree that turns are taken in, where that is not the person's own.
+fn isolate(
+    args: &Args,
+    root: &Path,
+    isolation: Isolation,
+    context: &Context,
+) -> Result<Option<Chosen>, Failure> {
+    if args.no_git {
+        return match isolation {
+            Isolation::None => Ok(None),
+            Isolation::Worktree => Err(Failure::new(
+                Exit::Usage,
+                "`turn.isolation: worktree` is git's work, and `--no-git` leaves git alone",
+            )
+            .help("leave `--no-git` out, or add `--isolation none`")),
+        };
+    }
+    prepare_run(root, isolation, args.branch.as_deref(), context)
 }
 
 fn role_mode_is_missing() -> Failure {

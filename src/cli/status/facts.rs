@@ -18,7 +18,12 @@ pub(in crate::cli) struct Facts {
     pub(super) state_file: String,
     /// What `baton run` is given to find the same records.
     #[serde(skip)]
-    pub(super) flag: &'static str,
+    pub(super) flag: String,
+    /// What every other verb is given to be about the same loop.
+    #[serde(skip)]
+    pub(super) place: String,
+    /// The isolated loops beside the one that is told of.
+    pub(super) isolated: Vec<IsolatedLoop>,
     pub(super) state: Option<StateFacts>,
     pub(super) holder: Option<HolderFacts>,
     pub(super) seats: Seats,
@@ -28,6 +33,13 @@ pub(in crate::cli) struct Facts {
     pub(super) blocked: Vec<Block>,
     pub(super) spend: Option<Spend>,
     pub(super) next: Next,
+}
+
+/// An isolated loop of the same repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct IsolatedLoop {
+    pub(super) branch: String,
+    pub(super) tree: String,
 }
 
 /// The JSON document, on one line.
