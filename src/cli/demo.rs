@@ -65,7 +65,14 @@ fn take_turns(root: &Path, args: &Args, context: &Context) -> Result<Exit, Failu
     let output = context.output;
     let loaded = load(root)?;
     let mut progress = Progress::new(Style::of(args.quiet, output, 0), output);
-    let order = LoopOrder { root, loaded: &loaded, git: GitUse::Use, branch: None, plan: LoopPlan::Combined };
+    let order = LoopOrder {
+        root,
+        loaded: &loaded,
+        git: GitUse::Use,
+        branch: None,
+        plan: LoopPlan::Combined,
+        accepted: None,
+    };
     let report = run_loop(&order, context, &mut progress);
     progress.finish();
     let report = report.map_err(|mut failure| {

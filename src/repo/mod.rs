@@ -18,10 +18,13 @@ mod git_program;
 mod head;
 mod history;
 mod index;
+mod left_behind;
 mod object;
 mod open;
 mod preflight;
+mod rescue;
 mod scan;
+mod surroundings;
 mod tree;
 
 #[cfg(test)]
@@ -35,3 +38,5 @@ pub use history::PastVersion;
 pub use index::{IndexBackend, IndexRefresh, SupersededEntry};
 pub use open::Repo;
 pub use preflight::{Identity, Operation, Person, Ready};
+pub use rescue::Rescue;
+pub use surroundings::{StashEntry, Surroundings};

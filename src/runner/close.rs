@@ -39,12 +39,14 @@ impl Runner<'_> {
         if let Some(Completion::Refused { reason }) = &completion {
             self.warn(&format!("galph's promise of completion is refused: {reason}"));
         }
+        let notices = self.release_rescue(turn);
         let leftovers = if turn.passed() { turn.committed.leftovers.clone() } else { self.leftovers(turn) };
         let legacy = Legacy {
             checks: turn.verified.checks.clone(),
             baseline: turn.baseline.checks.clone(),
             completion: completion.clone(),
             leftovers,
+            notices,
             usage: turn.spent(),
             commits: turn
                 .committed
@@ -106,7 +108,8 @@ impl Runner<'_> {
         for attempt in turn.attempts() {
             self.end_attempt(attempt)?;
         }
-        let legacy = Legacy { leftovers: self.leftovers(turn), ..Legacy::default() };
+        let notices = self.release_rescue(turn);
+        let legacy = Legacy { leftovers: self.leftovers(turn), notices, ..Legacy::default() };
         let closing = self.closing(turn, "fenced", &refusal.to_string(), &legacy);
         self.pending.push(Entry::Close(Box::new(closing)));
         self.flush()

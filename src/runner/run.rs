@@ -8,7 +8,7 @@ use crate::attempt::{self, AgentOrder, AgentOutcome, Glimpse};
 use crate::config::OnLimit;
 use crate::exec::{self, ExitRecord, Running};
 use crate::model::{OutcomeClass, PromptName, Usage};
-use crate::repo::Fingerprint;
+use crate::repo::{Fingerprint, RepoError};
 
 use super::environment::{AttemptContext, environment, variables};
 use super::journal::{Ran, Record, RunPlan, TurnRecord};
@@ -268,6 +268,12 @@ impl Runner<'_> {
     /// The identity of everything in the work tree; `None` where git is not used.
     pub(super) fn fingerprint_since(&self, turn: &TurnRecord) -> Result<Option<Fingerprint>, RunnerError> {
         let (Some(repo), Some(base)) = (&self.workspace.repo, turn.base()) else { return Ok(None) };
+        match repo.head() {
+            Ok(_) => {}
+            // The branch was deleted during the turn: the commit phase says so, with the remedy.
+            Err(RepoError::NoCommits { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
         let now = repo.dirty_since(&base.dirty)?;
         Ok(Some(repo.fingerprint(&now, &self.workspace.rules)?))
     }

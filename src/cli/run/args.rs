@@ -67,6 +67,9 @@ pub(crate) struct Args {
     /// Run on this branch only
     #[arg(long, value_name = "NAME", env = "ORCHESTRATION_BRANCH")]
     pub(super) branch: Option<String>,
+    /// Go on with a turn in which protected paths were committed: all commits up to this one are accepted
+    #[arg(long, value_name = "COMMIT")]
+    pub(super) accept_commits: Option<String>,
     /// The state file
     #[arg(long, value_name = "PATH")]
     state_file: Option<String>,

@@ -38,7 +38,14 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         (Mode::Solo, Some(actor)) => LoopPlan::Solo(actor),
         (Mode::Solo | Mode::Combined, _) => LoopPlan::Combined,
     };
-    let order = LoopOrder { root: &root, loaded: &config, git, branch: args.branch.as_deref(), plan };
+    let order = LoopOrder {
+        root: &root,
+        loaded: &config,
+        git,
+        branch: args.branch.as_deref(),
+        plan,
+        accepted: args.accept_commits.as_deref(),
+    };
     let report = run_loop(&order, context, &mut progress)?;
     progress.finish();
     Ok(report_end(&report, &config.config, context.output))
@@ -66,6 +73,8 @@ pub(crate) struct LoopOrder<'a> {
     pub(crate) git: GitUse,
     pub(crate) branch: Option<&'a str>,
     pub(crate) plan: LoopPlan,
+    /// Up to this commit, what was committed during an open turn is accepted.
+    pub(crate) accepted: Option<&'a str>,
 }
 
 /// Opens the workspace and runs the loop to its end.
@@ -93,6 +102,7 @@ pub(crate) fn run_loop(
     let supervisor = own_executable()?;
     let mut runner =
         Runner::new(workspace, config, ambient, interrupts, supervisor, mode, observer).map_err(fail)?;
+    runner.accept_commits(order.accepted);
     let pause = order.loaded.origins.is_given("sync.poll_interval").then_some(config.sync.poll_interval.0);
     let report = match order.plan {
         LoopPlan::Combined => {
