@@ -39,4 +39,4 @@ pub use index::{IndexBackend, IndexRefresh, SupersededEntry};
 pub use open::Repo;
 pub use preflight::{Identity, Operation, Person, Ready};
 pub use rescue::Rescue;
-pub use surroundings::{StashEntry, Surroundings};
+pub use surroundings::{RemoteUrls, StashEntry, Surroundings};

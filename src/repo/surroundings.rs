@@ -26,6 +26,15 @@ pub struct StashEntry {
     pub message: String,
 }
 
+/// The configured remotes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RemoteUrls {
+    /// `url`: fetched from, and pushed to where there is no `pushurl`.
+    pub fetch: Vec<String>,
+    /// `pushurl`.
+    pub push: Vec<String>,
+}
+
 /// What is not a turn's to change, at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -82,6 +91,19 @@ impl Repo {
                 Some(Blob { id: object_id(entry.id), mode: file_mode(entry.mode)? })
             })
             .collect())
+    }
+
+    /// The URLs of `remote.*.url` and `remote.*.pushurl`, as they are written. What cannot be read is none.
+    pub fn remote_urls(&self) -> RemoteUrls {
+        let mut urls = RemoteUrls::default();
+        let Ok(entries) = self.git.config().and_then(|mut config| config.snapshot()) else { return urls };
+        let Ok(entries) = entries.entries(Some(r"^remote\..*\.(url|pushurl)$")) else { return urls };
+        let _ = entries.for_each(|entry| {
+            let (Ok(name), Ok(value)) = (entry.name(), entry.value()) else { return };
+            let list = if name.ends_with(".pushurl") { &mut urls.push } else { &mut urls.fetch };
+            list.push(value.to_owned());
+        });
+        urls
     }
 
     /// What HEAD's tree holds at a path.

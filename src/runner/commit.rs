@@ -45,7 +45,15 @@ impl Runner<'_> {
     }
 
     /// The journal waits here; what was kept for a person is named in the problems, and stays.
-    fn stop_at_commit(&mut self, turn: &TurnRecord, problems: Vec<String>) -> Result<Step, RunnerError> {
+    fn stop_at_commit(&mut self, turn: &TurnRecord, mut problems: Vec<String>) -> Result<Step, RunnerError> {
+        let journal = self.workspace.home.ledger();
+        if !journal.is_file() {
+            problems.push(format!(
+                "{} was deleted during the turn, and with it the turn's journal: no start can go on with it. Commit its \
+                 work by hand, then `baton takeover`",
+                journal.display()
+            ));
+        }
         // The agent may have taken the names of the copies away.
         let _ = self.keep_rescue(turn);
         self.flush()?;

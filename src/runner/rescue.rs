@@ -3,7 +3,7 @@
 
 use crate::model::TurnId;
 use crate::publish::{Content, DirtyRecord};
-use crate::repo::{Head, Repo, Rescue};
+use crate::repo::{Head, RemoteUrls, Repo, Rescue};
 
 use super::RunnerError;
 use super::agent_actions::{how_to_get_back, in_shell, moved};
@@ -25,6 +25,11 @@ impl Runner<'_> {
         let surroundings = repo.surroundings(&persons, head.branch.as_deref())?;
         let rescue = repo.store_rescue(head, &persons, &surroundings)?;
         Ok(Guard { surroundings, rescue })
+    }
+
+    /// The remotes that an agent must not push to; none where git is avoided.
+    pub(super) fn remotes(&self) -> RemoteUrls {
+        self.workspace.repo.as_ref().map(Repo::remote_urls).unwrap_or_default()
     }
 
     /// What is dirty and neither baton's nor left by agents.

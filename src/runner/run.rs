@@ -115,7 +115,7 @@ impl Runner<'_> {
             command: &command,
             prompt: &prompt,
             workspace: &self.workspace.root,
-            environment: environment(self.config, self.ambient.env(), &context),
+            environment: environment(self.config, self.ambient.env(), &context, &self.remotes()),
             limits: settings::agent_limits(self.config),
         };
         let spec = attempt::write_agent_spec(&dir, order)?;
