@@ -128,10 +128,7 @@ impl Repo {
                 Content::File(blob) => {
                     let wanted = oid(&blob.id).map_err(&failed)?;
                     let fits = dirty.size <= MAX_FILE && total + dirty.size <= MAX_TOTAL && count < MAX_FILES;
-                    let stored = match fits {
-                        true => reader.store(path, blob, dirty.head.as_ref())?,
-                        false => None,
-                    };
+                    let stored = if fits { reader.store(path, blob, dirty.head.as_ref())? } else { None };
                     // Another version of it may be in the work tree by now; this one may be git's already.
                     match stored.or_else(|| odb.exists(wanted).then_some(wanted)) {
                         Some(id) => {

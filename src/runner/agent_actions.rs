@@ -96,7 +96,7 @@ pub(super) fn refusals(
             format!("{path}: {reason}{remedy}")
         })
         .collect();
-    problems.extend(stashed(repo, base, selection)?);
+    problems.extend(stashed(repo, base, selection));
     problems.extend(protected_in_commits(repo, base, rules, accepted)?);
     Ok(problems)
 }
@@ -122,8 +122,8 @@ pub(super) fn how_to_get_back(turn: TurnId, base: &Base, path: &RepoPath) -> Str
 }
 
 /// A person's stash that turned up in the work tree would be published as the agent's work.
-fn stashed(repo: &Repo, base: &Base, selection: &Selection) -> Result<Vec<String>, RunnerError> {
-    let Some(guard) = &base.guard else { return Ok(Vec::new()) };
+fn stashed(repo: &Repo, base: &Base, selection: &Selection) -> Vec<String> {
+    let Some(guard) = &base.guard else { return Vec::new() };
     let selected: BTreeMap<&RepoPath, &Blob> = selection
         .batches
         .iter()
@@ -142,7 +142,7 @@ fn stashed(repo: &Repo, base: &Base, selection: &Selection) -> Result<Vec<String
             ));
         }
     }
-    Ok(problems)
+    problems
 }
 
 /// Protected paths in commits that were made during the turn, not by baton, and that nobody has accepted.

@@ -11,6 +11,9 @@ use super::commit::short;
 use super::journal::{Base, Guard, TurnRecord};
 use super::turn::Runner;
 
+/// How many new branches and tags a message names.
+const NAMED_REFS: usize = 20;
+
 /// Something around the turn's work that is not as it was.
 struct Finding {
     text: String,
@@ -134,8 +137,11 @@ impl Runner<'_> {
         }
         let made: Vec<&str> =
             now.refs.keys().filter(|name| !was.refs.contains_key(*name)).map(String::as_str).collect();
-        if !made.is_empty() && !(was.refs.is_empty() && made.len() > 1000) {
-            let text = format!("made during the turn, not by baton: {}", made.join(", "));
+        if !made.is_empty() {
+            let text = format!(
+                "made during the turn, not by baton: {}",
+                made[..made.len().min(NAMED_REFS)].join(", ")
+            );
             findings.push(Finding { text, needs_copies: false });
         }
         let names = was.settings.keys().chain(now.settings.keys());
