@@ -72,6 +72,7 @@ fn take_turns(root: &Path, args: &Args, context: &Context) -> Result<Exit, Failu
         branch: None,
         plan: LoopPlan::Combined,
         commits: CommitUse::Make,
+        accepted: None,
     };
     let report = run_loop(&order, context, &mut progress);
     progress.finish();

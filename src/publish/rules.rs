@@ -252,6 +252,11 @@ impl Rules {
         }
     }
 
+    /// Whether `publish.protect` names a path of the repository.
+    pub fn protects(&self, path: &RepoPath) -> bool {
+        path.below(&self.spec.workspace).is_some_and(|path| self.is_protected(&path))
+    }
+
     pub(super) fn is_protected(&self, path: &RepoPath) -> bool {
         self.protect.is_match(path.as_path())
     }

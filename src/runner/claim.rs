@@ -91,6 +91,7 @@ impl Runner<'_> {
         self.crash_point(Phase::Claimed, "begin");
         self.pending.push(Entry::Open(turn.opening.clone()));
         self.journal_begin(turn, Record::ClaimBegin(Box::new(ClaimPlan { features, state, base, protect })))?;
+        self.keep_rescue(turn)?;
         if takes_state && let Err(error) = self.write_claim(turn, input) {
             if matches!(error, RunnerError::Refused(_)) {
                 self.close_void(turn)?;
@@ -121,6 +122,14 @@ impl Runner<'_> {
             "uncommitted before this turn, and left alone: {}{more}; a turn that changes one of these paths stops",
             named.join(", ")
         ));
+        let left_out = base.guard.iter().flat_map(|guard| &guard.rescue.left_out);
+        let left_out: Vec<String> = left_out.take(NAMED_PATHS).map(ToString::to_string).collect();
+        if !left_out.is_empty() {
+            self.warn(&format!(
+                "too large to keep a copy of them, should the agent change them: {}",
+                left_out.join(", ")
+            ));
+        }
     }
 
     fn claim_input(&self, turn: &TurnRecord, kind: TurnKind, token: &Token) -> Input {
@@ -160,6 +169,7 @@ impl Runner<'_> {
                 return Ok(Step::Void);
             }
         }
+        self.keep_rescue(turn)?;
         self.journal_done(turn, Record::ClaimDone)?;
         Ok(Step::Go)
     }
@@ -209,11 +219,14 @@ impl Runner<'_> {
         let still =
             |left: &Leftover| now.get(&left.path).is_some_and(|dirty| dirty.content == left.now.content);
         let by_agents = by_agents.into_iter().filter(still).map(|left| left.path).collect();
-        Ok(Base { head: repo.head()?, fingerprint, dirty, by_agents })
+        let mut base = Base { head: repo.head()?, fingerprint, dirty, by_agents, guard: None };
+        base.guard = Some(self.guard(repo, &base.head, &base)?);
+        Ok(base)
     }
 
     /// Ends a turn whose claim never happened.
     pub(super) fn close_void(&mut self, turn: &TurnRecord) -> Result<TurnOutcome, RunnerError> {
+        self.forget_rescue(turn.opening.id);
         // The seat's leftovers stay the seat's: the turn before this one still tells of them.
         let record = self.carried_leftovers(turn.opening.actor)?;
         self.pending.push(Entry::Close(Box::new(Closing {

@@ -39,6 +39,7 @@ impl Runner<'_> {
         if let Some(Completion::Refused { reason }) = &completion {
             self.warn(&format!("galph's promise of completion is refused: {reason}"));
         }
+        let notices = self.release_rescue(turn);
         let leftovers = if turn.passed() { turn.committed.leftovers.clone() } else { self.leftovers(turn) };
         let legacy = Legacy {
             checks: turn.verified.checks.clone(),
@@ -46,6 +47,7 @@ impl Runner<'_> {
             completion: completion.clone(),
             leftovers,
             dry_run: turn.committed.dry_run,
+            notices,
             usage: turn.spent(),
             commits: turn
                 .committed
@@ -107,7 +109,8 @@ impl Runner<'_> {
         for attempt in turn.attempts() {
             self.end_attempt(attempt)?;
         }
-        let legacy = Legacy { leftovers: self.leftovers(turn), ..Legacy::default() };
+        let notices = self.release_rescue(turn);
+        let legacy = Legacy { leftovers: self.leftovers(turn), notices, ..Legacy::default() };
         let closing = self.closing(turn, "fenced", &refusal.to_string(), &legacy);
         self.pending.push(Entry::Close(Box::new(closing)));
         self.flush()

@@ -1,11 +1,10 @@
 //! The commits: what this turn changed, by category, on the branch that was claimed.
 
 use crate::publish::{CommitContext, DirtyRecord, Selection, commit_message, decide_selection};
-use crate::repo::{
-    CommitOrder, CommitPlan as RepoCommitPlan, Fingerprint, Head, IndexRefresh, Movement, Repo,
-};
+use crate::repo::{CommitOrder, CommitPlan as RepoCommitPlan, Fingerprint, Head, IndexRefresh, Repo};
 
 use super::RunnerError;
+use super::agent_actions::{obstacles, refusals};
 use super::journal::{Base, CommitMade, CommitPlan, Committed, Record, TurnRecord};
 use super::observer::Event;
 use super::preview::{CommitUse, keep_selected, leftovers_of_selection};
@@ -20,20 +19,27 @@ impl Runner<'_> {
             self.journal_done(turn, Record::CommitDone(Committed::default()))?;
             return Ok(Step::Go);
         };
-        let actor = turn.opening.actor;
+        let (actor, id) = (turn.opening.actor, turn.opening.id);
         self.workspace.refuse_gone()?;
+        let problems = obstacles(repo, id, base)?;
+        if !problems.is_empty() {
+            return self.stop_at_commit(turn, problems);
+        }
         let now = scan(repo, base)?;
         let head = repo.head()?;
-        let selection = decide_selection(&before(base, &now), &now, actor, &self.workspace.rules);
-        let problems = problems(repo, base, &head, &selection)?;
+        let rules = &self.workspace.rules;
+        let selection = decide_selection(&before(base, &now), &now, actor, rules);
+        let problems = refusals(repo, id, base, &selection, rules, self.accepted.as_deref())?;
         let only_say = self.commits == CommitUse::OnlySay;
         if only_say {
             self.preview(turn, &selection, &problems);
         }
         let (Some(repo), Some(base)) = (&self.workspace.repo, turn.base()) else { return Ok(Step::Go) };
         if !problems.is_empty() {
-            self.flush()?;
-            return Err(RunnerError::Unpublishable { actor, problems });
+            return self.stop_at_commit(turn, problems);
+        }
+        if let Some(branch) = base.head.branch.as_deref().filter(|_| head.commit != base.head.commit) {
+            repo.sync_commits_since(&base.head.commit, branch)?;
         }
         let work_tree = repo.fingerprint(&now, &self.workspace.rules)?;
         let mut committed = describe(&selection, base, &now);
@@ -45,6 +51,22 @@ impl Runner<'_> {
         }
         self.finish_commit(turn, committed, work_tree)?;
         Ok(Step::Go)
+    }
+
+    /// The journal waits here; what was kept for a person is named in the problems, and stays.
+    fn stop_at_commit(&mut self, turn: &TurnRecord, mut problems: Vec<String>) -> Result<Step, RunnerError> {
+        let journal = self.workspace.home.ledger();
+        if !journal.is_file() {
+            problems.push(format!(
+                "{} was deleted during the turn, and with it the turn's journal: no start can go on with it. Commit its \
+                 work by hand, then `baton takeover`",
+                journal.display()
+            ));
+        }
+        // The agent may have taken the names of the copies away.
+        let _ = self.keep_rescue(turn);
+        self.flush()?;
+        Err(RunnerError::Unpublishable { actor: turn.opening.actor, problems })
     }
 
     fn make_commits(
@@ -166,34 +188,6 @@ pub(super) fn scan(repo: &Repo, base: &Base) -> Result<DirtyRecord, RunnerError>
     let mut now = repo.dirty_since(&base.dirty)?;
     repo.mark_ignored_at(&base.head.commit, &mut now)?;
     Ok(now)
-}
-
-/// Everything that forbids to commit, one line each with its remedy.
-fn problems(
-    repo: &Repo,
-    base: &Base,
-    head: &Head,
-    selection: &Selection,
-) -> Result<Vec<String>, RunnerError> {
-    let branch = base.head.branch.clone().unwrap_or_default();
-    let mut problems = Vec::new();
-    match repo.movement_since(&base.head)? {
-        Movement::Unmoved | Movement::Advanced(_) => {}
-        Movement::Switched { to } => problems.push(format!(
-            "the branch was switched from {branch} to {to} during the turn: `git switch {branch}`"
-        )),
-        Movement::Detached { .. } => problems.push(format!(
-            "HEAD was detached from {branch} during the turn, at {}: `git switch {branch}`",
-            head.short
-        )),
-        Movement::Rewritten { .. } => problems.push(format!(
-            "{branch} was rewritten during the turn and has lost {}: look with `git log {}`, and put the branch where \
-             it should be",
-            base.head.short, base.head.short
-        )),
-    }
-    problems.extend(selection.refused.iter().map(|(path, reason)| format!("{path}: {reason}")));
-    Ok(problems)
 }
 
 /// What was dirty before and is not the agents' to change: a path that an earlier turn left may be changed further.

@@ -15,7 +15,7 @@ use crate::exec::ExitRecord;
 use crate::ledger::{Edge, PhaseRecord, TurnOpening};
 use crate::model::{AttemptId, Hold, OutcomeClass, PromptName, State, Token, Usage, Verdict};
 use crate::publish::{DirtyPath, DirtyRecord, Obstacle, RepoPath};
-use crate::repo::{Fingerprint, Head};
+use crate::repo::{Fingerprint, Head, Rescue, Surroundings};
 use crate::state;
 use crate::turn::{Facts, Features, Phase};
 
@@ -93,6 +93,16 @@ pub(super) struct Base {
     /// Of these, what agents left and no person has touched since: this turn may change it further.
     #[serde(default)]
     pub(super) by_agents: BTreeSet<RepoPath>,
+    /// What else is a person's, and where copies are; `None` where an older version claimed.
+    #[serde(default)]
+    pub(super) guard: Option<Guard>,
+}
+
+/// What is a person's around a turn, and its copies.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Guard {
+    pub(super) surroundings: Surroundings,
+    pub(super) rescue: Rescue,
 }
 
 /// A path that a turn changed and did not commit.

@@ -4,6 +4,7 @@
 //! `turn::decide_next` says from these alone what comes next, in a running turn and after a crash alike. The modes only
 //! decide whose turn it is and whether to go on; printing is the command line's.
 
+mod agent_actions;
 mod check;
 mod claim;
 mod close;
@@ -21,6 +22,7 @@ mod observer;
 mod outcome;
 mod preview;
 mod prompt;
+mod rescue;
 mod run;
 mod select;
 pub mod settings;

@@ -23,6 +23,8 @@ pub(super) struct Legacy {
     pub(super) leftovers: Vec<Leftover>,
     /// The leftovers are what the turn would have committed.
     pub(super) dry_run: bool,
+    /// What else was done to the repository during the turn.
+    pub(super) notices: Vec<String>,
     pub(super) usage: crate::model::Usage,
     pub(super) commits: Vec<String>,
     pub(super) reply: String,
@@ -64,6 +66,14 @@ impl Runner<'_> {
                     .into_iter()
                     .map(|line| format!("verified after {seat}'s turn: {line}")),
             );
+        }
+        if actor == Actor::Galph {
+            // What both seats have done since galph's last prompt.
+            for (seat, closing) in closed.iter().take(2).rev() {
+                let notices = Legacy::of(closing).notices;
+                notes
+                    .extend(notices.into_iter().map(|notice| format!("found after {seat}'s turn: {notice}")));
+            }
         }
         if let Some((_, own)) = closed.iter().find(|(seat, _)| *seat == actor) {
             notes.extend(notes_on_own(own));

@@ -44,6 +44,8 @@ pub struct Runner<'a> {
     pub(super) log: Option<TurnLog>,
     /// Whether what a person has changed was listed already.
     pub(super) dirt_listed: bool,
+    /// Up to this commit, what was committed during a turn is accepted even where it touches protected paths.
+    pub(super) accepted: Option<String>,
 }
 
 /// What a turn is taken for.
@@ -89,6 +91,7 @@ impl<'a> Runner<'a> {
             log: None,
             dirt_listed: false,
             commits: CommitUse::default(),
+            accepted: None,
             ambient,
             config,
             workspace,
@@ -97,6 +100,11 @@ impl<'a> Runner<'a> {
             observer,
             mode,
         })
+    }
+
+    /// Accepts what was committed during a turn, up to this commit, even where it touches protected paths.
+    pub fn accept_commits(&mut self, until: Option<&str>) {
+        self.accepted = until.map(str::to_owned);
     }
 
     /// The state as it is now; `None` when there is no file and never was one.

@@ -205,7 +205,7 @@ impl Runner<'_> {
             attempt,
             line: &command.run,
             workspace: &self.workspace.root,
-            environment: environment(self.config, self.ambient.env(), &context),
+            environment: environment(self.config, self.ambient.env(), &context, &self.remotes()),
             limits: settings::check_limits(self.config, command.timeout),
         };
         let spec = attempt::write_command_spec(&dir, order)?;

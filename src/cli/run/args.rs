@@ -70,6 +70,9 @@ pub(crate) struct Args {
     /// `worktree`: take the turns in a work tree of the branch's own; `none`: here
     #[arg(long, value_name = "HOW")]
     isolation: Option<String>,
+    /// Go on with a turn in which protected paths were committed: all commits up to this one are accepted
+    #[arg(long, value_name = "COMMIT")]
+    pub(super) accept_commits: Option<String>,
     /// The state file
     #[arg(long, value_name = "PATH")]
     state_file: Option<String>,

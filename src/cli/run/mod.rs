@@ -54,7 +54,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         (Mode::Solo | Mode::Combined | Mode::Role, _) => LoopPlan::Combined,
     };
     let commits = args.commits.commit_use();
-    let order = LoopOrder { root: &root, loaded: &config, git, branch, plan, commits };
+    let accepted = args.accept_commits.as_deref();
+    let order = LoopOrder { root: &root, loaded: &config, git, branch, plan, commits, accepted };
     let report = run_loop(&order, context, &mut progress).map_err(|failure| match &chosen {
         Some(chosen) => {
             failure.help(format!("this is about the turns' own work tree, {}", chosen.root.display()))
@@ -110,6 +111,8 @@ pub(crate) struct LoopOrder<'a> {
     pub(crate) branch: Option<&'a str>,
     pub(crate) plan: LoopPlan,
     pub(crate) commits: CommitUse,
+    /// Up to this commit, what was committed during an open turn is accepted.
+    pub(crate) accepted: Option<&'a str>,
 }
 
 /// Opens the workspace and runs the loop to its end.
@@ -138,6 +141,7 @@ pub(crate) fn run_loop(
     let mut runner = Runner::new(workspace, config, ambient, interrupts, supervisor, mode, observer)
         .map_err(fail)?
         .with_commits(order.commits);
+    runner.accept_commits(order.accepted);
     let pause = order.loaded.origins.is_given("sync.poll_interval").then_some(config.sync.poll_interval.0);
     let report = match order.plan {
         LoopPlan::Combined => {
