@@ -4,11 +4,9 @@
 use super::origin::{Notice, Origins};
 
 /// Keys without effect in this version, with everything below them.
-const PENDING: [&str; 12] = [
-    "redact",
+const PENDING: [&str; 10] = [
     "publish.reports",
     "publish.tracked_outputs",
-    "publish.secrets",
     "git.backend",
     "git.remote",
     "git.timeout",
@@ -43,15 +41,15 @@ mod tests {
     #[test]
     fn what_has_no_effect_yet_is_said_where_it_is_given() {
         let workspace = tempfile::tempdir().unwrap();
-        let yaml = "redact: [TOKEN]\npublish:\n  secrets: { enabled: true }\n  work: { enabled: true }\n";
+        let yaml = "serve: { port: 1 }\npublish:\n  reports: { enabled: true }\n  work: { enabled: true }\n";
         std::fs::write(workspace.path().join("orchestration.yaml"), yaml).unwrap();
         let loaded = load(workspace.path(), None, &BTreeMap::new(), &Overrides::default(), None).unwrap();
         let notices: Vec<String> = pending_notices(&loaded.origins).iter().map(ToString::to_string).collect();
         assert_eq!(
             notices,
             [
-                "orchestration.yaml:1:9: `redact` has no effect in this version",
-                "orchestration.yaml:3:23: `publish.secrets` has no effect in this version",
+                "orchestration.yaml:3:23: `publish.reports` has no effect in this version",
+                "orchestration.yaml:1:16: `serve` has no effect in this version",
             ]
         );
     }

@@ -5,14 +5,14 @@
 //! [`Category`], left alone with a [`LeftReason`], or refused with a [`RefusedReason`]. `repo` then commits the
 //! [`Selection`], with the words of [`commit_message`].
 //!
-//! It never reads a file, a clock or a repository, and it never looks inside a file: the secret scan will be
-//! its own module here, taking a [`Selection`] and the blobs that it names and moving paths to `refused` before
-//! anything is committed. Until it exists nothing claims that contents were looked at.
+//! It never reads a file, a clock or a repository. [`secret`] recognises secrets in the bytes that it is given; the
+//! `runner` gives it all that a turn would commit, before anything is committed.
 
 mod message;
 mod path;
 mod record;
 mod rules;
+pub mod secret;
 mod selection;
 
 pub use message::{CommitContext, commit_message, turn_of_message};

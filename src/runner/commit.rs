@@ -22,12 +22,17 @@ impl Runner<'_> {
         let actor = turn.opening.actor;
         let now = repo.dirty_since(&base.dirty)?;
         let head = repo.head()?;
-        let selection = decide_selection(&before(base, &now), &now, actor, &self.workspace.rules);
+        let mut selection = decide_selection(&before(base, &now), &now, actor, &self.workspace.rules);
+        self.leave_persons_settings(turn, &mut selection);
         let problems = problems(repo, base, &head, &selection)?;
         if !problems.is_empty() {
             self.flush()?;
             return Err(RunnerError::Unpublishable { actor, problems });
         }
+        if let Some(signal) = self.refuse_secrets(turn, &selection)? {
+            return Ok(Step::Suspend(signal));
+        }
+        let (Some(repo), Some(base)) = (&self.workspace.repo, turn.base()) else { return Ok(Step::Go) };
         let work_tree = repo.fingerprint(&now, &self.workspace.rules)?;
         let mut committed = describe(&selection, base, &now);
         committed.by_agent = made_by_agent(repo, base)?;

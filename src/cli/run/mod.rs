@@ -15,7 +15,7 @@ use crate::attempt::Interrupts;
 use crate::config::{Loaded, pending_notices};
 use crate::mode::{CombinedOptions, LoopReport, SoloOptions, run_combined, run_solo};
 use crate::model::Actor;
-use crate::runner::{COMBINED, GitUse, Observer, Opening, Runner, RunnerError, SOLO, Workspace};
+use crate::runner::{COMBINED, GitUse, Observer, Opening, Runner, RunnerError, SOLO, Workspace, settings};
 
 use super::failures::runner_failure;
 use super::workspace::{Located, locate};
@@ -30,6 +30,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     for notice in config.notices.iter().chain(&pending_notices(&config.origins)) {
         context.output.note(format!("note: {notice}"));
     }
+    let (masker, unmasked) = settings::masker(&config.config, &context.ambient);
+    for value in &unmasked {
+        context.output.note(format!("note: `redact`: {value}"));
+    }
     let git = if args.no_git { GitUse::Avoid } else { GitUse::Use };
     let style = Style::of(args.quiet, context.output, args.heartbeat_secs);
     let mut progress = Progress::new(style, context.output);
@@ -39,9 +43,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         (Mode::Solo | Mode::Combined, _) => LoopPlan::Combined,
     };
     let order = LoopOrder { root: &root, loaded: &config, git, branch: args.branch.as_deref(), plan };
-    let report = run_loop(&order, context, &mut progress)?;
+    let report = run_loop(&order, context, &mut progress).map_err(|failure| failure.masked(&masker))?;
     progress.finish();
-    Ok(report_end(&report, &config.config, context.output))
+    Ok(report_end(&report, &config.config, &masker, context.output))
 }
 
 fn role_mode_is_missing() -> Failure {

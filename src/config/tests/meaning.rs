@@ -131,8 +131,8 @@ use super::Desk;
     "orchestration.yaml:1:28: `publish.work.max_file` must be more than 0\n  help: set `enabled: false` to commit nothing of this kind"
 )]
 #[case(
-    "publish: {secrets: {scanner: []}}\n",
-    "orchestration.yaml:1:30: `publish.secrets.scanner` is empty\n  help: write the program and its arguments as a list: [\"my-agent\", \"--headless\"]"
+    "publish: {secrets: {scanner: ' '}}\n",
+    "orchestration.yaml:1:30: `publish.secrets.scanner` is empty\n  help: write a shell command line, or null for none"
 )]
 #[case(
     "git: {remote: --upload-pack=x}\n",
