@@ -41,7 +41,7 @@ mod tests {
     #[test]
     fn what_has_no_effect_yet_is_said_where_it_is_given() {
         let workspace = tempfile::tempdir().unwrap();
-        let yaml = "serve: { port: 1 }\npublish:\n  reports: { enabled: true }\n  work: { enabled: true }\n";
+        let yaml = "git: { timeout: 30s }\npublish:\n  reports: { enabled: true }\n  work: { enabled: true }\n";
         std::fs::write(workspace.path().join("orchestration.yaml"), yaml).unwrap();
         let loaded = load(workspace.path(), None, &BTreeMap::new(), &Overrides::default(), None).unwrap();
         let notices: Vec<String> = pending_notices(&loaded.origins).iter().map(ToString::to_string).collect();
@@ -49,7 +49,7 @@ mod tests {
             notices,
             [
                 "orchestration.yaml:3:23: `publish.reports` has no effect in this version",
-                "orchestration.yaml:1:16: `serve` has no effect in this version",
+                "orchestration.yaml:1:17: `git.timeout` has no effect in this version",
             ]
         );
     }

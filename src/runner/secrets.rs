@@ -260,7 +260,7 @@ fn refusal(actor: Actor, found: &[Finding], base: &str) -> SecretsFound {
         let unstage = if paths.is_empty() {
             String::new()
         } else {
-            format!(" && git restore --staged -- {}", paths.into_iter().collect::<Vec<_>>().join(" "))
+            format!(" && git reset --quiet -- {}", paths.into_iter().collect::<Vec<_>>().join(" "))
         };
         remedies.push(format!(
             "where a commit is named, first take the commits since the claim out of the history; what they changed stays \
@@ -332,7 +332,7 @@ mod tests {
                     .to_owned(),
                 "where a commit is named, first take the commits since the claim out of the history; what they changed \
                  stays in the work tree and becomes the turn's:\n      \
-                 git reset --soft 0123456 && git restore --staged -- 'it'\\''s'"
+                 git reset --soft 0123456 && git reset --quiet -- 'it'\\''s'"
                     .to_owned(),
                 format!(
                     "what is no secret can be allowed in orchestration.yaml, then `baton run`:\n    publish:\n      \

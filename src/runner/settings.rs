@@ -101,7 +101,7 @@ pub fn agent_options(config: &Config) -> std::collections::BTreeMap<String, agen
 }
 
 /// What a turn commits. This version commits by the categories `docs` and `work`; `reports` and `tracked_outputs` are
-/// switched off until publishing has its secret scan, since they would take source files by their extension.
+/// switched off for now, since they would take source files by their extension.
 ///
 /// `kept` are paths that are protected whatever the configuration says by now.
 pub fn rules(config: &Config, workspace: RepoPath, kept: &[String]) -> Result<Rules, RunnerError> {

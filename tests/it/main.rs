@@ -19,6 +19,7 @@ mod faults_state;
 mod help;
 mod layers;
 mod scratch;
+mod secrets;
 mod seeing;
 mod shell_agent;
 mod support;

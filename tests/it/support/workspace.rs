@@ -143,7 +143,16 @@ impl Workspace {
         self.start_with(arguments, crash_at.map(|place| ("BATON_CRASH_AT", place)))
     }
 
-    fn start_with(&self, arguments: &[&str], fault: Option<(&str, &str)>) -> Orchestrator {
+    /// Runs it to its end with more environment.
+    pub(crate) fn run_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
+        self.start_with(arguments, environment.iter().copied()).wait()
+    }
+
+    fn start_with<'e>(
+        &self,
+        arguments: &[&str],
+        fault: impl IntoIterator<Item = (&'e str, &'e str)>,
+    ) -> Orchestrator {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let stdout = self.base.path().join(format!("stdout.{number}"));
         let stderr = self.base.path().join(format!("stderr.{number}"));
