@@ -87,9 +87,9 @@ fn read_end(path: &Path, masker: &Masker) -> Result<Vec<u8>, AttemptError> {
     file.seek(SeekFrom::Start(length.saturating_sub(wanted))).map_err(failed)?;
     let mut end = Vec::new();
     file.take(wanted).read_to_end(&mut end).map_err(failed)?;
-    let mut masked = masker.mask_bytes(&end).into_owned();
+    let mut text = masker.mask_bytes(&end).into_owned();
     // A few bytes more than are kept, so that a character is never cut.
-    let surplus = masked.len().saturating_sub(MAX_REPLY_BYTES + 4);
-    masked.drain(..surplus);
-    Ok(masked)
+    let surplus = text.len().saturating_sub(MAX_REPLY_BYTES + 4);
+    text.drain(..surplus);
+    Ok(text)
 }

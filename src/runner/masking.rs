@@ -77,7 +77,7 @@ fn mask_check(check: &mut Check, masker: &Masker) {
     masker.mask_in_place(&mut check.tail);
     match &mut check.verdict {
         CheckVerdict::Failed { how: words } | CheckVerdict::NotStarted { why: words } => {
-            masker.mask_in_place(words)
+            masker.mask_in_place(words);
         }
         CheckVerdict::Passed { .. } | CheckVerdict::TooFewTests { .. } | CheckVerdict::TimedOut => {}
     }
@@ -124,7 +124,7 @@ impl<'a> MaskedObserver<'a> {
                 inner.event(&Event::Waiting { reason: &masker.mask(reason), until });
             }
             Event::Claimed { .. } | Event::AgentRunning { .. } | Event::Verifying { .. } => {
-                inner.event(event)
+                inner.event(event);
             }
         }
     }

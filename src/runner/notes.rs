@@ -64,7 +64,9 @@ impl Runner<'_> {
             notes.extend(notes_on_own(own));
         }
         // An earlier version may have kept what this one masks.
-        notes.iter_mut().for_each(|note| self.masker.mask_in_place(note));
+        for note in &mut notes {
+            self.masker.mask_in_place(note);
+        }
         Ok(notes)
     }
 }

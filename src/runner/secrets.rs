@@ -192,20 +192,19 @@ fn in_work_tree(repo: &Repo, selection: &Selection) -> Result<Vec<Finding>, Runn
 }
 
 fn in_commits(repo: &Repo, introduced: &[Introduced]) -> Result<Vec<Finding>, RunnerError> {
-    let mut known: BTreeMap<(ObjectId, RepoPath), Vec<Hit>> = BTreeMap::new();
+    let mut known: BTreeMap<(ObjectId, Option<ObjectId>, RepoPath), Vec<Hit>> = BTreeMap::new();
     let mut found = Vec::new();
     for commit in introduced {
         let short = Some(commit.commit.clone());
         let said = scan(&commit.message).into_iter();
         found.extend(said.map(|hit| Finding { commit: short.clone(), path: None, hit }));
         for file in commit.files.iter().filter(|file| file.size <= LARGEST_BLOB) {
-            let key = (file.blob.id.clone(), file.path.clone());
-            let hits = match known.get(&key) {
-                Some(hits) => hits.clone(),
-                None => {
-                    let content = repo.read_blob(&file.blob.id)?;
-                    new_hits(repo, scan(&content), &file.path, &content, file.before.as_ref())?
-                }
+            let key = (file.blob.id.clone(), file.before.clone(), file.path.clone());
+            let hits = if let Some(hits) = known.get(&key) {
+                hits.clone()
+            } else {
+                let content = repo.read_blob(&file.blob.id)?;
+                new_hits(repo, scan(&content), &file.path, &content, file.before.as_ref())?
             };
             known.entry(key).or_insert_with(|| hits.clone());
             let path = Some(file.path.clone());
@@ -269,12 +268,9 @@ fn refusal(actor: Actor, found: &[Finding], base: &str) -> SecretsFound {
         ));
     }
     let fingerprints: BTreeSet<&str> = shown.iter().map(|finding| finding.hit.fingerprint.as_str()).collect();
-    let lines: String = fingerprints
-        .iter()
-        .map(|fingerprint| {
-            format!("\n          - {{ fingerprint: \"{fingerprint}\", reason: \"why it is harmless\" }}")
-        })
-        .collect();
+    let lines = fingerprints.iter().fold(String::new(), |lines, fingerprint| {
+        lines + &format!("\n          - {{ fingerprint: \"{fingerprint}\", reason: \"why it is harmless\" }}")
+    });
     remedies.push(format!(
         "what is no secret can be allowed in {}, then `baton run`:\n    publish:\n      secrets:\n        allow:{lines}",
         config::PROJECT_FILE

@@ -69,7 +69,7 @@ impl Masker {
             serde_json::Value::String(text) => self.mask_in_place(text),
             serde_json::Value::Array(items) => items.iter_mut().for_each(|item| self.mask_json(item)),
             serde_json::Value::Object(entries) => {
-                entries.values_mut().for_each(|value| self.mask_json(value))
+                entries.values_mut().for_each(|value| self.mask_json(value));
             }
             serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
         }

@@ -81,7 +81,7 @@ impl Scan {
 
 /// The place after these bytes.
 fn place(bytes: &[u8], line: u64, column: u64) -> (u64, u64) {
-    let lines = bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+    let lines = bytes.split(|byte| *byte == b'\n').count() as u64 - 1;
     match bytes.iter().rposition(|byte| *byte == b'\n') {
         None => (line, column + bytes.len() as u64),
         Some(last) => (line + lines, (bytes.len() - last) as u64),

@@ -159,7 +159,7 @@ proptest! {
     ) {
         let examples: Vec<_> = examples().into_iter().filter(|(_, text)| !text.contains('\n')).collect();
         let (_, example) = which.get(&examples);
-        let text = [&vec![b'.'; before][..], b" ", example.as_bytes(), b" ", &[b'.'; 20_000]].concat();
+        let text = [&vec![b'.'; before][..], b" ", example.as_bytes(), b" ", &vec![b'.'; 20_000]].concat();
         let masker = masker();
         let (mut stream, mut shown) = (MaskStream::default(), Vec::new());
         text.chunks(cut).for_each(|piece| stream.push(&masker, piece, &mut shown));
