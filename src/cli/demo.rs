@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::{self, Loaded, Overrides};
 use crate::mode::LoopEnd;
+use crate::publish::secret::Masker;
 use crate::repo::{self, Beginning, Person};
 use crate::runner::{CommitUse, GitUse};
 
@@ -81,7 +82,7 @@ fn take_turns(root: &Path, args: &Args, context: &Context) -> Result<Exit, Failu
         failure
     })?;
     output.say("");
-    let exit = report_end(&report, &loaded.config.logs_dir, output);
+    let exit = report_end(&report, &loaded.config.logs_dir, &Masker::default(), output);
     match report.end {
         LoopEnd::Completed(_) => {
             output.say(ending::conclusion(root, &report.turns));

@@ -38,6 +38,13 @@ pub(crate) fn runner_failure(error: &RunnerError, config: &Config) -> Failure {
             "nothing is lost: the changes are in the work tree. Commit or undo by hand what is named, then `baton run`: \
              it goes on at the commit, the agent is not run again",
         ),
+        RunnerError::Secrets(found) => {
+            found.remedies.iter().fold(failure(Exit::TurnFailed), |failure, remedy| failure.help(remedy.as_str()))
+        }
+        RunnerError::Scanner { .. } => failure(Exit::TurnFailed).help(
+            "nothing is lost: the work is still there. Remove what it names, or change the scanner, then `baton run`: it goes on \
+             at the commit, the agent is not run again",
+        ),
         RunnerError::Home(error) => home_failure(error),
         RunnerError::Journal { .. } => failure(Exit::Usage)
             .help("it was written by another version of baton: go on with that version, or run `baton doctor`"),

@@ -1,6 +1,6 @@
 //! `baton logs`: what both seats' agents said, interleaved by iteration, from the log folders.
 //!
-//! Logs are raw bytes and may be huge: they are streamed, and only `xml` and `json` make text of them.
+//! Logs are raw bytes and may be huge: they are streamed, masked on the way, and only `xml` and `json` make text of them.
 
 mod find;
 mod lossy;
@@ -19,7 +19,7 @@ use super::{Context, Exit, Failure};
 use crate::config::Overrides;
 use crate::ledger::{IsolatedPlace, Ledger, TurnFilter};
 use crate::model::Actor;
-use crate::runner::{NO_BRANCH, commits_of};
+use crate::runner::{NO_BRANCH, commits_of, settings};
 use find::{Window, find_entries};
 use write::{Commit, Document};
 
@@ -123,6 +123,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         source: args.source,
         commits: commits(&located.root, context),
         root: &located.root,
+        masker: settings::masker(&located.config.config, &context.ambient).0,
     };
     let format = if args.json { Format::Json } else { args.format };
     let mut problems = Vec::new();

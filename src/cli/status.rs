@@ -11,7 +11,7 @@ use crate::config::Overrides;
 use crate::exec::{self, AttemptDir, Observation};
 use crate::ledger::{IsolatedPlace, Ledger, LedgerError, Locked, PhaseRecord, Stage, Turn, TurnFilter};
 use crate::model::{Actor, Holder, State};
-use crate::runner::{attempt_begun, commits_of, machine_id};
+use crate::runner::{attempt_begun, commits_of, machine_id, settings};
 use crate::state::StateFile;
 
 use super::failures::state_failure;
@@ -46,11 +46,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         overrides.set("state_file", file.as_str(), "--state-file");
     }
     let located = locate_loop(context, &overrides, args.branch.branch.as_deref())?;
-    let facts = gather(&located, context)?;
+    let (masker, _) = settings::masker(&located.config.config, &context.ambient);
+    let facts = gather(&located, context).map_err(|failure| failure.masked(&masker))?;
     if args.json {
-        context.output.say(facts::to_json(&facts));
+        context.output.say(facts::to_json(&facts, &masker));
     } else {
-        context.output.say(render::render(&facts, context.ambient.now()));
+        context.output.say(masker.mask(&render::render(&facts, context.ambient.now())));
     }
     Ok(Exit::Done)
 }

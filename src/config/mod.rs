@@ -46,7 +46,7 @@ pub use overrides::{OverrideValue, Overrides, split_commas};
 pub use pending::pending_notices;
 pub use problem::{ConfigError, Problem};
 pub use publishing::{
-    DocsConfig, PublishConfig, ReportsConfig, SecretsConfig, TrackedOutputsConfig, WorkConfig,
+    AllowedSecret, DocsConfig, PublishConfig, ReportsConfig, SecretsConfig, TrackedOutputsConfig, WorkConfig,
 };
 pub use root::{ActorLabel, Actors, Config, RouterPrompts};
 pub use routing::{Router, RouterMode};

@@ -4,9 +4,7 @@
 use super::origin::{Notice, Origins};
 
 /// Keys without effect in this version, with everything below them.
-const PENDING: [&str; 10] = [
-    "redact",
-    "publish.secrets",
+const PENDING: [&str; 8] = [
     "git.backend",
     "git.remote",
     "git.timeout",
@@ -41,15 +39,16 @@ mod tests {
     #[test]
     fn what_has_no_effect_yet_is_said_where_it_is_given() {
         let workspace = tempfile::tempdir().unwrap();
-        let yaml = "redact: [TOKEN]\npublish:\n  secrets: { enabled: true }\n  work: { enabled: true }\n";
+        let yaml =
+            "git: { timeout: 30s }\npublish:\n  reports: { enabled: true }\n  work: { enabled: true }\n";
         std::fs::write(workspace.path().join("orchestration.yaml"), yaml).unwrap();
         let loaded = load(workspace.path(), None, &BTreeMap::new(), &Overrides::default(), None).unwrap();
         let notices: Vec<String> = pending_notices(&loaded.origins).iter().map(ToString::to_string).collect();
         assert_eq!(
             notices,
             [
-                "orchestration.yaml:1:9: `redact` has no effect in this version",
-                "orchestration.yaml:3:23: `publish.secrets` has no effect in this version",
+                "orchestration.yaml:3:23: `publish.reports` has no effect in this version",
+                "orchestration.yaml:1:17: `git.timeout` has no effect in this version",
             ]
         );
     }

@@ -83,7 +83,7 @@ pub(super) fn refusals(
     base: &Base,
     selection: &Selection,
     rules: &Rules,
-    accepted: Option<&str>,
+    (ended_at, accepted): (Option<&ObjectId>, Option<&str>),
 ) -> Result<Vec<String>, RunnerError> {
     let mut problems: Vec<String> = selection
         .refused
@@ -97,7 +97,7 @@ pub(super) fn refusals(
         })
         .collect();
     problems.extend(stashed(repo, base, selection));
-    problems.extend(protected_in_commits(repo, base, rules, accepted)?);
+    problems.extend(protected_in_commits(repo, base, rules, ended_at, accepted)?);
     Ok(problems)
 }
 
@@ -150,6 +150,7 @@ fn protected_in_commits(
     repo: &Repo,
     base: &Base,
     rules: &Rules,
+    ended_at: Option<&ObjectId>,
     accepted: Option<&str>,
 ) -> Result<Vec<String>, RunnerError> {
     let head = repo.head()?;
@@ -157,8 +158,13 @@ fn protected_in_commits(
     if from == head.commit {
         return Ok(Vec::new());
     }
-    let changed: Vec<RepoPath> =
-        repo.paths_between(&from, &head.commit)?.into_iter().filter(|path| rules.protects(path)).collect();
+    let mut changed = repo.paths_between(&from, &head.commit)?;
+    changed.retain(|path| rules.protects(path));
+    // What was committed after the agent had ended is a person's, unless it lies on a history that the agent left.
+    if let Some(end) = ended_at.filter(|end| repo.is_below(&from, end) && repo.is_below(end, &head.commit)) {
+        let by_agent = repo.paths_between(&from, end)?;
+        changed.retain(|path| by_agent.contains(path));
+    }
     if changed.is_empty() {
         return Ok(Vec::new());
     }

@@ -88,9 +88,12 @@ impl Runner<'_> {
         let features = features(self.config, turn.opening.actor, base.is_some(), state.is_some());
         let takes_state = state.is_some();
         let protect = self.config.publish.protect.clone();
+        let secrets = Some(self.config.publish.secrets.clone());
+        let settings = Some(self.settings_digest());
+        let plan = ClaimPlan { features, state, base, protect, secrets, settings };
         self.crash_point(Phase::Claimed, "begin");
         self.pending.push(Entry::Open(turn.opening.clone()));
-        self.journal_begin(turn, Record::ClaimBegin(Box::new(ClaimPlan { features, state, base, protect })))?;
+        self.journal_begin(turn, Record::ClaimBegin(Box::new(plan)))?;
         self.keep_rescue(turn)?;
         if takes_state && let Err(error) = self.write_claim(turn, input) {
             if matches!(error, RunnerError::Refused(_)) {

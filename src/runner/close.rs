@@ -168,7 +168,8 @@ impl Runner<'_> {
         }
         let Some(relative) = turn.summary_path() else { return };
         let path = self.workspace.root.join(&relative);
-        let text = render_summary(&Summary { turn, ended, legacy, label: self.label(turn) });
+        let text =
+            self.masker.mask(&render_summary(&Summary { turn, ended, legacy, label: self.label(turn) }));
         let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, text));
         if let Err(error) = written {
             self.warn(&format!("cannot write {}: {error}", relative.display()));

@@ -28,8 +28,10 @@ impl Runner<'_> {
         let now = scan(repo, base)?;
         let head = repo.head()?;
         let rules = &self.workspace.rules;
-        let selection = decide_selection(&before(base, &now), &now, actor, rules);
-        let problems = refusals(repo, id, base, &selection, rules, self.accepted.as_deref())?;
+        let mut selection = decide_selection(&before(base, &now), &now, actor, rules);
+        self.leave_persons_settings(turn, &mut selection);
+        let ended_at = turn.ran.as_ref().and_then(|ran| ran.fingerprint.as_ref()).map(|after| &after.head);
+        let problems = refusals(repo, id, base, &selection, rules, (ended_at, self.accepted.as_deref()))?;
         let only_say = self.commits == CommitUse::OnlySay;
         if only_say {
             self.preview(turn, &selection, &problems);
@@ -41,6 +43,10 @@ impl Runner<'_> {
         if let Some(branch) = base.head.branch.as_deref().filter(|_| head.commit != base.head.commit) {
             repo.sync_commits_since(&base.head.commit, branch)?;
         }
+        if let Some(signal) = self.refuse_secrets(turn, &selection)? {
+            return Ok(Step::Suspend(signal));
+        }
+        let (Some(repo), Some(base)) = (&self.workspace.repo, turn.base()) else { return Ok(Step::Go) };
         let work_tree = repo.fingerprint(&now, &self.workspace.rules)?;
         let mut committed = describe(&selection, base, &now);
         committed.by_agent = made_by_agent(repo, base)?;

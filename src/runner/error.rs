@@ -17,6 +17,7 @@ use crate::turn::Refusal;
 
 use super::isolation::IsolationError;
 use super::prompt::PromptError;
+use super::secrets::SecretsFound;
 
 /// A turn cannot be taken or carried on; what happened so far is in the journal.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +108,19 @@ pub enum RunnerError {
         /// One line a problem.
         problems: Vec<String>,
     },
+    /// The work of a turn holds what looks like secrets; its journal waits at `committed`.
+    #[error(transparent)]
+    Secrets(Box<SecretsFound>),
+    /// The external scanner does not call a turn's work clean; its journal waits at `committed`.
+    #[error("`publish.secrets.scanner` refuses {actor}'s work ({how}), and nothing is committed{}", ended(.tail))]
+    Scanner {
+        /// Whose work.
+        actor: Actor,
+        /// How it ended.
+        how: String,
+        /// The end of what it wrote, masked, one indented line each.
+        tail: String,
+    },
     /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -189,6 +203,10 @@ impl From<ExecError> for RunnerError {
     fn from(error: ExecError) -> Self {
         Self::Attempt(error.into())
     }
+}
+
+fn ended(tail: &str) -> String {
+    if tail.is_empty() { String::new() } else { format!(":{tail}") }
 }
 
 fn listed(problems: &[String]) -> String {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::check::Check;
 use super::naming::TurnFiles;
+use crate::config::SecretsConfig;
 use crate::exec::ExitRecord;
 use crate::ledger::{Edge, PhaseRecord, TurnOpening};
 use crate::model::{AttemptId, Hold, OutcomeClass, PromptName, State, Token, Usage, Verdict};
@@ -71,6 +72,11 @@ pub(super) struct ClaimPlan {
     /// `publish.protect` at the claim: to the turn's end, an agent cannot lift what keeps it from its own configuration.
     #[serde(default)]
     pub(super) protect: Vec<String>,
+    /// `publish.secrets` at the claim, and what the configuration's files were.
+    #[serde(default)]
+    pub(super) secrets: Option<SecretsConfig>,
+    #[serde(default)]
+    pub(super) settings: Option<String>,
 }
 
 /// The state around a claim.
@@ -188,6 +194,9 @@ pub(super) struct Ran {
     pub(super) exit: Option<ExitRecord>,
     /// The work tree after the agent; `None` where git is not used.
     pub(super) fingerprint: Option<Fingerprint>,
+    /// What the configuration's files were when the agent had ended.
+    #[serde(default)]
+    pub(super) settings: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -274,6 +283,8 @@ pub(super) struct TurnRecord {
     pub(super) baseline: ChecksFound,
     pub(super) run: Option<RunPlan>,
     pub(super) ran: Option<Ran>,
+    /// Whether the agent's end was journalled by an earlier process: what this one has read since, it did not write.
+    pub(super) ran_earlier: bool,
     pub(super) verify_plan: ChecksPlan,
     pub(super) verified: ChecksFound,
     pub(super) commit: Option<CommitPlan>,
@@ -295,6 +306,7 @@ impl TurnRecord {
             baseline: ChecksFound::default(),
             run: None,
             ran: None,
+            ran_earlier: false,
             verify_plan: ChecksPlan::default(),
             verified: ChecksFound::default(),
             commit: None,
@@ -310,6 +322,7 @@ impl TurnRecord {
         for record in records {
             turn.apply(serde_json::from_value(record.data.clone())?);
         }
+        turn.ran_earlier = turn.ran.is_some();
         Ok(turn)
     }
 

@@ -78,6 +78,10 @@ impl Runner<'_> {
         if let Some((_, own)) = closed.iter().find(|(seat, _)| *seat == actor) {
             notes.extend(notes_on_own(own));
         }
+        // An earlier version may have kept what this one masks.
+        for note in &mut notes {
+            self.masker.mask_in_place(note);
+        }
         Ok(notes)
     }
 }

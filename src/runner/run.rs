@@ -217,7 +217,7 @@ impl Runner<'_> {
         exit: &ExitRecord,
     ) -> Result<Finished, RunnerError> {
         let dir = self.attempt_dir(plan.attempt);
-        let mut outcome = attempt::read_outcome(&dir, command, exit)?;
+        let mut outcome = attempt::read_outcome(&dir, command, exit, &self.masker)?;
         outcome.class = class_under_limits(outcome.class, self.config.limits.on_limit);
         self.report_capture(exit);
         let usage = Usage { wall_seconds: seconds(exit.wall), ..outcome.reply.usage };
@@ -261,6 +261,7 @@ impl Runner<'_> {
                 session: outcome.reply.session,
                 exit: Some(exit),
                 fingerprint,
+                settings: Some(self.settings_digest()),
             })),
         )
     }
@@ -295,6 +296,7 @@ fn never_started() -> Ran {
         session: None,
         exit: None,
         fingerprint: None,
+        settings: None,
     }
 }
 

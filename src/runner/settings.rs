@@ -1,11 +1,15 @@
 //! The configuration in the words of the pure modules.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::time::Duration;
 
 use crate::agent::{self, CustomCommand, PromptDelivery};
+use crate::ambient::Ambient;
 use crate::attempt;
 use crate::config::{self, Config, PromptMode, RouterMode};
 use crate::model::{ByteSize, PromptName, Span};
+use crate::publish::secret::{Masker, TooShort};
 use crate::publish::{DocsSpec, RepoPath, ReportsSpec, RuleSpec, Rules, TrackedOutputsSpec, WorkSpec};
 use crate::route::{Mode, Settings};
 use crate::turn::Allowance;
@@ -135,6 +139,14 @@ pub fn rules(config: &Config, workspace: RepoPath, kept: &[String]) -> Result<Ru
         state_file: config.state_file.display().to_string(),
         workspace,
     })?)
+}
+
+/// What masks texts: the known forms, and the values of the variables that `redact` names. The second is what cannot be
+/// masked.
+pub fn masker(config: &Config, ambient: &Ambient) -> (Masker, Vec<TooShort>) {
+    let value =
+        |name: &String| Some((name.clone(), ambient.env().get(OsStr::new(name))?.as_bytes().to_vec()));
+    Masker::new(config.redact.iter().filter_map(value))
 }
 
 /// The bounds of an agent's attempt.

@@ -22,6 +22,7 @@ mod isolation;
 mod layers;
 mod publishing;
 mod scratch;
+mod secrets;
 mod seeing;
 mod shell_agent;
 mod support;

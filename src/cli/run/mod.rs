@@ -16,7 +16,9 @@ use crate::attempt::Interrupts;
 use crate::config::{Isolation, Loaded, pending_notices};
 use crate::mode::{CombinedOptions, LoopReport, SoloOptions, run_combined, run_solo};
 use crate::model::Actor;
-use crate::runner::{COMBINED, CommitUse, GitUse, Observer, Opening, Runner, RunnerError, SOLO, Workspace};
+use crate::runner::{
+    COMBINED, CommitUse, GitUse, Observer, Opening, Runner, RunnerError, SOLO, Workspace, settings,
+};
 
 use super::failures::runner_failure;
 use super::isolation::{Chosen, prepare_run};
@@ -43,6 +45,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     for notice in args.commits.notices(&config.config) {
         context.output.note(format!("note: {notice}"));
     }
+    let (masker, unmasked) = settings::masker(&config.config, &context.ambient);
+    for value in &unmasked {
+        context.output.note(format!("note: `redact`: {value}"));
+    }
     let git = if args.no_git { GitUse::Avoid } else { GitUse::Use };
     let style = Style::of(args.quiet, context.output, args.heartbeat_secs);
     let mut progress = Progress::new(style, context.output);
@@ -57,15 +63,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let accepted = args.accept_commits.as_deref();
     let order = LoopOrder { root: &root, loaded: &config, git, branch, plan, commits, accepted };
     let report = run_loop(&order, context, &mut progress).map_err(|failure| match &chosen {
-        Some(chosen) => {
-            failure.help(format!("this is about the turns' own work tree, {}", chosen.root.display()))
-        }
-        None => failure,
+        Some(chosen) => failure
+            .masked(&masker)
+            .help(format!("this is about the turns' own work tree, {}", chosen.root.display())),
+        None => failure.masked(&masker),
     })?;
     progress.finish();
     let logs = &config.config.logs_dir;
     let logs = if chosen.is_some() { root.join(logs) } else { logs.clone() };
-    Ok(report_end(&report, &logs, context.output))
+    Ok(report_end(&report, &logs, &masker, context.output))
 }
 
 /// The work tree that turns are taken in, where that is not the person's own.

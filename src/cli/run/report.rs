@@ -7,17 +7,18 @@ use crate::attempt::InterruptSignal;
 use crate::cli::{Exit, Failure, Output};
 use crate::mode::{LoopEnd, LoopReport};
 use crate::model::Span;
+use crate::publish::secret::Masker;
 use crate::runner::{Cause, TurnEnd, TurnOutcome};
 
 /// Prints how the loop ended and returns the exit code. `logs` is shown as where logs lie.
-pub(crate) fn report_end(report: &LoopReport, logs: &Path, output: Output) -> Exit {
+pub(crate) fn report_end(report: &LoopReport, logs: &Path, masker: &Masker, output: Output) -> Exit {
     if !report.turns.is_empty() {
         output.say(render_table(&report.turns));
     }
     let exit = exit_of(&report.end);
     match failure_of(&report.end, logs) {
-        Some(failure) => output.fail(&failure),
-        None => output.say(end_in_words(report)),
+        Some(failure) => output.fail(&failure.masked(masker)),
+        None => output.say(masker.mask(&end_in_words(report))),
     }
     exit
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::next::Next;
 use crate::ledger::{Closing, Edge, PhaseRecord, TurnOpening};
 use crate::model::{Actor, Holder, State, Status, Usage, UsageByActor};
+use crate::publish::secret::Masker;
 use crate::turn::{Blocked, decide_blocked};
 
 /// Everything, gathered.
@@ -42,9 +43,11 @@ pub(super) struct IsolatedLoop {
     pub(super) tree: String,
 }
 
-/// The JSON document, on one line.
-pub(super) fn to_json(facts: &Facts) -> String {
-    serde_json::to_string(facts).unwrap_or_default()
+/// The JSON document, on one line, without secrets.
+pub(super) fn to_json(facts: &Facts, masker: &Masker) -> String {
+    let mut document = serde_json::to_value(facts).unwrap_or_default();
+    masker.mask_json(&mut document);
+    document.to_string()
 }
 
 /// The state file.

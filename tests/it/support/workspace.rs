@@ -148,7 +148,16 @@ impl Workspace {
         self.spawn(arguments, None).wait()
     }
 
-    fn start_with(&self, arguments: &[&str], fault: Option<(&str, &str)>) -> Orchestrator {
+    /// Runs it to its end with more environment.
+    pub(crate) fn run_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
+        self.start_with(arguments, environment.iter().copied()).wait()
+    }
+
+    fn start_with<'e>(
+        &self,
+        arguments: &[&str],
+        fault: impl IntoIterator<Item = (&'e str, &'e str)>,
+    ) -> Orchestrator {
         let mut all = vec!["run"];
         all.extend(arguments);
         if self.git == Git::Avoided {
@@ -158,7 +167,11 @@ impl Workspace {
     }
 
     /// Starts baton, to kill itself or to be signalled at a place.
-    pub(crate) fn spawn(&self, arguments: &[&str], fault: Option<(&str, &str)>) -> Orchestrator {
+    pub(crate) fn spawn<'e>(
+        &self,
+        arguments: &[&str],
+        fault: impl IntoIterator<Item = (&'e str, &'e str)>,
+    ) -> Orchestrator {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let stdout = self.base.path().join(format!("stdout.{number}"));
         let stderr = self.base.path().join(format!("stderr.{number}"));
