@@ -52,7 +52,7 @@ fn assert_nowhere(workspace: &Workspace, value: &str) {
         &["status"],
         &["status", "--json"],
     ] {
-        let (stdout, stderr) = workspace.baton(arguments);
+        let (stdout, stderr) = workspace.said(arguments);
         assert!(
             !holds(stdout.as_bytes()) && !holds(stderr.as_bytes()),
             "baton {arguments:?}:\n{stdout}\n{stderr}"
@@ -284,7 +284,7 @@ fn a_failed_verification_tells_no_secret() {
 
 impl Workspace {
     /// What another verb says.
-    fn baton(&self, arguments: &[&str]) -> (String, String) {
+    fn said(&self, arguments: &[&str]) -> (String, String) {
         let output = Command::new(env!("CARGO_BIN_EXE_baton"))
             .args(arguments)
             .current_dir(self.root())
