@@ -161,7 +161,8 @@ fn protected_in_commits(
     let mut changed = repo.paths_between(&from, &head.commit)?;
     changed.retain(|path| rules.protects(path));
     // What was committed after the agent had ended is a person's, unless it lies on a history that the agent left.
-    if let Some(end) = ended_at.filter(|end| repo.is_below(&from, end) && repo.is_below(end, &head.commit)) {
+    let leads_to = |one: &ObjectId, other: &ObjectId| one == other || repo.is_below(one, other);
+    if let Some(end) = ended_at.filter(|end| leads_to(&from, end) && leads_to(end, &head.commit)) {
         let by_agent = repo.paths_between(&from, end)?;
         changed.retain(|path| by_agent.contains(path));
     }

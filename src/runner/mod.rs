@@ -32,6 +32,7 @@ pub mod settings;
 mod stamp;
 mod summary;
 mod turn;
+mod turn_record;
 mod verify;
 mod workspace;
 
