@@ -4,14 +4,17 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use crate::agent::{End, HowEnded, Reader, Reply, WaitReason};
+use crate::agent::{End, HowEnded, MAX_REPLY_BYTES, Reader, Reply, WaitReason};
 use crate::exec::{AttemptDir, Ended, ExitRecord, How};
 use crate::model::{OutcomeClass, Span};
+use crate::publish::secret::Masker;
 
 use super::AttemptError;
 
 /// More than any account of one run; the rest would be a mistake.
 const MAX_SIDE_FILE_BYTES: u64 = 4 * 1024 * 1024;
+/// No secret is longer: what was cut at the front of a long reply is looked for a clean beginning this far.
+const MARGIN: usize = 8 << 10;
 
 /// The class of an attempt with its reason, and the agent's reply.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,13 +27,14 @@ pub struct AgentOutcome {
     pub reply: Reply,
 }
 
-/// Ends a reading that went along with the attempt, and classes the attempt. `usage_file`: the name of the file in the
-/// attempt's directory into which the agent writes what it used, where it does so.
+/// Ends a reading that went along with the attempt, and classes the attempt; what the agent said is masked. `usage_file`:
+/// the name of the file in the attempt's directory into which the agent writes what it used, where it does so.
 pub fn close_reading(
     reader: Reader,
     dir: &AttemptDir,
     usage_file: Option<&str>,
     exit: &ExitRecord,
+    masker: &Masker,
 ) -> Result<AgentOutcome, AttemptError> {
     let usage_file = usage_file.map(|name| read_side_file(&dir.path().join(name))).transpose()?.flatten();
     let ended = match exit.how {
@@ -40,7 +44,7 @@ pub fn close_reading(
     };
     let signalled_by_us = exit.ended_by != Ended::Itself;
     let end = End { ended, signalled_by_us, at: exit.ended_at, usage_file: usage_file.as_deref() };
-    let reply = reader.finish(&end);
+    let reply = masked(reader.finish(&end), masker);
     let (class, detail) = classify(exit, &reply);
     Ok(AgentOutcome { class, detail, reply })
 }
@@ -87,6 +91,18 @@ fn refused_to_serve(reply: &Reply) -> Option<(OutcomeClass, &'static str)> {
         WaitReason::Overloaded => Some((OutcomeClass::Overloaded, "the provider was overloaded")),
         WaitReason::Retry => None,
     }
+}
+
+/// The reply without secrets. Of a reply that was cut the first line goes: half a secret cannot be recognised.
+fn masked(mut reply: Reply, masker: &Masker) -> Reply {
+    if reply.text.len() + MARGIN >= MAX_REPLY_BYTES
+        && let Some(end) = reply.text.find('\n').filter(|end| *end <= MARGIN)
+    {
+        reply.text.drain(..=end);
+    }
+    reply.text = masker.mask(&reply.text);
+    reply.detail = reply.detail.map(|detail| masker.mask(&detail));
+    reply
 }
 
 /// A file that the agent was told to write. One that is not there is no error: the agent may have ended before it.

@@ -8,7 +8,7 @@ use crate::attempt::{self, AgentOrder, AgentOutcome, Glimpse};
 use crate::config::OnLimit;
 use crate::exec::{self, ExitRecord, Running};
 use crate::model::{OutcomeClass, PromptName, Usage};
-use crate::repo::Fingerprint;
+use crate::repo::{Fingerprint, RepoError};
 
 use super::environment::{AttemptContext, environment, variables};
 use super::journal::{Ran, Record, RunPlan, TurnRecord};
@@ -41,7 +41,7 @@ impl Runner<'_> {
         }
         let mut plan = self.plan_attempt(turn, &prompt)?;
         let command = self.agent_for(turn.opening.actor, &prompt)?;
-        plan.session = self.plan_session(turn.opening.actor, &command)?;
+        plan.session = self.plan_session(turn.opening.actor, &command, plan.attempt)?;
         let finished = self.start_attempt(turn, &plan, Record::RunBegin(plan.clone()))?;
         self.take_result(turn, finished)?;
         Ok(Step::Go)
@@ -122,7 +122,7 @@ impl Runner<'_> {
             prompt: &prompt,
             resume: plan.session.resume.as_deref(),
             workspace: &self.workspace.root,
-            environment: environment(self.config, self.ambient.env(), &context),
+            environment: environment(self.config, self.ambient.env(), &context, &self.remotes()),
             limits: settings::agent_limits(self.config),
         };
         let spec = attempt::write_agent_spec(&dir, order)?;
@@ -230,7 +230,8 @@ impl Runner<'_> {
         reader: Reader,
     ) -> Result<Finished, RunnerError> {
         let dir = self.attempt_dir(plan.attempt);
-        let mut outcome = attempt::close_reading(reader, &dir, plan.usage_file.as_deref(), exit)?;
+        let usage_file = plan.usage_file.as_deref();
+        let mut outcome = attempt::close_reading(reader, &dir, usage_file, exit, &self.masker)?;
         outcome.class = class_under_limits(outcome.class, self.config.limits.on_limit);
         self.report_capture(exit);
         let used = outcome.reply.usage_since(plan.session.before.as_ref());
@@ -276,6 +277,7 @@ impl Runner<'_> {
                 cumulative: outcome.reply.cumulative,
                 exit: Some(exit),
                 fingerprint,
+                settings: Some(self.settings_digest()),
             })),
         )
     }
@@ -283,6 +285,13 @@ impl Runner<'_> {
     /// The identity of everything in the work tree; `None` where git is not used.
     pub(super) fn fingerprint_since(&self, turn: &TurnRecord) -> Result<Option<Fingerprint>, RunnerError> {
         let (Some(repo), Some(base)) = (&self.workspace.repo, turn.base()) else { return Ok(None) };
+        self.workspace.refuse_gone()?;
+        match repo.head() {
+            Ok(_) => {}
+            // The branch was deleted during the turn: the commit phase says so, with the remedy.
+            Err(RepoError::NoCommits { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
         let now = repo.dirty_since(&base.dirty)?;
         Ok(Some(repo.fingerprint(&now, &self.workspace.rules)?))
     }
@@ -304,6 +313,7 @@ fn never_started() -> Ran {
         cumulative: None,
         exit: None,
         fingerprint: None,
+        settings: None,
     }
 }
 

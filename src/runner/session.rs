@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::agent::CommandSpec;
+use crate::agent::{CommandSpec, session_id};
 use crate::config::Session;
 use crate::ledger::TurnFilter;
-use crate::model::{Actor, OutcomeClass, Usage, Verdict};
+use crate::model::{Actor, AttemptId, OutcomeClass, Usage, Verdict};
 
 use super::RunnerError;
 use super::journal::TurnRecord;
@@ -17,6 +17,9 @@ use super::turn::Runner;
 pub(super) struct SessionPlan {
     /// The session to go on with; `None` for a fresh one.
     pub(super) resume: Option<String>,
+    /// The id that a fresh session is given, where the agent lets us choose: some never name it again.
+    #[serde(default)]
+    pub(super) given: Option<String>,
     /// What that session had used before.
     pub(super) before: Option<Usage>,
 }
@@ -36,16 +39,21 @@ impl Runner<'_> {
         &self,
         actor: Actor,
         command: &CommandSpec,
+        attempt: AttemptId,
     ) -> Result<SessionPlan, RunnerError> {
         if self.config.turn.session == Session::Fresh {
             return Ok(SessionPlan::default());
         }
+        let given = (!command.session.fresh.is_empty()).then(|| session_id(attempt.bits()));
+        let fresh = SessionPlan { given, ..SessionPlan::default() };
         let turns = self.workspace.ledger.turns(TurnFilter { actor: Some(actor), limit: 8 })?;
         let last = turns.into_iter().filter_map(|turn| turn.closing).find(|closing| closing.class != "void");
         let left = last.and_then(|closing| Legacy::of(&closing).session);
         Ok(match left.filter(|left| left.agent == command.agent) {
-            Some(left) => SessionPlan { resume: Some(left.id), before: left.cumulative },
-            None => SessionPlan::default(),
+            Some(left) => {
+                SessionPlan { resume: Some(left.id), before: left.cumulative, ..SessionPlan::default() }
+            }
+            None => fresh,
         })
     }
 }
@@ -58,7 +66,11 @@ pub(super) fn session_left(turn: &TurnRecord, class: OutcomeClass) -> Option<Ses
         Verdict::Fail => None,
         Verdict::Pass | Verdict::Release => Some(SessionLeft {
             agent: plan.agent.clone(),
-            id: ran.session.clone().or_else(|| plan.session.resume.clone())?,
+            id: ran
+                .session
+                .clone()
+                .or_else(|| plan.session.resume.clone())
+                .or_else(|| plan.session.given.clone())?,
             cumulative: ran.cumulative.or(plan.session.before),
         }),
     }

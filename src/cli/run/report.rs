@@ -1,25 +1,33 @@
 //! The end of a loop: the exit code, the reason, and a table of the turns.
 
+use std::path::Path;
+
 use crate::agent::{known_agents, login_remedy};
 use crate::attempt::InterruptSignal;
 use crate::cli::{Exit, Failure, Output};
 use crate::config::Config;
 use crate::mode::{LoopEnd, LoopReport};
 use crate::model::OutcomeClass;
+use crate::publish::secret::Masker;
 use crate::runner::Cause;
 
 use super::digest::{render_totals, render_turns};
 
-/// Prints how the loop ended and returns the exit code.
-pub(crate) fn report_end(report: &LoopReport, config: &Config, output: Output) -> Exit {
+/// Prints how the loop ended and returns the exit code. `logs` is shown as where logs lie.
+pub(crate) fn report_end(
+    report: &LoopReport,
+    (config, logs): (&Config, &Path),
+    masker: &Masker,
+    output: Output,
+) -> Exit {
     if !report.turns.is_empty() {
         output.say(render_turns(&report.turns));
         output.say(render_totals(report));
     }
     let exit = exit_of(&report.end);
-    match failure_of(&report.end, config) {
-        Some(failure) => output.fail(&failure),
-        None => output.say(end_in_words(report)),
+    match failure_of(&report.end, config, logs) {
+        Some(failure) => output.fail(&failure.masked(masker)),
+        None => output.say(masker.mask(&end_in_words(report))),
     }
     exit
 }
@@ -52,7 +60,7 @@ fn end_in_words(report: &LoopReport) -> String {
     }
 }
 
-fn failure_of(end: &LoopEnd, config: &Config) -> Option<Failure> {
+fn failure_of(end: &LoopEnd, config: &Config, logs: &Path) -> Option<Failure> {
     let exit = exit_of(end);
     Some(match end {
         LoopEnd::Finished | LoopEnd::Completed(_) | LoopEnd::Exit(_) => return None,
@@ -82,7 +90,7 @@ fn failure_of(end: &LoopEnd, config: &Config) -> Option<Failure> {
             }
             failure.help(format!(
                 "the log and the summary lie under `{}`; `baton run` takes the turn again",
-                config.logs_dir.display()
+                logs.display()
             ))
         }
         LoopEnd::Interrupted(_) => Failure::new(exit, "stopped by a signal, with the state saved")
@@ -192,6 +200,6 @@ mod tests {
         #[case] text: &str,
     ) {
         assert_eq!(exit_of(&end).code(), code);
-        assert_eq!(failure_of(&end, &config()).unwrap().to_string(), text);
+        assert_eq!(failure_of(&end, &config(), Path::new("logs")).unwrap().to_string(), text);
     }
 }
