@@ -40,15 +40,15 @@ mod tests {
     fn what_has_no_effect_yet_is_said_where_it_is_given() {
         let workspace = tempfile::tempdir().unwrap();
         let yaml =
-            "git: { timeout: 30s }\npublish:\n  reports: { enabled: true }\n  work: { enabled: true }\n";
+            "sync: { max_wait: 30s }\nserve: { metrics_public: true }\npublish:\n  work: { enabled: true }\n";
         std::fs::write(workspace.path().join("orchestration.yaml"), yaml).unwrap();
         let loaded = load(workspace.path(), None, &BTreeMap::new(), &Overrides::default(), None).unwrap();
         let notices: Vec<String> = pending_notices(&loaded.origins).iter().map(ToString::to_string).collect();
         assert_eq!(
             notices,
             [
-                "orchestration.yaml:3:23: `publish.reports` has no effect in this version",
-                "orchestration.yaml:1:17: `git.timeout` has no effect in this version",
+                "orchestration.yaml:1:19: `sync.max_wait` has no effect in this version",
+                "orchestration.yaml:2:26: `serve` has no effect in this version",
             ]
         );
     }

@@ -226,6 +226,11 @@ impl Rules {
         })
     }
 
+    /// Whether a path (of the repository) is the state file.
+    pub fn is_state_file(&self, path: &RepoPath) -> bool {
+        path.below(&self.spec.workspace).is_some_and(|path| path == self.state_file)
+    }
+
     /// Whether a path (of the repository) belongs to baton itself or to scratch space: `.baton/`, the state file,
     /// the log and tmp directories. Such paths say nothing about what an agent did.
     pub fn is_own(&self, path: &RepoPath) -> bool {

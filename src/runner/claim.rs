@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::agent::PromptEncoding;
+use crate::agent::{PromptEncoding, Reports};
 use crate::config::{Config, Session};
 use crate::ledger::{Closing, Entry, TurnFilter};
 use crate::model::{Actor, Holder, PromptName, State, Token};
@@ -55,10 +55,20 @@ impl Runner<'_> {
                 source: Box::new(source),
             })?;
         }
+        if self.config.turn.session == Session::Resume && !command.can_resume() {
+            return Err(RunnerError::CannotResume { agent: command.agent, actor });
+        }
+        let reports = command.output.reports();
         for (which, budget) in [("run", &self.config.budget.run), ("total", &self.config.budget.total)] {
-            // No agent of this version reports a cost: the adapters that read one come with their own issue.
-            if budget.cost_usd.is_some() {
-                return Err(RunnerError::NoCostReported { which, agent: command.agent, actor });
+            let (agent, cap) = (command.agent.clone(), [budget.cost_usd.is_some(), budget.tokens.is_some()]);
+            match (cap, reports) {
+                ([true, _], Reports { cost: false, .. }) => {
+                    return Err(RunnerError::NoCostReported { which, agent, actor });
+                }
+                ([_, true], Reports { tokens: false, .. }) => {
+                    return Err(RunnerError::NoTokensReported { which, agent, actor });
+                }
+                _ => {}
             }
         }
         Ok(())
@@ -321,12 +331,6 @@ fn without_leftovers(now: &DirtyRecord, leftovers: &[Leftover]) -> DirtyRecord {
 
 /// Settings whose features come later are refused where ignoring them would break a promise.
 fn refuse_unavailable(config: &Config) -> Result<(), RunnerError> {
-    if config.turn.session == Session::Resume {
-        return Err(RunnerError::NotAvailable {
-            setting: "turn.session: resume",
-            remedy: "leave it at `fresh`: agents that report a session come with their adapters",
-        });
-    }
     if !config.gates.is_empty() {
         return Err(RunnerError::NotAvailable {
             setting: "gates",

@@ -16,6 +16,7 @@ use super::journal::{Cause, Completion, Ended, Leftover, TurnRecord};
 use super::notes::Legacy;
 use super::observer::Event;
 use super::outcome::{TurnEnd, TurnOutcome};
+use super::session::session_left;
 use super::summary::{Summary, render_summary};
 use super::turn::Runner;
 
@@ -56,6 +57,7 @@ impl Runner<'_> {
                 .map(|made| format!("{} {}", short(&made.id), made.subject))
                 .collect(),
             reply: turn.ran.as_ref().map(|ran| end_of(&ran.reply, KEPT_REPLY)).unwrap_or_default(),
+            session: session_left(turn, ended.class),
         };
         self.write_summary(turn, &ended, &legacy);
         let mut closing = self.closing(turn, ended.class.as_str(), &ended.detail, &legacy);

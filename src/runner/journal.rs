@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::check::Check;
 use super::naming::TurnFiles;
+use super::session::SessionPlan;
 pub(super) use super::turn_record::TurnRecord;
+use crate::agent::OutputFormat;
 use crate::config::SecretsConfig;
 use crate::exec::ExitRecord;
 use crate::ledger::Edge;
@@ -177,6 +179,13 @@ pub(super) struct RunPlan {
     pub(super) agent: String,
     pub(super) prompt: PromptName,
     pub(super) files: TurnFiles,
+    /// How its output is read: after a restart the agent itself need no longer be installed.
+    #[serde(default)]
+    pub(super) output: OutputFormat,
+    #[serde(default)]
+    pub(super) usage_file: Option<String>,
+    #[serde(default)]
+    pub(super) session: SessionPlan,
 }
 
 /// What came of an agent's attempt.
@@ -188,6 +197,9 @@ pub(super) struct Ran {
     pub(super) reply: String,
     pub(super) usage: Usage,
     pub(super) session: Option<String>,
+    /// What the session had used by the end, where the agent counts so.
+    #[serde(default)]
+    pub(super) cumulative: Option<Usage>,
     pub(super) exit: Option<ExitRecord>,
     /// The work tree after the agent; `None` where git is not used.
     pub(super) fingerprint: Option<Fingerprint>,

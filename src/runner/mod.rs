@@ -28,6 +28,7 @@ mod run;
 mod scanner;
 mod secrets;
 mod select;
+mod session;
 pub mod settings;
 mod stamp;
 mod summary;

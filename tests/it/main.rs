@@ -7,6 +7,8 @@
 )]
 
 mod agent_actions;
+mod agent_replies;
+mod agent_streams;
 mod bad_input;
 mod combined;
 mod demo;
@@ -26,3 +28,4 @@ mod secrets;
 mod seeing;
 mod shell_agent;
 mod support;
+mod transcripts;
