@@ -144,11 +144,28 @@ impl Workspace {
     }
 
     fn start_with(&self, arguments: &[&str], fault: Option<(&str, &str)>) -> Orchestrator {
+        self.start_under(&[], arguments, fault)
+    }
+
+    /// The directory around the workspace: the repository, HOME, and in `fake` the agent and its notes.
+    pub(crate) fn base(&self) -> &Path {
+        self.base.path()
+    }
+
+    /// Starts `baton run` with one more variable, as the last words of another command (none: by itself).
+    pub(crate) fn start_under(
+        &self,
+        wrapper: &[&str],
+        arguments: &[&str],
+        fault: Option<(&str, &str)>,
+    ) -> Orchestrator {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let stdout = self.base.path().join(format!("stdout.{number}"));
         let stderr = self.base.path().join(format!("stderr.{number}"));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_baton"));
+        let words: Vec<&str> = wrapper.iter().copied().chain([env!("CARGO_BIN_EXE_baton")]).collect();
+        let mut command = Command::new(words[0]);
         command
+            .args(&words[1..])
             .arg("run")
             .args(arguments)
             .current_dir(self.root())
