@@ -115,7 +115,7 @@ pub fn write_command_spec(dir: &AttemptDir, order: CommandOrder<'_>) -> Result<S
 }
 
 fn make_directory(dir: &AttemptDir) -> Result<(), AttemptError> {
-    fs::create_dir_all(dir.path()).map_err(|source| AttemptError::File {
+    crate::durable::create_directories(dir.path(), 0o777).map_err(|source| AttemptError::File {
         action: "create",
         path: dir.path().to_owned(),
         source,

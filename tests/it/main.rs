@@ -14,7 +14,9 @@ mod exec_faults;
 mod exec_support;
 mod faults;
 mod faults_agent;
+mod faults_disk;
 mod faults_kill;
+#[cfg(feature = "faults")]
 mod faults_power;
 mod faults_state;
 mod help;

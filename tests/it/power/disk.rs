@@ -313,9 +313,8 @@ mod tests {
         let (a, b) = (directory.path().join("a"), directory.path().join("b"));
         let open =
             Event::Open { task: 1, fd: 3, path: b.clone(), create: true, truncate: true, append: false };
-        let seen = |disk: &Disk| {
-            Reading::ALL.map(|reading| text(&disk.after_power_loss(reading), "a").unwrap())
-        };
+        let seen =
+            |disk: &Disk| Reading::ALL.map(|reading| text(&disk.after_power_loss(reading), "a").unwrap());
         disk.apply(&open);
         disk.apply(&Event::Write { task: 1, fd: 3, path: b.clone(), data: b"new".to_vec() });
         let mut careless = disk.clone();

@@ -1,5 +1,14 @@
 //! What a disk holds after a loss of power, replayed from the system calls of a run.
 
+#![cfg_attr(
+    not(feature = "faults"),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "recording needs strace; without it only the replay itself is tested"
+    )
+)]
+
 mod disk;
 mod trace;
 

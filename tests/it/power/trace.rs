@@ -6,22 +6,67 @@ use std::path::{Path, PathBuf};
 /// A change of the file system, or a promise of durability. Paths are absolute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Event {
-    Open { task: u32, fd: u32, path: PathBuf, create: bool, truncate: bool, append: bool },
+    Open {
+        task: u32,
+        fd: u32,
+        path: PathBuf,
+        create: bool,
+        truncate: bool,
+        append: bool,
+    },
     /// At the descriptor's own place.
-    Write { task: u32, fd: u32, path: PathBuf, data: Vec<u8> },
-    WriteAt { path: PathBuf, offset: u64, data: Vec<u8> },
-    Seek { task: u32, fd: u32, offset: u64 },
-    Duplicate { task: u32, from: u32, to: u32 },
-    SetSize { path: PathBuf, size: u64 },
+    Write {
+        task: u32,
+        fd: u32,
+        path: PathBuf,
+        data: Vec<u8>,
+    },
+    WriteAt {
+        path: PathBuf,
+        offset: u64,
+        data: Vec<u8>,
+    },
+    Seek {
+        task: u32,
+        fd: u32,
+        offset: u64,
+    },
+    Duplicate {
+        task: u32,
+        from: u32,
+        to: u32,
+    },
+    SetSize {
+        path: PathBuf,
+        size: u64,
+    },
     /// Space set aside: the file has at least this size.
-    Reserve { path: PathBuf, size: u64 },
-    Sync { path: PathBuf },
+    Reserve {
+        path: PathBuf,
+        size: u64,
+    },
+    Sync {
+        path: PathBuf,
+    },
     SyncAll,
-    Rename { from: PathBuf, to: PathBuf },
-    Link { from: PathBuf, to: PathBuf },
-    Symlink { target: PathBuf, path: PathBuf },
-    Remove { path: PathBuf },
-    MakeDirectory { path: PathBuf },
+    Rename {
+        from: PathBuf,
+        to: PathBuf,
+    },
+    Link {
+        from: PathBuf,
+        to: PathBuf,
+    },
+    Symlink {
+        target: PathBuf,
+        path: PathBuf,
+    },
+    Remove {
+        path: PathBuf,
+    },
+    MakeDirectory {
+        path: PathBuf,
+    },
 }
 
 /// The calls that succeeded, in the order of their ends. A relative path of a call that does not say where it starts
@@ -87,9 +132,7 @@ fn parse_call(task: u32, call: &str, cwd: &Path) -> Option<Event> {
             Event::WriteAt { path: file()?, offset, data: data() }
         }
         "lseek" => Event::Seek { task, fd: fd(0), offset: u64::try_from(code).unwrap() },
-        "dup2" | "dup3" | "dup" => {
-            Event::Duplicate { task, from: fd(0), to: u32::try_from(code).unwrap() }
-        }
+        "dup2" | "dup3" | "dup" => Event::Duplicate { task, from: fd(0), to: u32::try_from(code).unwrap() },
         "fcntl" if arguments.contains("F_DUPFD") => {
             Event::Duplicate { task, from: fd(0), to: u32::try_from(code).unwrap() }
         }

@@ -126,7 +126,7 @@ impl Workspace {
         fs::read_to_string(self.fake().join(name)).unwrap()
     }
 
-    fn environment(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         let shown = |path: PathBuf| path.display().to_string();
         vec![
             ("PATH", std::env::var("PATH").unwrap()),
