@@ -260,7 +260,10 @@ impl Disk {
                     None | Some(Reading::ContentsFirst) => written.clone(),
                     Some(Reading::Strict | Reading::NamesFirst) => durable.clone(),
                     Some(Reading::Zeros) if written == durable => durable.clone(),
-                    Some(Reading::Zeros) => vec![0; written.len()],
+                    Some(Reading::Zeros) => {
+                        let known = durable.iter().copied().chain(std::iter::repeat(0));
+                        known.take(written.len()).collect()
+                    }
                 };
                 Node::File(content, *mode)
             }
