@@ -25,7 +25,7 @@ pub enum LedgerError {
         known: usize,
     },
     /// SQLite refused.
-    #[error("cannot {action} the ledger {}{}", .path.display(), no_space(.source))]
+    #[error("cannot {action} the ledger {}{}", .path.display(), schema::no_space(.source))]
     Sqlite {
         /// What was tried.
         action: &'static str,
@@ -34,17 +34,6 @@ pub enum LedgerError {
         /// Why.
         source: rusqlite::Error,
     },
-}
-
-/// SQLite calls a full disk an I/O error where it extends its shared memory, and has no words of the system's.
-fn no_space(source: &rusqlite::Error) -> &'static str {
-    let code = source.sqlite_error().map(|error| error.extended_code);
-    match code {
-        Some(rusqlite::ffi::SQLITE_FULL | rusqlite::ffi::SQLITE_IOERR_SHMSIZE) => {
-            ": no space left on the disk"
-        }
-        Some(_) | None => "",
-    }
 }
 
 /// Whether a record begins or ends a phase.
