@@ -8,8 +8,7 @@ use std::path::Path;
 /// Makes a directory and those above it that are missing, each with this mode. Those that were made outlast a loss of
 /// power: what is synced below a directory whose name is lost would be lost with it.
 pub fn create_directories(path: &Path, mode: u32) -> io::Result<()> {
-    let made = DirBuilder::new().mode(mode).create(path);
-    match made {
+    match DirBuilder::new().mode(mode).create(path) {
         Ok(()) => sync_parent(path),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

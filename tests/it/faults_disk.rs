@@ -1,5 +1,6 @@
 //! A full disk and a read-only one, in a mount namespace of the test's own: root's rights do not get around these.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::process::Command;
 
@@ -69,7 +70,7 @@ fn a_full_disk_costs_no_run_that_had_ended_and_the_same_command_goes_on() {
             }
             Err(panic) => {
                 let text = panic.downcast_ref::<String>().cloned().unwrap_or_default();
-                wrong.push_str(&format!("== {free} KiB free: {text}\n"));
+                let _ = writeln!(wrong, "== {free} KiB free: {text}");
             }
         }
     }
