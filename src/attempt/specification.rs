@@ -107,6 +107,7 @@ pub fn write_agent_spec(dir: &AttemptDir, order: AgentOrder<'_>) -> Result<Spec,
     }
     environment.extend(invocation.env.into_iter().map(|(name, value)| (name.into(), value.into())));
     let mut spec = specification(order.attempt, argv, order.workspace, environment, order.limits);
+    spec.keeps_work = true;
     spec.stdin = match invocation.stdin {
         Stdin::Null => StdinSource::Null,
         Stdin::File(path) => StdinSource::File(path),
@@ -122,7 +123,7 @@ pub fn write_command_spec(dir: &AttemptDir, order: CommandOrder<'_>) -> Result<S
 }
 
 fn make_directory(dir: &AttemptDir) -> Result<(), AttemptError> {
-    fs::create_dir_all(dir.path()).map_err(|source| AttemptError::File {
+    crate::durable::create_directories(dir.path(), 0o777).map_err(|source| AttemptError::File {
         action: "create",
         path: dir.path().to_owned(),
         source,

@@ -246,6 +246,9 @@ impl Rules {
     pub(super) fn own_place(&self, path: &RepoPath) -> Option<OwnPlace> {
         if path.is_within(&RepoPath::from(".baton")) {
             Some(OwnPlace::Baton)
+        } else if path.as_bytes().strip_suffix(b".tmp") == Some(self.state_file.as_bytes()) {
+            // What a writer of the state left that died before it could rename it.
+            Some(OwnPlace::Baton)
         } else if *path == self.state_file {
             Some(OwnPlace::State)
         } else if path.is_within(&self.logs) {

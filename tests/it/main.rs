@@ -17,11 +17,15 @@ mod exec_faults;
 mod exec_support;
 mod faults;
 mod faults_agent;
+mod faults_disk;
 mod faults_kill;
+#[cfg(feature = "faults")]
+mod faults_power;
 mod faults_state;
 mod help;
 mod isolation;
 mod layers;
+mod power;
 mod publishing;
 mod scratch;
 mod secrets;
