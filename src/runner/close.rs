@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::attempt::InterruptSignal;
 use crate::exec::{self, Observation, Urgency};
 use crate::ledger::{Closing, Entry};
-use crate::model::{AttemptId, OutcomeClass};
+use crate::model::{AttemptId, OutcomeClass, Usage};
 use crate::turn::Refusal;
 
 use super::RunnerError;
@@ -108,7 +108,8 @@ impl Runner<'_> {
         for attempt in turn.attempts() {
             self.end_attempt(attempt)?;
         }
-        let legacy = Legacy { leftovers: self.leftovers(turn), ..Legacy::default() };
+        let usage = Usage { turns: 0, ..turn.usage() };
+        let legacy = Legacy { leftovers: self.leftovers(turn), usage, ..Legacy::default() };
         let closing = self.closing(turn, "fenced", &refusal.to_string(), &legacy);
         self.pending.push(Entry::Close(Box::new(closing)));
         self.flush()

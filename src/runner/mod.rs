@@ -32,7 +32,7 @@ mod workspace;
 pub use check::{Check, CheckVerdict, describe_checks};
 pub use error::{NoAgent, RunnerError};
 pub use journal::{Cause, Completion};
-pub use look::{JournalledState, attempt_begun, attempts_of, commits_of, state_left_by};
+pub use look::{JournalledState, attempt_begun, attempts_of, commits_of, state_left_by, usage_of};
 pub use naming::{NO_BRANCH, TurnFiles, turn_files};
 pub use observer::{Event, Observer, TurnOrigin};
 pub use outcome::{COMBINED, SOLO, TurnEnd, TurnOutcome};

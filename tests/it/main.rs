@@ -7,6 +7,7 @@
 )]
 
 mod agent_streams;
+mod agents;
 mod bad_input;
 mod combined;
 mod demo;
@@ -24,3 +25,4 @@ mod seeing;
 mod shell_agent;
 mod support;
 mod transcripts;
+mod usage;

@@ -8,6 +8,7 @@ mod progress;
 mod report;
 
 pub(crate) use args::Args;
+pub(crate) use live::in_thousands;
 pub(crate) use progress::{Progress, Style};
 pub(crate) use report::report_end;
 
