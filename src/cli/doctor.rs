@@ -2,11 +2,14 @@
 //!
 //! Looking changes nothing. `--fix` repairs what is safe, and only while no baton is at work here.
 
+mod agent_facts;
+mod agents;
 mod attempts;
 mod finding;
 mod fix;
 mod machine;
 mod setup;
+mod smoke;
 mod state;
 
 use std::path::PathBuf;
@@ -31,6 +34,12 @@ pub(crate) struct Args {
     /// The state file, relative to the workspace
     #[arg(long, value_name = "FILE")]
     state_file: Option<String>,
+    /// Look at the agents only: where, which version, how they would be started
+    #[arg(long, conflicts_with = "fix")]
+    agents: bool,
+    /// Really run AGENT, or the agents of the seats, with a tiny prompt: it costs what a short question costs
+    #[arg(long, value_name = "AGENT", num_args = 0..=1, default_missing_value = "", conflicts_with = "fix")]
+    smoke: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -89,6 +98,9 @@ impl<'a> Site<'a> {
 /// Examines, repairs where asked, and says what was found.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let mut site = Site::open(args, context);
+    if args.agents || args.smoke.is_some() {
+        return agents::run(&site, args.smoke.as_deref(), args.json);
+    }
     let mut repairs = Vec::new();
     if args.fix {
         repairs = fix::repair(&site)?;

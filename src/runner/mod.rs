@@ -30,6 +30,7 @@ mod verify;
 mod workspace;
 
 pub use check::{Check, CheckVerdict, describe_checks};
+pub use environment::environment_without_turn;
 pub use error::{NoAgent, RunnerError};
 pub use journal::{Cause, Completion};
 pub use look::{JournalledState, attempt_begun, attempts_of, commits_of, state_left_by, usage_of};

@@ -16,13 +16,15 @@ fn time(value: &Value) -> Timestamp {
 #[rstest]
 #[case::cost_of_a_run(
     "budget: { run: { cost_usd: 5 } }",
-    "error: `budget.run.cost_usd` cannot be kept: the agent `shell` of ralph reports no cost\n  \
-     help: limit `turns`, `wall` or `tokens` instead"
+    "error: orchestration.yaml:4:28: `budget.run.cost_usd` cannot be kept: the agent `shell` does not report what its runs cost\n  \
+     4 | budget: { run: { cost_usd: 5 } }\n    |                            ^\n  \
+     help: cap `turns`, `wall` or `tokens` instead, or choose an agent that reports costs"
 )]
 #[case::cost_in_total(
     "budget: { total: { cost_usd: 5 } }",
-    "error: `budget.total.cost_usd` cannot be kept: the agent `shell` of ralph reports no cost\n  \
-     help: limit `turns`, `wall` or `tokens` instead"
+    "error: orchestration.yaml:4:30: `budget.total.cost_usd` cannot be kept: the agent `shell` does not report what its runs cost\n  \
+     4 | budget: { total: { cost_usd: 5 } }\n    |                              ^\n  \
+     help: cap `turns`, `wall` or `tokens` instead, or choose an agent that reports costs"
 )]
 #[case::tokens_of_a_run(
     "budget: { run: { tokens: 5000 } }",
@@ -45,6 +47,23 @@ fn what_an_agent_cannot_keep_is_refused_before_either_seats_turn(#[case] setting
     assert_eq!((run.code, run.error()), (Some(2), message));
     assert!(!claude.scratch.exists("sync/state.json"), "nothing is claimed");
     assert_eq!(claude.starts(), Vec::<String>::new());
+}
+
+#[rstest]
+#[case("run")]
+#[case("total")]
+fn the_agent_that_auto_finds_is_held_to_the_cap_too(#[case] which: &str) {
+    let claude = Claude::with_configuration(&format!(
+        "agent:\n  default: auto\n  options:\n    claude: {{ binary: ../none }}\n    codex: {{ binary: ../none }}\n    \
+         gemini: {{ binary: ../claude/claude }}\nbudget: {{ {which}: {{ cost_usd: 5 }} }}\n"
+    ));
+    let run = claude.run("1");
+    let message = format!(
+        "error: `budget.{which}.cost_usd` cannot be kept: the agent `gemini` of galph reports no cost\n  \
+         help: limit `turns`, `wall` or `tokens` instead"
+    );
+    assert_eq!((run.code, run.error()), (Some(2), message.as_str()));
+    assert!(!claude.scratch.exists("sync/state.json"));
 }
 
 #[test]

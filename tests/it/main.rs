@@ -11,6 +11,7 @@ mod agents;
 mod bad_input;
 mod combined;
 mod demo;
+mod doctor_agents;
 mod exec;
 mod exec_faults;
 mod exec_support;

@@ -113,7 +113,7 @@ pub(crate) fn run_loop(
 }
 
 /// This very program, which also supervises attempts. On Linux the link stays right when the file is replaced.
-fn own_executable() -> Result<PathBuf, Failure> {
+pub(crate) fn own_executable() -> Result<PathBuf, Failure> {
     let link = Path::new("/proc/self/exe");
     if link.exists() {
         return Ok(link.to_owned());

@@ -164,13 +164,13 @@ fn given_back(accounts: &Accounts) -> Vec<String> {
     }
     let classes: Vec<String> =
         accounts.given_back.iter().map(|(class, count)| format!("{count} {}", one_line(class))).collect();
-    vec![format!("{} (the `+`): they are no turns; what they used is in the sums", classes.join(", "))]
+    vec![format!("{} (`+` in `turns`): they are no turns; what they used is in the sums", classes.join(", "))]
 }
 
 fn unknown(total: &Account) -> Vec<String> {
     let mut lines = Vec::new();
     if total.with_tokens < total.ran {
-        lines.push(format!("tokens of {} of {} turns: their agents reported none", total.ran - total.with_tokens, total.ran));
+        lines.push(format!("tokens of {} of {} turns: their agents reported none (`+`: at least)", total.ran - total.with_tokens, total.ran));
     }
     if total.with_cost < total.ran {
         lines.push(format!("cost of {} of {} turns: their agents reported none", total.ran - total.with_cost, total.ran));

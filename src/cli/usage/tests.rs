@@ -61,12 +61,12 @@ fn one_screen_has_the_total_both_seats_the_agents_and_the_last_days() {
     let turns = night();
     let mut facts = facts(&turns, None);
     facts.state = Some(facts.accounts.for_state);
-    insta::assert_snapshot!(render(&facts, None), @"");
+    insta::assert_snapshot!(render(&facts, None));
 }
 
 #[test]
 fn one_table_is_shown_whole() {
-    insta::assert_snapshot!(render(&facts(&night(), None), Some(By::Iteration)), @"");
+    insta::assert_snapshot!(render(&facts(&night(), None), Some(By::Iteration)));
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn the_json_document_has_a_stable_shape() {
         let document: serde_json::Value = serde_json::from_str(&as_json(&facts, by)).unwrap();
         serde_json::to_string_pretty(&document).unwrap()
     };
-    insta::assert_snapshot!(pretty(Some(By::Agent)), @"");
+    insta::assert_snapshot!(pretty(Some(By::Agent)));
     assert!(pretty(None).contains("\"day\": \"2026-11-21\""));
     assert_eq!(serde_json::to_value(room_left(&Budget::default(), &Usage::default())).unwrap()["turns"], serde_json::Value::Null);
 }

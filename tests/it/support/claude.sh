@@ -4,7 +4,7 @@
 
 here=$(dirname "$0")
 if [ "$1" = --version ]; then
-    echo '2.1.197 (Claude Code)'
+    if [ -f "$here/version" ]; then cat "$here/version"; else echo '2.1.197 (Claude Code)'; fi
     exit
 fi
 printf '%s\n' "$*" >> "$here/argv"
