@@ -88,8 +88,9 @@ fn gather(args: &Args, context: &Context) -> Result<Facts, Failure> {
     let config = &located.config.config;
     // The ledger first: a turn that ends between the two looks is in the state only, not the other way round.
     let (accounts, open_turns) = match find_records(&located.root, &context.ambient) {
-        Some(records) => read_ledger(&records.home.ledger(), args.since)
-            .map_err(|error| Failure::from_error(Exit::Operational, &error).help("`baton doctor` looks at the records"))?,
+        Some(records) => read_ledger(&records.home.ledger(), args.since).map_err(|error| {
+            Failure::from_error(Exit::Operational, &error).help("`baton doctor` looks at the records")
+        })?,
         None => (Accounts::default(), 0),
     };
     let state = StateFile::new(&located.root, &config.state_file)

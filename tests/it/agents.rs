@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use crate::support::Claude;
 
 /// Ralph's agent tells nothing of its use and knows no sessions.
-const RALPH_PLAIN: &str = "agent:\n  roles: { galph: claude, ralph: shell }\n  options: { claude: { binary: ../claude/claude } }\n";
+const RALPH_PLAIN: &str =
+    "agent:\n  roles: { galph: claude, ralph: shell }\n  options: { claude: { binary: ../claude/claude } }\n";
 
 fn time(value: &Value) -> Timestamp {
     value.as_str().unwrap().parse().unwrap()
@@ -41,7 +42,10 @@ fn time(value: &Value) -> Timestamp {
     "error: `turn.session: resume` cannot be kept: the agent `shell` of ralph cannot go on with a session\n  \
      help: set `turn.session: fresh`, or give the seat an agent that can"
 )]
-fn what_an_agent_cannot_keep_is_refused_before_either_seats_turn(#[case] setting: &str, #[case] message: &str) {
+fn what_an_agent_cannot_keep_is_refused_before_either_seats_turn(
+    #[case] setting: &str,
+    #[case] message: &str,
+) {
     let claude = Claude::with_configuration(&format!("{RALPH_PLAIN}{setting}\n"));
     let run = claude.run("1");
     assert_eq!((run.code, run.error()), (Some(2), message));
@@ -105,7 +109,8 @@ fn the_total_budget_is_over_both_seats_and_holds_every_process(#[case] cap: &str
     let state = claude.state();
     for seat in ["galph", "ralph"] {
         let usage = &state["usage"][seat];
-        let counts = ["turns", "input_tokens", "cached_tokens", "output_tokens"].map(|name| usage[name].as_u64());
+        let counts =
+            ["turns", "input_tokens", "cached_tokens", "output_tokens"].map(|name| usage[name].as_u64());
         assert_eq!(counts, [Some(1), Some(1000), Some(400), Some(200)], "{usage}");
         assert_eq!(usage["cost_usd"], 0.25);
     }
@@ -179,7 +184,10 @@ fn an_overloaded_provider_is_left_alone_for_longer_each_time() {
         let run = claude.run("1");
         assert_eq!(run.code, Some(4), "{run:?}");
         let hold = &claude.state()["holds"][0];
-        assert_eq!((&hold["kind"], &hold["reason"]), (&"limit".into(), &"API Error: Repeated 529 Overloaded errors".into()));
+        assert_eq!(
+            (&hold["kind"], &hold["reason"]),
+            (&"limit".into(), &"API Error: Repeated 529 Overloaded errors".into())
+        );
         let wait = time(&hold["until"]).duration_since(time(&hold["since"]));
         assert_eq!(wait, SignedDuration::from_mins(minutes));
         claude.clear_hold();
@@ -217,7 +225,9 @@ fn an_agent_that_only_waits_for_its_provider_has_not_hung() {
     let state = claude.state();
     let reason = state["holds"][0]["reason"].as_str().unwrap();
     assert!(
-        reason.starts_with("the provider refused to serve for a limit, and the agent only waited; it was ended after "),
+        reason.starts_with(
+            "the provider refused to serve for a limit, and the agent only waited; it was ended after "
+        ),
         "{reason}"
     );
     assert_eq!((run.code, &state["holds"][0]["kind"]), (Some(4), &"limit".into()));
@@ -232,6 +242,9 @@ fn an_agent_that_is_silent_without_a_reason_has_hung() {
     claude.script(1, "speaks; exec sleep 600");
     let run = claude.run("1");
     assert_eq!(run.code, Some(5), "{run:?}");
-    assert!(run.error().starts_with("error: the agent's turn ended `stalled`: no output and no processor time"), "{run:?}");
+    assert!(
+        run.error().starts_with("error: the agent's turn ended `stalled`: no output and no processor time"),
+        "{run:?}"
+    );
     assert!(run.error().contains("\n  help: `turn.idle_limit` is 1s\n"), "{run:?}");
 }

@@ -7,7 +7,9 @@ use crate::support::Claude;
 
 /// Every known agent but one is sought where nothing is, so that this machine's own do not show.
 fn configuration(default: &str, claude: &str, more: &str) -> String {
-    let mut text = format!("agent:\n  default: {default}\n  options:\n    claude: {{ binary: ../claude/claude{claude} }}\n");
+    let mut text = format!(
+        "agent:\n  default: {default}\n  options:\n    claude: {{ binary: ../claude/claude{claude} }}\n"
+    );
     for name in ["codex", "gemini", "opencode", "copilot", "qwen", "goose", "aider", "amp", "cursor-agent"] {
         text.push_str(&format!("    {name}: {{ binary: ../none }}\n"));
     }
@@ -49,7 +51,10 @@ fn another_version_than_the_measured_one_is_told_without_control_characters() {
     let claude = Claude::with_configuration(&configuration("claude", "", ""));
     std::fs::write(claude.folder().join("version"), "9.9.9\u{1b}[2J (Claude Code)\nmore\n").unwrap();
     let run = doctor(&claude, &[]);
-    assert!(run.stdout.contains(" (version 9.9.9\u{fffd}[2J (Claude Code); measured with 2.1.197)\n"), "{run:?}");
+    assert!(
+        run.stdout.contains(" (version 9.9.9\u{fffd}[2J (Claude Code); measured with 2.1.197)\n"),
+        "{run:?}"
+    );
 }
 
 #[test]

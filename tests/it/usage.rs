@@ -22,7 +22,9 @@ fn without_times(text: &str) -> String {
     for line in text.lines() {
         let cells: Vec<&str> = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
         let is_time = |cell: &&&str| {
-            cell.ends_with(" s") || (cell.len() == 10 && cell.starts_with("20")) || cell.starts_with("the turns of this machine since 20")
+            cell.ends_with(" s")
+                || (cell.len() == 10 && cell.starts_with("20"))
+                || cell.starts_with("the turns of this machine since 20")
         };
         lines.push(cells.iter().filter(|cell| !is_time(cell)).copied().collect::<Vec<_>>().join(" | "));
     }
@@ -65,7 +67,10 @@ fn unknown_costs_are_not_nothing() {
     };
     assert_eq!(line("shell")[3..], ["-", "-", "-", "-"]);
     assert_eq!(line("total")[3..], ["1.0k+", "400+", "200+", "$0.25 of 1 of 2 turns"]);
-    assert!(shown.contains("Unknown     tokens of 1 of 2 turns: their agents reported none (`+`: at least)\n"), "{shown}");
+    assert!(
+        shown.contains("Unknown     tokens of 1 of 2 turns: their agents reported none (`+`: at least)\n"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -95,7 +100,12 @@ fn a_loop_may_run_meanwhile_and_nothing_is_written() {
     assert_eq!(claude.run("1").code, Some(0));
     let seen = std::fs::read_to_string(claude.folder().join("seen")).unwrap();
     assert!(seen.contains("\nUnder way   1 turn has not ended; it is not in the table yet\n"), "{seen}");
-    assert!(seen.contains("\nState       1 turn(s), 1.2k tokens, $0.25 in sync/state.json, the account of both machines\n"), "{seen}");
+    assert!(
+        seen.contains(
+            "\nState       1 turn(s), 1.2k tokens, $0.25 in sync/state.json, the account of both machines\n"
+        ),
+        "{seen}"
+    );
 }
 
 #[test]

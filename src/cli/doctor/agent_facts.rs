@@ -81,7 +81,9 @@ impl AgentFacts {
 pub(super) fn hide_secrets(arguments: &[String]) -> Vec<String> {
     let names_secret = |name: &str| {
         let name = name.to_ascii_lowercase();
-        ["key", "token", "secret", "passw", "credential", "authorization"].iter().any(|word| name.contains(word))
+        ["key", "token", "secret", "passw", "credential", "authorization"]
+            .iter()
+            .any(|word| name.contains(word))
     };
     let mut after_name = false;
     let mut shown = Vec::new();
@@ -205,7 +207,8 @@ fn quoted(argument: &str) -> String {
 
 fn smoked(smoke: &Smoke) -> String {
     let usage = &smoke.usage;
-    let detail = if smoke.detail.is_empty() { String::new() } else { format!(": {}", one_line(&smoke.detail)) };
+    let detail =
+        if smoke.detail.is_empty() { String::new() } else { format!(": {}", one_line(&smoke.detail)) };
     let tokens = match usage.tokens() {
         0 => "tokens -".to_owned(),
         count => format!("{} tokens", in_thousands(count)),
@@ -232,11 +235,33 @@ mod tests {
 
     #[test]
     fn what_looks_like_a_secret_is_never_shown() {
-        let given = ["run", "--api-key", "abc", "--token=def", "OPENAI_API_KEY=x", "sk-1", "--model", "m", "--key", "-v"];
+        let given = [
+            "run",
+            "--api-key",
+            "abc",
+            "--token=def",
+            "OPENAI_API_KEY=x",
+            "sk-1",
+            "--model",
+            "m",
+            "--key",
+            "-v",
+        ];
         let shown = hide_secrets(&given.map(str::to_owned));
         assert_eq!(
             shown,
-            ["run", "--api-key", "...", "--token=...", "OPENAI_API_KEY=...", "...", "--model", "m", "--key", "-v"]
+            [
+                "run",
+                "--api-key",
+                "...",
+                "--token=...",
+                "OPENAI_API_KEY=...",
+                "...",
+                "--model",
+                "m",
+                "--key",
+                "-v"
+            ]
         );
     }
 
@@ -280,7 +305,12 @@ mod tests {
         let smoke = Smoke {
             class: "auth",
             detail: "Not logged in".into(),
-            usage: Usage { wall_seconds: 1.5, input_tokens: 1_500, cost_usd: Some(0.0125), ..Usage::default() },
+            usage: Usage {
+                wall_seconds: 1.5,
+                input_tokens: 1_500,
+                cost_usd: Some(0.0125),
+                ..Usage::default()
+            },
         };
         assert_eq!(smoked(&smoke), "auth: Not logged in (1.5 s, 1.5k tokens, $0.0125)");
         let nothing = Smoke { usage: Usage::default(), class: "ok", detail: String::new() };

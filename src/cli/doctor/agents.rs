@@ -14,8 +14,8 @@ use super::finding::Level;
 use super::setup::chain;
 use super::smoke::Bench;
 use crate::agent::{
-    AgentOptions, CommandSpec, CustomCommand, Permission, Places, PromptDelivery, SessionWish, Sought, Wanted,
-    decide_agent, known_agents, login_remedy, resolve, verified_version,
+    AgentOptions, CommandSpec, CustomCommand, Permission, Places, PromptDelivery, SessionWish, Sought,
+    Wanted, decide_agent, known_agents, login_remedy, resolve, verified_version,
 };
 use crate::attempt::seek_program;
 use crate::cli::change::refuse_in_attempt;
@@ -216,7 +216,9 @@ fn argv(command: &CommandSpec) -> Vec<String> {
     let program = command.program.display().to_string();
     let arguments: Vec<String> = command
         .invocation(&places)
-        .map(|invocation| invocation.args.iter().map(|argument| argument.to_string_lossy().into_owned()).collect())
+        .map(|invocation| {
+            invocation.args.iter().map(|argument| argument.to_string_lossy().into_owned()).collect()
+        })
         .unwrap_or_default();
     std::iter::once(program).chain(hide_secrets(&arguments)).collect()
 }

@@ -57,7 +57,8 @@ pub(super) fn render(facts: &Facts, by: Option<By>) -> String {
 }
 
 fn table(accounts: &Accounts, by: Option<By>) -> String {
-    let seats = || Actor::ALL.iter().filter_map(|seat| accounts.by_actor.get(seat).map(|a| (seat.to_string(), *a)));
+    let seats =
+        || Actor::ALL.iter().filter_map(|seat| accounts.by_actor.get(seat).map(|a| (seat.to_string(), *a)));
     let agents = || accounts.by_agent.iter().map(|(name, a)| (agent(name.as_deref()), *a));
     let days = || accounts.by_day.iter().map(|(day, a)| (day.to_string(), *a));
     let total = ("total".to_owned(), accounts.total);
@@ -96,7 +97,8 @@ fn agent(name: Option<&str>) -> String {
 
 fn cells(name: String, account: &Account) -> [String; 7] {
     let usage = &account.usage;
-    let given_back = if account.given_back == 0 { String::new() } else { format!(" +{}", account.given_back) };
+    let given_back =
+        if account.given_back == 0 { String::new() } else { format!(" +{}", account.given_back) };
     [
         name,
         format!("{}{given_back}", usage.turns),
@@ -170,10 +172,18 @@ fn given_back(accounts: &Accounts) -> Vec<String> {
 fn unknown(total: &Account) -> Vec<String> {
     let mut lines = Vec::new();
     if total.with_tokens < total.ran {
-        lines.push(format!("tokens of {} of {} turns: their agents reported none (`+`: at least)", total.ran - total.with_tokens, total.ran));
+        lines.push(format!(
+            "tokens of {} of {} turns: their agents reported none (`+`: at least)",
+            total.ran - total.with_tokens,
+            total.ran
+        ));
     }
     if total.with_cost < total.ran {
-        lines.push(format!("cost of {} of {} turns: their agents reported none", total.ran - total.with_cost, total.ran));
+        lines.push(format!(
+            "cost of {} of {} turns: their agents reported none",
+            total.ran - total.with_cost,
+            total.ran
+        ));
     }
     lines
 }
@@ -187,7 +197,12 @@ fn under_way(open_turns: usize) -> Vec<String> {
 }
 
 fn ledger_lines(facts: &Facts) -> Vec<String> {
-    facts.accounts.first.map(|first| format!("the turns of this machine since {}; days in UTC", moment(first))).into_iter().collect()
+    facts
+        .accounts
+        .first
+        .map(|first| format!("the turns of this machine since {}; days in UTC", moment(first)))
+        .into_iter()
+        .collect()
 }
 
 fn state_lines(facts: &Facts, state: &UsageByActor) -> Vec<String> {

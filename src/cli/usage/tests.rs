@@ -95,7 +95,10 @@ fn the_state_may_tell_of_more_or_of_less_than_this_ledger() {
 }
 
 #[rstest]
-#[case::nothing_spent(Usage::default(), "total: 10 turns, 1h wall, 1.0M tokens, $5.00; left: 10 turns, 1 h wall, 1.0M tokens, $5.00")]
+#[case::nothing_spent(
+    Usage::default(),
+    "total: 10 turns, 1h wall, 1.0M tokens, $5.00; left: 10 turns, 1 h wall, 1.0M tokens, $5.00"
+)]
 #[case::some(
     used(400_000, 0, 100_000, Some(1.25)),
     "total: 10 turns, 1h wall, 1.0M tokens, $5.00; left: 9 turns, 58 min 30 s wall, 500.0k tokens, $3.75"
@@ -118,7 +121,10 @@ fn caps_are_shown_with_what_is_left(#[case] spent: Usage, #[case] line: &str) {
     let run = Budget { cost_usd: Some(0.5), ..Budget::default() };
     let state = UsageByActor { galph: spent, ralph: Usage::default() };
     let text = render(&Facts { budgets: Budgets { run, total }, ..facts(&[], Some(state)) }, None);
-    assert!(text.ends_with(&format!("Budget      run: $0.50 for each `baton run`\n            {line}")), "{text}");
+    assert!(
+        text.ends_with(&format!("Budget      run: $0.50 for each `baton run`\n            {line}")),
+        "{text}"
+    );
 }
 
 #[test]
@@ -142,5 +148,8 @@ fn the_json_document_has_a_stable_shape() {
     };
     insta::assert_snapshot!(pretty(Some(By::Agent)));
     assert!(pretty(None).contains("\"day\": \"2026-11-21\""));
-    assert_eq!(serde_json::to_value(room_left(&Budget::default(), &Usage::default())).unwrap()["turns"], serde_json::Value::Null);
+    assert_eq!(
+        serde_json::to_value(room_left(&Budget::default(), &Usage::default())).unwrap()["turns"],
+        serde_json::Value::Null
+    );
 }
