@@ -24,6 +24,7 @@ use finding::{Finding, Level};
 
 /// Check the workspace, the repository, the agents and the records of this machine
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Args {
     /// Repair what is safe: git's excludes, orphaned attempts, an unreadable state
     #[arg(long)]

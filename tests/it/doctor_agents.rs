@@ -1,9 +1,14 @@
 //! `baton doctor --agents`, with a scripted CLI under a known name, and what its smoke run costs.
 
+use std::fmt::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Stdio;
+
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::scratch::Run;
-use crate::support::Claude;
+use crate::support::{Claude, await_event};
 
 /// Every known agent but one is sought where nothing is, so that this machine's own do not show.
 fn configuration(default: &str, claude: &str, more: &str) -> String {
@@ -11,7 +16,7 @@ fn configuration(default: &str, claude: &str, more: &str) -> String {
         "agent:\n  default: {default}\n  options:\n    claude: {{ binary: ../claude/claude{claude} }}\n"
     );
     for name in ["codex", "gemini", "opencode", "copilot", "qwen", "goose", "aider", "amp", "cursor-agent"] {
-        text.push_str(&format!("    {name}: {{ binary: ../none }}\n"));
+        let _ = writeln!(text, "    {name}: {{ binary: ../none }}");
     }
     text + more
 }
@@ -162,4 +167,61 @@ fn an_agent_in_its_turn_cannot_start_another() {
             "error: `baton doctor --smoke` is a person's decision, and this is an agent's turn (BATON_ATTEMPT is set)\n"
         )
     );
+}
+
+#[test]
+fn auto_is_told_by_what_it_finds() {
+    let found = Claude::with_configuration(&configuration("auto", "", ""));
+    assert!(doctor(&found, &[]).stdout.starts_with("ok   claude: "), "{:?}", doctor(&found, &[]));
+    let none = Claude::with_configuration(&configuration("auto", "-not-there", ""));
+    let run = doctor(&none, &[]);
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(
+        run.stdout.starts_with(
+            "fail auto: no coding agent is installed: looked for `../claude/claude-not-there`, "
+        ),
+        "{run:?}"
+    );
+}
+
+#[test]
+fn a_native_program_is_told_from_its_wrapper() {
+    let without_path =
+        configuration("claude", "", "").replace("    claude: { binary: ../claude/claude }\n", "");
+    let claude = Claude::with_configuration(&without_path);
+    let place = |path: &str| {
+        let path = claude.scratch.root().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::copy(claude.folder().join("claude"), &path).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    place(".claude/local/claude");
+    place(".claude/local/node_modules/@anthropic-ai/claude-code-linux-x64/claude");
+    let run = doctor(&claude, &[]);
+    assert!(
+        run.stdout.starts_with(
+            "ok   claude: /w/.claude/local/node_modules/@anthropic-ai/claude-code-linux-x64/claude (version 2.1.197, as \
+             measured)\n"
+        ),
+        "{run:?}"
+    );
+    assert!(run.stdout.contains("\n     the native program behind /w/.claude/local/claude\n"), "{run:?}");
+}
+
+#[test]
+fn a_smoke_run_can_be_stopped_and_leaves_nothing_alive() {
+    let claude = Claude::with_configuration(&configuration("claude", "", ""));
+    claude.script(1, "echo $$ > \"$here/pid.new\"; mv \"$here/pid.new\" \"$here/pid\"; exec sleep 600");
+    let mut doctor = claude
+        .scratch
+        .baton_command()
+        .args(["doctor", "--smoke"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let pid = await_event("the agent's start", || std::fs::read_to_string(claude.folder().join("pid")).ok());
+    kill_process(Pid::from_raw(i32::try_from(doctor.id()).unwrap()).unwrap(), Signal::INT).unwrap();
+    assert_eq!(doctor.wait().unwrap().code(), Some(130));
+    assert!(!std::path::Path::new("/proc").join(pid.trim()).exists());
 }

@@ -121,12 +121,11 @@ pub(super) fn in_words(agents: &[AgentFacts], missing: &[String]) -> String {
         let _ = writeln!(text, "Not installed, and not needed: {}.", missing.join(", "));
     }
     let failures = agents.iter().filter(|agent| agent.level() == Level::Fail).count();
-    text.push_str(&match failures {
+    text + &match failures {
         0 => "All agents that the configuration needs are there.".to_owned(),
         1 => "1 agent must be put right before turns can be taken.".to_owned(),
         more => format!("{more} agents must be put right before turns can be taken."),
-    });
-    text
+    }
 }
 
 fn paragraph(facts: &AgentFacts) -> String {

@@ -17,7 +17,7 @@ use crate::agent::{
     AgentOptions, CommandSpec, CustomCommand, Permission, Places, PromptDelivery, SessionWish, Sought,
     Wanted, decide_agent, known_agents, login_remedy, resolve, verified_version,
 };
-use crate::attempt::seek_program;
+use crate::attempt::{InterruptSignal, seek_program};
 use crate::cli::change::refuse_in_attempt;
 use crate::cli::failures::runner_failure;
 use crate::cli::{Exit, Failure};
@@ -52,11 +52,17 @@ pub(super) fn run(site: &Site<'_>, smoke: Option<&str>, json: bool) -> Result<Ex
     let mut agents = Vec::new();
     let mut missing = Vec::new();
     for name in search.names(&used, &asked) {
+        if let Some(signal) = bench.interrupted() {
+            return Ok(stopped_by(signal));
+        }
         let used_by = used.get(&name).cloned().unwrap_or_default();
         match search.find(&name) {
             Err(_) if used_by.is_empty() && !asked.contains(&name) => missing.push(name),
             found => agents.push(examine(&search, &bench, name, used_by, found, &asked)?),
         }
+    }
+    if let Some(signal) = bench.interrupted() {
+        return Ok(stopped_by(signal));
     }
     if json {
         let healthy = agents.iter().all(|agent| agent.level() != Level::Fail);
@@ -69,6 +75,13 @@ pub(super) fn run(site: &Site<'_>, smoke: Option<&str>, json: bool) -> Result<Ex
     }
     let failed = agents.iter().any(|agent| agent.level() == Level::Fail);
     Ok(if failed { Exit::Operational } else { Exit::Done })
+}
+
+const fn stopped_by(signal: InterruptSignal) -> Exit {
+    match signal {
+        InterruptSignal::Interrupt => Exit::Interrupted,
+        InterruptSignal::Terminate => Exit::Terminated,
+    }
 }
 
 fn examine(

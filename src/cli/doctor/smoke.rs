@@ -12,7 +12,8 @@ use super::agent_facts::Smoke;
 use crate::agent::{CommandSpec, PromptEncoding, Reader};
 use crate::ambient::Ambient;
 use crate::attempt::{
-    AgentOrder, AttemptError, Glimpse, Interrupts, Limits, Stream, close_reading, watch, write_agent_spec,
+    AgentOrder, AttemptError, Glimpse, InterruptSignal, Interrupts, Limits, Stream, close_reading, watch,
+    write_agent_spec,
 };
 use crate::cli::run::own_executable;
 use crate::cli::words::one_line;
@@ -66,6 +67,11 @@ impl<'a> Bench<'a> {
                     .help("set TMPDIR to a directory that can be written")
             })?,
         })
+    }
+
+    /// Whether a person wants it to stop.
+    pub(super) fn interrupted(&self) -> Option<InterruptSignal> {
+        self.interrupts.pending()
     }
 
     /// The first line that it says to `--version`; `None` where it says nothing, fails, or takes too long.

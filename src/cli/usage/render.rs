@@ -166,7 +166,7 @@ fn given_back(accounts: &Accounts) -> Vec<String> {
     }
     let classes: Vec<String> =
         accounts.given_back.iter().map(|(class, count)| format!("{count} {}", one_line(class))).collect();
-    vec![format!("{} (`+` in `turns`): they are no turns; what they used is in the sums", classes.join(", "))]
+    vec![format!("{} (`+` in `turns`): no turns; what was used is in the sums", classes.join(", "))]
 }
 
 fn unknown(total: &Account) -> Vec<String> {

@@ -33,7 +33,9 @@ fn used(input: u64, cached: u64, output: u64, cost_usd: Option<f64>) -> Usage {
 
 fn facts(turns: &[ClosedTurn], state: Option<UsageByActor>) -> Facts {
     let mut accounts = Accounts::default();
-    turns.iter().for_each(|turn| accounts.add(turn));
+    for turn in turns {
+        accounts.add(turn);
+    }
     let none = Budgets { run: Budget::default(), total: Budget::default() };
     Facts {
         workspace: "/ws".into(),
