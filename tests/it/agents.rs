@@ -138,6 +138,30 @@ fn a_seat_goes_on_with_its_own_session_by_its_id() {
 }
 
 #[test]
+fn a_cli_that_counts_its_whole_session_is_charged_by_turn() {
+    let claude = Claude::with_configuration(
+        "agent: { default: qwen, options: { qwen: { binary: ../claude/claude } } }\nturn: { session: resume }\n",
+    );
+    let report = |input: u32, output: u32| {
+        format!(
+            "work; says '{{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":false,\"result\":\"Done.\",\"usage\":\
+             {{\"input_tokens\":{input},\"output_tokens\":{output}}}}}'"
+        )
+    };
+    for (start, input, output) in [(1, 1000, 100), (2, 700, 70), (3, 2500, 300), (4, 900, 80)] {
+        claude.script(start, &report(input, output));
+    }
+    let run = claude.run("2");
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert!(claude.starts()[2].contains(" --resume "), "{:?}", claude.starts());
+    let usage = &claude.state()["usage"];
+    let tokens = |seat: &str| [&usage[seat]["input_tokens"], &usage[seat]["output_tokens"]];
+    assert_eq!(tokens("galph"), [2500, 300], "1000 and then 1500 more");
+    assert_eq!(tokens("ralph"), [900, 80]);
+    assert_eq!(usage["galph"]["cost_usd"], Value::Null, "it reports none");
+}
+
+#[test]
 fn after_a_failure_a_seat_begins_a_fresh_session() {
     let claude = Claude::configured("turn: { session: resume }\n");
     claude.script(1, "work; reports true 400 'Prompt is too long' 0");

@@ -285,8 +285,8 @@ fn an_agent_that_crashes_fails_the_turn_and_the_loop(#[case] program: &str, #[ca
 )]
 #[case(
     "agent: { default: shell }\nturn: { session: resume }\n",
-    "error: `turn.session: resume` is not available in this version: leave it at `fresh`: agents that report a session \
-     come with their adapters"
+    "error: `turn.session: resume` cannot be kept: the agent `shell` of galph cannot go on with a session\n  \
+     help: set `turn.session: fresh`, or give the seat an agent that can"
 )]
 #[case(
     "agent: { default: shell }\ngates: [{ when: after_failure, question: 'Go on?' }]\n",
