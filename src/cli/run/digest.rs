@@ -182,7 +182,7 @@ mod tests {
             LoopReport { end: LoopEnd::Finished, turns, iterations: 1, waited: Duration::from_secs(600) };
         assert_eq!(
             render_totals(&report),
-            "3 turn(s) (2 ok, 1 overloaded), 3 commit(s), agents ran 1m 30s, waited 10m\n\
+            "3 turn(s) (2 ok, 1 overloaded), 3 commit(s), agents ran 90s, waited 10m\n\
              spent 3.6k tokens, $0.75 (galph 2.4k tokens, $0.50, ralph 1.2k tokens, $0.25)"
         );
     }
