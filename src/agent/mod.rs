@@ -43,7 +43,7 @@ pub use provider_error::classify_error;
 pub use reader::{End, HowEnded, Reader};
 pub use registry::{
     AgentOptions, Permission, Sought, Wanted, check_command, check_options, known_agents, login_remedy,
-    resolve,
+    resolve, verified_version,
 };
 pub use reply::{MAX_REPLY_BYTES, Reply};
 pub use session::{SessionArgs, SessionWish, session_id};

@@ -70,6 +70,11 @@ pub fn login_remedy(agent: &str) -> &'static str {
     KNOWN.iter().find(|known| known.name == agent).map_or(super::known::PLAIN.login, |known| known.login)
 }
 
+/// The version of a known agent's CLI that was measured; `None` where only documentation was read.
+pub fn verified_version(agent: &str) -> Option<&'static str> {
+    KNOWN.iter().find(|known| known.name == agent).and_then(|known| known.verified)
+}
+
 /// The command of an agent: `auto`, `shell`, a known one, or one of `commands`.
 ///
 /// `seek` looks for a program and answers with an absolute path. `auto` takes the first measured agent that is installed;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Usage {
-    /// Turns that count (interrupted, limited and overloaded ones do not).
+    /// Turns that count. Interrupted, limited and overloaded ones do not; what they used is in the other sums.
     pub turns: u64,
     /// Seconds that agents ran, with millisecond precision.
     pub wall_seconds: f64,

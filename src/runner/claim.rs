@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::agent::{PromptEncoding, Reports};
+use crate::agent::{CommandSpec, PromptEncoding, Reports};
 use crate::config::{Config, Session};
 use crate::ledger::{Closing, Entry, TurnFilter};
 use crate::model::{Actor, Holder, PromptName, State, Token};
@@ -37,11 +37,22 @@ impl Runner<'_> {
         let plan = decide_plan(&self.routing, &situation(actor, kind, state))?;
         check_plan(actor, &plan, &self.prompts_dir(), |prompt| self.prompt_exists(prompt))?;
         match &plan {
-            RoutePlan::Decided(decision) => self.check_prompt(actor, &decision.prompt),
+            RoutePlan::Decided(decision) => self.check_prompt(actor, &decision.prompt)?,
             RoutePlan::AskRouter { prompt, .. } => {
                 self.check_prompt(actor, prompt)?;
-                self.agent_for(actor, self.routing.own_prompt(actor)).map(|_| ())
+                let own = self.agent_for(actor, self.routing.own_prompt(actor))?;
+                self.check_agent(actor, &own)?;
             }
+        }
+        if matches!(kind, TurnKind::Solo(_)) {
+            return Ok(());
+        }
+        // A cap that the other seat's agent cannot keep is refused before this one's is paid for.
+        let other = actor.other();
+        match self.agent_for(other, self.routing.own_prompt(other)) {
+            Ok(command) => self.check_agent(other, &command),
+            // Its own turn will say so: until then it may be installed.
+            Err(_) => Ok(()),
         }
     }
 
@@ -55,8 +66,13 @@ impl Runner<'_> {
                 source: Box::new(source),
             })?;
         }
+        self.check_agent(actor, &command)
+    }
+
+    /// Refuses an agent with which the configuration's promises cannot be kept.
+    fn check_agent(&self, actor: Actor, command: &CommandSpec) -> Result<(), RunnerError> {
         if self.config.turn.session == Session::Resume && !command.can_resume() {
-            return Err(RunnerError::CannotResume { agent: command.agent, actor });
+            return Err(RunnerError::CannotResume { agent: command.agent.clone(), actor });
         }
         let reports = command.output.reports();
         for (which, budget) in [("run", &self.config.budget.run), ("total", &self.config.budget.total)] {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::attempt::InterruptSignal;
 use crate::exec::{self, Observation, Urgency};
 use crate::ledger::{Closing, Entry};
-use crate::model::{AttemptId, OutcomeClass};
+use crate::model::{AttemptId, OutcomeClass, Usage};
 use crate::turn::Refusal;
 
 use super::RunnerError;
@@ -112,7 +112,8 @@ impl Runner<'_> {
             self.end_attempt(attempt)?;
         }
         let notices = self.release_rescue(turn);
-        let legacy = Legacy { leftovers: self.leftovers(turn), notices, ..Legacy::default() };
+        let usage = Usage { turns: 0, ..turn.usage() };
+        let legacy = Legacy { leftovers: self.leftovers(turn), notices, usage, ..Legacy::default() };
         let closing = self.closing(turn, "fenced", &refusal.to_string(), &legacy);
         self.pending.push(Entry::Close(Box::new(closing)));
         self.flush()

@@ -9,9 +9,11 @@
 mod agent_actions;
 mod agent_replies;
 mod agent_streams;
+mod agents;
 mod bad_input;
 mod combined;
 mod demo;
+mod doctor_agents;
 mod exec;
 mod exec_faults;
 mod exec_support;
@@ -33,3 +35,4 @@ mod seeing;
 mod shell_agent;
 mod support;
 mod transcripts;
+mod usage;

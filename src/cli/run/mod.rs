@@ -9,6 +9,7 @@ mod progress;
 mod report;
 
 pub(crate) use args::Args;
+pub(crate) use live::in_thousands;
 pub(crate) use progress::{Progress, Style};
 pub(crate) use report::report_end;
 
@@ -167,7 +168,7 @@ pub(crate) fn run_loop(
 }
 
 /// This very program, which also supervises attempts. On Linux the link stays right when the file is replaced.
-fn own_executable() -> Result<PathBuf, Failure> {
+pub(crate) fn own_executable() -> Result<PathBuf, Failure> {
     let link = Path::new("/proc/self/exe");
     if link.exists() {
         return Ok(link.to_owned());
