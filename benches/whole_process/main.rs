@@ -4,7 +4,7 @@
 //! round by round, in turns. A number without its floor says more about the machine than about the program.
 //!
 //! `cargo bench --bench whole_process` runs all sections, `-- turns` only the one that is named: `turns`, `git`,
-//! `memory`, `start`. Nothing here asserts a time.
+//! `large`, `memory`, `start`. Nothing here asserts a time.
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_macros,
@@ -15,6 +15,7 @@
 
 mod floors;
 mod git;
+mod large;
 mod measure;
 mod memory;
 mod start;
@@ -34,8 +35,13 @@ fn scratch() -> tempfile::TempDir {
 fn main() {
     // Cargo adds `--bench`; the other words are names of sections.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
-    let sections: [(&str, fn()); 4] =
-        [("turns", turns::run), ("git", git::run), ("memory", memory::run), ("start", start::run)];
+    let sections: [(&str, fn()); 5] = [
+        ("turns", turns::run),
+        ("git", git::run),
+        ("large", large::run),
+        ("memory", memory::run),
+        ("start", start::run),
+    ];
     for (name, run) in sections {
         if wanted.is_empty() || wanted.iter().any(|word| word == name) {
             run();
