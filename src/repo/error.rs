@@ -145,7 +145,7 @@ pub enum RepoError {
         email: String,
         /// What libgit2 said.
         #[source]
-        source: git2::Error,
+        source: Option<git2::Error>,
     },
     /// Somebody's git is at work, or was killed.
     #[error(
@@ -185,6 +185,16 @@ pub enum RepoError {
         #[source]
         source: git2::Error,
     },
+    /// The installed git failed.
+    #[error("git failed to {doing} in `{}`: {said}", place.display())]
+    Program {
+        /// As a verb phrase.
+        doing: &'static str,
+        /// The work tree.
+        place: PathBuf,
+        /// What it said.
+        said: String,
+    },
     /// The file system failed.
     #[error("failed to {doing} `{}`", path.display())]
     Io {
@@ -219,6 +229,7 @@ impl RepoError {
             | Self::BranchMoved { .. }
             | Self::ChangedSinceSelected { .. }
             | Self::Git { .. }
+            | Self::Program { .. }
             | Self::Io { .. } => false,
         }
     }

@@ -1,16 +1,12 @@
 //! Where the branch is, where it was, and one digest of everything.
 
-use std::collections::BTreeMap;
-
-use git2::{ErrorCode, Oid};
 use serde::{Deserialize, Serialize};
 
+use super::backend::{Changes, TreeChange};
 use super::commit::Commit;
 use super::error::RepoError;
-use super::object::{object_id, oid};
 use super::open::Repo;
-use super::tree::{TreeChange, edit_tree};
-use crate::publish::{Content, DirtyRecord, FileMode, ObjectId, RepoPath, Rules, turn_of_message};
+use crate::publish::{Blob, Content, DirtyRecord, FileMode, ObjectId, Rules, turn_of_message};
 
 /// HEAD at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,39 +59,18 @@ pub enum Movement {
 impl Repo {
     /// HEAD now. An unborn branch is an error that names the remedy.
     pub fn head(&self) -> Result<Head, RepoError> {
-        let failed = self.failed("read HEAD");
-        let head = self.git.find_reference("HEAD").map_err(&failed)?;
-        let branch = head.symbolic_target_bytes().map(|target| {
-            let name = target.strip_prefix(b"refs/heads/").unwrap_or(target);
-            String::from_utf8_lossy(name).into_owned()
-        });
-        let resolved = match head.resolve() {
-            Ok(resolved) => resolved,
-            Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::UnbornBranch) => {
-                return Err(RepoError::NoCommits { branch: branch.unwrap_or_default() });
-            }
-            Err(error) => return Err(failed(error)),
-        };
-        let commit = resolved.peel_to_commit().map_err(&failed)?;
-        let short = commit.as_object().short_id().map_err(&failed)?;
-        let short = short.as_str().map_err(&failed)?.to_owned();
-        Ok(Head { commit: object_id(commit.id()), short, branch })
+        self.backend.head()
     }
 
     /// The digest of HEAD and a record of the work tree. Paths that are baton's own (`rules`) do not count.
     pub fn fingerprint(&self, record: &DirtyRecord, rules: &Rules) -> Result<Fingerprint, RepoError> {
-        let failed = self.failed("read HEAD's tree");
-        let head = self.head()?;
-        let commit = oid(&head.commit).and_then(|id| self.git.find_commit(id)).map_err(&failed)?;
-        let tree = commit.tree().map_err(&failed)?;
-        let mut changes: BTreeMap<RepoPath, TreeChange> = BTreeMap::new();
+        let head = self.head()?.commit;
+        let mut changes = Changes::new();
         for (path, dirty) in record.iter().filter(|(path, _)| !rules.is_own(path)) {
             let change = match &dirty.content {
-                Content::File(blob) => {
-                    TreeChange::Put { id: oid(&blob.id).map_err(&failed)?, mode: blob.mode }
-                }
+                Content::File(blob) => TreeChange::Put(blob.clone()),
                 Content::Submodule(Some(id)) => {
-                    TreeChange::Put { id: oid(id).map_err(&failed)?, mode: FileMode::Submodule }
+                    TreeChange::Put(Blob { id: id.clone(), mode: FileMode::Submodule })
                 }
                 Content::Deleted => TreeChange::Remove,
                 Content::Submodule(None)
@@ -105,9 +80,8 @@ impl Repo {
             };
             changes.insert(path.clone(), change);
         }
-        let hash = |bytes: &[u8]| Oid::hash_object(git2::ObjectType::Tree, bytes);
-        let edited = edit_tree(&self.git, &tree, &changes, &hash).map_err(&failed)?;
-        Ok(Fingerprint { head: head.commit, tree: object_id(edited) })
+        let tree = self.backend.tree_with(&head, &changes)?;
+        Ok(Fingerprint { head, tree })
     }
 
     /// What happened to HEAD since `before` was read; commits that the agent made itself are found here.
@@ -121,11 +95,7 @@ impl Repo {
         if now.commit == before.commit {
             return Ok(Movement::Unmoved);
         }
-        let failed = self.failed("compare commits");
-        let (old, new) = (oid(&before.commit).map_err(&failed)?, oid(&now.commit).map_err(&failed)?);
-        // A rewritten history may have been pruned: then the old commit itself is gone.
-        let exists = self.git.odb().map_err(&failed)?.exists(old);
-        if exists && self.git.graph_descendant_of(new, old).map_err(&failed)? {
+        if self.backend.descends(&now.commit, &before.commit)? {
             return Ok(Movement::Advanced(self.commits_since(&before.commit)?));
         }
         Ok(Movement::Rewritten { to: now.commit })
@@ -133,22 +103,12 @@ impl Repo {
 
     /// The commits that HEAD has and `base` has not, oldest first, with the turn whose trailer they carry.
     pub fn commits_since(&self, base: &ObjectId) -> Result<Vec<Commit>, RepoError> {
-        let failed = self.failed("list commits");
-        let mut walk = self.git.revwalk().map_err(&failed)?;
-        walk.set_sorting(git2::Sort::TOPOLOGICAL | git2::Sort::REVERSE).map_err(&failed)?;
-        walk.push_head().map_err(&failed)?;
-        oid(base).and_then(|base| walk.hide(base)).map_err(&failed)?;
-        let mut commits = Vec::new();
-        for id in walk {
-            let commit = id.and_then(|id| self.git.find_commit(id)).map_err(&failed)?;
-            let message = String::from_utf8_lossy(commit.message_bytes());
-            commits.push(Commit {
-                id: object_id(commit.id()),
-                subject: message.lines().next().unwrap_or_default().to_owned(),
-                turn: turn_of_message(&message),
-            });
-        }
-        Ok(commits)
+        let commits = self.backend.commits_since(base)?.into_iter().map(|commit| Commit {
+            id: commit.id,
+            subject: commit.message.lines().next().unwrap_or_default().to_owned(),
+            turn: turn_of_message(&commit.message),
+        });
+        Ok(commits.collect())
     }
 }
 

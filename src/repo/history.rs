@@ -1,9 +1,6 @@
 //! Earlier versions of a file, along HEAD's first parents.
 
-use git2::{ErrorCode, Sort};
-
 use super::error::RepoError;
-use super::object::oid;
 use super::open::Repo;
 use crate::publish::RepoPath;
 
@@ -24,35 +21,16 @@ impl Repo {
         path: &RepoPath,
         mut accept: impl FnMut(&[u8]) -> Option<T>,
     ) -> Result<Option<PastVersion<T>>, RepoError> {
-        let failed = self.failed("read the history");
-        let mut walk = self.git.revwalk().map_err(&failed)?;
-        walk.set_sorting(Sort::TOPOLOGICAL).map_err(&failed)?;
-        walk.simplify_first_parent().map_err(&failed)?;
-        let head = match self.head() {
-            Ok(head) => head,
-            Err(RepoError::NoCommits { .. }) => return Ok(None),
-            Err(error) => return Err(error),
+        let mut accepted = None;
+        let commit = self.backend.seek_version(path, &mut |content| {
+            accepted = accept(content);
+            accepted.is_some()
+        });
+        let commit = match commit {
+            Err(RepoError::NoCommits { .. }) => None,
+            found => found?,
         };
-        oid(&head.commit).and_then(|head| walk.push(head)).map_err(&failed)?;
-        let mut seen = None;
-        for id in walk {
-            let commit = id.and_then(|id| self.git.find_commit(id)).map_err(&failed)?;
-            let entry = match commit.tree().and_then(|tree| tree.get_path(path.as_path())) {
-                Ok(entry) => entry,
-                Err(error) if error.code() == ErrorCode::NotFound => continue,
-                Err(error) => return Err(failed(error)),
-            };
-            if seen.replace(entry.id()) == Some(entry.id()) {
-                continue;
-            }
-            let Ok(blob) = self.git.find_blob(entry.id()) else { continue };
-            if let Some(found) = accept(blob.content()) {
-                let short = commit.as_object().short_id().map_err(&failed)?;
-                let commit = String::from_utf8_lossy(&short).into_owned();
-                return Ok(Some(PastVersion { commit, found }));
-            }
-        }
-        Ok(None)
+        Ok(commit.zip(accepted).map(|(commit, found)| PastVersion { commit, found }))
     }
 }
 

@@ -9,20 +9,22 @@
 //! lock of git, and its scan never writes the user's index. What a turn means, and when to commit, is the
 //! `runner`'s business; what to commit is `publish`'s.
 
+mod backend;
 mod commit;
-mod content;
 mod create;
+mod durable;
 mod error;
 mod exclude;
-mod git_program;
 mod head;
 mod history;
 mod index;
-mod object;
+mod library;
 mod open;
+mod place;
 mod preflight;
+mod program;
 mod scan;
-mod tree;
+mod work_file;
 
 #[cfg(test)]
 mod testing;
@@ -32,6 +34,6 @@ pub use create::{Beginning, create};
 pub use error::{GitLock, RepoError, Unsupported};
 pub use head::{Fingerprint, Head, Movement};
 pub use history::PastVersion;
-pub use index::{IndexBackend, IndexRefresh, SupersededEntry};
+pub use index::{IndexRefresh, SupersededEntry};
 pub use open::Repo;
 pub use preflight::{Identity, Operation, Person, Ready};

@@ -4,12 +4,10 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::path::PathBuf;
 
-use git2::{ErrorCode, RepositoryState};
-
 use super::error::{GitLock, RepoError};
 use super::head::Head;
-use super::index::LOCK_PAUSE;
 use super::open::Repo;
+use super::place::LOCK_PAUSE;
 
 /// Something that git has begun and not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,12 +81,15 @@ pub struct Ready {
     pub identity: Identity,
 }
 
+const IDENTITY_KEYS: [&str; 6] =
+    ["author.name", "author.email", "committer.name", "committer.email", "user.name", "user.email"];
+
 impl Repo {
     /// Checks everything that would make a turn's commits impossible or unwelcome, before anything is spent.
     ///
     /// `branch`: the only branch that is welcome (`--branch`); `None` welcomes any. Changes nothing.
     pub fn preflight(&self, branch: Option<&str>) -> Result<Ready, RepoError> {
-        if let Some(operation) = self.operation() {
+        if let Some(operation) = self.operation()? {
             return Err(RepoError::InProgress { operation });
         }
         let head = self.head()?;
@@ -111,9 +112,9 @@ impl Repo {
 
     /// A person's `git status` takes the lock for a moment too; only one that stays is reported.
     fn wait_for_lock(&self, path: PathBuf) -> Result<(), RepoError> {
-        let waiting = self.ambient.stopwatch();
+        let waiting = self.backend.place().ambient.stopwatch();
         while path.symlink_metadata().is_ok() {
-            if waiting.elapsed() > self.lock_patience {
+            if waiting.elapsed() > self.backend.place().lock_patience {
                 return Err(RepoError::Locked { lock: GitLock { path } });
             }
             std::thread::sleep(LOCK_PAUSE);
@@ -121,30 +122,38 @@ impl Repo {
         Ok(())
     }
 
-    fn operation(&self) -> Option<Operation> {
-        match self.git.state() {
-            RepositoryState::Merge => Some(Operation::Merge),
-            RepositoryState::Revert | RepositoryState::RevertSequence => Some(Operation::Revert),
-            RepositoryState::CherryPick | RepositoryState::CherryPickSequence => Some(Operation::CherryPick),
-            RepositoryState::Bisect => Some(Operation::Bisect),
-            RepositoryState::Rebase
-            | RepositoryState::RebaseInteractive
-            | RepositoryState::RebaseMerge
-            | RepositoryState::ApplyMailboxOrRebase => Some(Operation::Rebase),
-            RepositoryState::ApplyMailbox => Some(Operation::ApplyMailbox),
-            RepositoryState::Clean => {
-                self.git_dir().join("sequencer").is_dir().then_some(Operation::CherryPick)
-            }
+    /// git itself looks for these files; only references have a home of their own in other formats.
+    fn operation(&self) -> Result<Option<Operation>, RepoError> {
+        const MARKS: [(&str, Operation); 9] = [
+            ("rebase-merge", Operation::Rebase),
+            ("rebase-apply/rebasing", Operation::Rebase),
+            ("rebase-apply/applying", Operation::ApplyMailbox),
+            ("rebase-apply", Operation::Rebase),
+            ("MERGE_HEAD", Operation::Merge),
+            ("REVERT_HEAD", Operation::Revert),
+            ("CHERRY_PICK_HEAD", Operation::CherryPick),
+            ("BISECT_LOG", Operation::Bisect),
+            ("sequencer", Operation::CherryPick),
+        ];
+        let is_there = |mark: &str| self.git_dir().join(mark).symlink_metadata().is_ok();
+        if let Some((_, operation)) = MARKS.iter().find(|(mark, _)| is_there(mark)) {
+            return Ok(Some(*operation));
         }
+        self.backend.operation_among_references()
     }
 
     /// Author and committer as git would take them: `GIT_AUTHOR_*` and `GIT_COMMITTER_*`, then `author.*` and
     /// `committer.*`, then `user.*`, and `EMAIL` as the last resort for the address.
     pub fn identity(&self) -> Result<Identity, RepoError> {
-        let config = self.git.config().map_err(self.failed("read the configuration"))?;
-        let config = |key: &str| config.get_string(key).ok().filter(|text| !text.trim().is_empty());
+        let values = self.backend.settings(&IDENTITY_KEYS)?;
+        let config = |key: &str| {
+            let at = IDENTITY_KEYS.iter().position(|known| *known == key)?;
+            values[at].clone().filter(|text| !text.trim().is_empty())
+        };
         let env = |name: &str| {
-            self.ambient
+            self.backend
+                .place()
+                .ambient
                 .env()
                 .get(OsStr::new(name))
                 .and_then(|text| text.to_str())
@@ -167,24 +176,10 @@ impl Repo {
         };
         let identity = Identity { author: person("author")?, committer: person("committer")? };
         for person in [&identity.author, &identity.committer] {
-            self.signature(person)?;
+            self.backend.check_person(person)?;
         }
         Ok(identity)
     }
-
-    /// At the clock's now, in UTC.
-    pub(super) fn signature(&self, person: &Person) -> Result<git2::Signature<'static>, RepoError> {
-        let time = git2::Time::new(self.ambient.now().as_second(), 0);
-        git2::Signature::new(&person.name, &person.email, &time).map_err(|source| RepoError::BadIdentity {
-            name: person.name.clone(),
-            email: person.email.clone(),
-            source,
-        })
-    }
-}
-
-pub(super) fn is_missing(error: &git2::Error) -> bool {
-    matches!(error.code(), ErrorCode::NotFound)
 }
 
 #[cfg(test)]

@@ -1,14 +1,10 @@
 //! The work tree against HEAD.
 
-use git2::{ErrorClass, Status, StatusOptions, Statuses};
-
-use super::content::ContentReader;
-use super::error::{RepoError, Unsupported};
-use super::object::{file_mode, object_id};
+use super::backend::{Changed, Known};
+use super::error::RepoError;
 use super::open::Repo;
-use crate::publish::{Blob, Content, DirtyPath, DirtyRecord, FileMode, Obstacle, RepoPath};
-
-const SCAN_TRIES: u32 = 5;
+use super::work_file::{Look, Looker};
+use crate::publish::{Blob, Content, DirtyPath, DirtyRecord, Obstacle, RepoPath};
 
 impl Repo {
     /// Everything that differs from HEAD, in the work tree or in the index, untracked files one by one; what is
@@ -25,135 +21,62 @@ impl Repo {
     }
 
     fn scan(&self, before: &DirtyRecord) -> Result<DirtyRecord, RepoError> {
-        let statuses = self.statuses()?;
-        let mut scan = Scan::new(self)?;
         let mut record = DirtyRecord::default();
-        for entry in statuses.iter() {
-            let bytes = entry.path_bytes();
-            let status = entry.status();
-            if status.is_ignored() || status == Status::CURRENT {
-                continue;
+        let mut files = Vec::new();
+        let looker = Looker::new(self.backend.as_ref());
+        let mut note = |path: RepoPath, known: Known, conflicted: bool| -> Result<(), RepoError> {
+            let seen = looker.look_at(&path, known.head.as_ref().or(known.index.as_ref()))?;
+            let obstacle = conflicted.then_some(Obstacle::Conflicted);
+            match seen {
+                Look::File { mode, size } => files.push((path, known.head, obstacle, mode, size)),
+                Look::Settled { content, size } => {
+                    record.insert(path, DirtyPath { content, head: known.head, size, obstacle });
+                }
             }
-            let (path, is_directory) = match bytes.strip_suffix(b"/") {
-                Some(path) => (RepoPath::from_bytes(path), true),
-                None => (RepoPath::from_bytes(bytes), false),
-            };
-            if is_directory {
-                let content = Content::NestedRepository;
-                record.insert(path, DirtyPath { content, head: None, size: 0, obstacle: None });
-            } else if let Some(dirty) = scan.look_at(&path, status)? {
-                record.insert(path, dirty);
+            Ok(())
+        };
+        let status = self.backend.status()?;
+        let unreported: Vec<&RepoPath> = before
+            .iter()
+            .filter(|(path, was)| !status.contains_key(path) && was.content != Content::NestedRepository)
+            .map(|(path, _)| path)
+            .collect();
+        let known = self.backend.known(&unreported)?;
+        for (path, known) in unreported.into_iter().zip(known) {
+            note(path.clone(), known, false)?;
+        }
+        let mut nested = Vec::new();
+        for (path, changed) in status {
+            match changed {
+                Changed::Path { known, conflicted } => note(path, known, conflicted)?,
+                Changed::Nested => nested.push(path),
             }
         }
-        for (path, was) in before.iter() {
-            if record.get(path).is_some() {
-                continue;
-            }
-            // A nested repository that is still there is in the record already.
-            let dirty = match was.content {
-                Content::NestedRepository => {
-                    DirtyPath { content: Content::Deleted, head: None, size: 0, obstacle: None }
-                }
-                _ => scan.dirty_path(path, None)?,
+        let paths: Vec<&RepoPath> = files.iter().map(|(path, ..)| path).collect();
+        let hashed = self.backend.hash_files(&paths)?;
+        for ((path, head, obstacle, mode, size), hashed) in files.into_iter().zip(hashed) {
+            let dirty = match hashed {
+                Some(hashed) => DirtyPath {
+                    content: Content::File(Blob { id: hashed.id, mode }),
+                    head,
+                    size,
+                    obstacle: obstacle.or(hashed.obstacle),
+                },
+                None => DirtyPath { content: Content::Deleted, head, size: 0, obstacle },
             };
-            record.insert(path.clone(), dirty);
+            record.insert(path, dirty);
+        }
+        // A nested repository that was there before and is not reported any more is gone.
+        let without = |content| DirtyPath { content, head: None, size: 0, obstacle: None };
+        for (path, was) in before.iter() {
+            if was.content == Content::NestedRepository && record.get(path).is_none() {
+                record.insert(path.clone(), without(Content::Deleted));
+            }
+        }
+        for path in nested {
+            record.insert(path, without(Content::NestedRepository));
         }
         Ok(record)
-    }
-
-    /// libgit2 may meet an index that another git replaces just then, and take it for a broken one.
-    fn statuses(&self) -> Result<Statuses<'_>, RepoError> {
-        let mut options = StatusOptions::new();
-        options.include_untracked(true).recurse_untracked_dirs(true).include_ignored(false);
-        let mut tries = 1;
-        loop {
-            match self.git.statuses(Some(&mut options)) {
-                Ok(statuses) => return Ok(statuses),
-                Err(error) if error.class() == ErrorClass::Index && tries < SCAN_TRIES => tries += 1,
-                Err(error) => return Err(self.scan_failed(error)),
-            }
-        }
-    }
-
-    fn scan_failed(&self, error: git2::Error) -> RepoError {
-        let feature = if error.message().contains("'sdir'") {
-            Unsupported::SparseIndex
-        } else if error.message().contains("'link'") {
-            Unsupported::SplitIndex
-        } else {
-            return self.failed("compare the work tree with HEAD")(error);
-        };
-        RepoError::Unsupported { workspace: self.workspace().to_owned(), feature }
-    }
-}
-
-struct Scan<'repo> {
-    repo: &'repo Repo,
-    reader: ContentReader<'repo>,
-    head: Option<git2::Tree<'repo>>,
-    index: git2::Index,
-}
-
-impl<'repo> Scan<'repo> {
-    fn new(repo: &'repo Repo) -> Result<Self, RepoError> {
-        let head = repo.git.head().and_then(|head| head.peel_to_tree()).ok();
-        let index = repo.git.index().map_err(|error| repo.scan_failed(error))?;
-        Ok(Self { repo, reader: ContentReader::new(repo)?, head, index })
-    }
-
-    fn look_at(&mut self, path: &RepoPath, status: Status) -> Result<Option<DirtyPath>, RepoError> {
-        if status == Status::WT_DELETED && self.is_meant_to_be_absent(path) {
-            return Ok(None);
-        }
-        if status == Status::WT_NEW {
-            let work = self.reader.read(path, None)?;
-            return Ok(Some(DirtyPath {
-                content: work.content,
-                head: None,
-                size: work.size,
-                obstacle: work.obstacle,
-            }));
-        }
-        let conflict = status.is_conflicted().then_some(Obstacle::Conflicted);
-        self.dirty_path(path, conflict).map(Some)
-    }
-
-    fn dirty_path(&mut self, path: &RepoPath, conflict: Option<Obstacle>) -> Result<DirtyPath, RepoError> {
-        let head = self.in_head(path)?;
-        let known = match &head {
-            Some(blob) => Some(blob.clone()),
-            None => self.in_index(path),
-        };
-        let work = self.reader.read(path, known.as_ref())?;
-        Ok(DirtyPath { content: work.content, head, size: work.size, obstacle: conflict.or(work.obstacle) })
-    }
-
-    /// Left out by a sparse checkout, or declared as unchanged: its absence is no deletion.
-    fn is_meant_to_be_absent(&self, path: &RepoPath) -> bool {
-        self.index.get_path(path.as_path(), 0).is_some_and(|entry| {
-            let extended = git2::IndexEntryExtendedFlag::from_bits_truncate(entry.flags_extended);
-            extended.is_skip_worktree() || git2::IndexEntryFlag::from_bits_truncate(entry.flags).is_valid()
-        })
-    }
-
-    fn in_head(&self, path: &RepoPath) -> Result<Option<Blob>, RepoError> {
-        let Some(tree) = &self.head else { return Ok(None) };
-        let entry = match tree.get_path(path.as_path()) {
-            Ok(entry) => entry,
-            Err(error) if super::preflight::is_missing(&error) => return Ok(None),
-            // One of its parents is a file in HEAD.
-            Err(error) if error.class() == git2::ErrorClass::Tree => return Ok(None),
-            Err(error) => return Err(self.repo.failed("read HEAD's tree")(error)),
-        };
-        #[expect(clippy::cast_sign_loss, reason = "a file mode is never negative")]
-        let mode = file_mode(entry.filemode_raw() as u32);
-        Ok(mode.map(|mode| Blob { id: object_id(entry.id()), mode }))
-    }
-
-    fn in_index(&self, path: &RepoPath) -> Option<Blob> {
-        let entry = self.index.get_path(path.as_path(), 0)?;
-        let mode: FileMode = file_mode(entry.mode)?;
-        Some(Blob { id: object_id(entry.id), mode })
     }
 }
 

@@ -1,0 +1,69 @@
+//! Writing the user's index by `git update-index`, which holds git's lock while it reads and writes.
+
+use std::collections::BTreeMap;
+
+use super::super::backend::{Versions, WorkTree};
+use super::super::place::{LOCK_PAUSE, Place};
+use super::run::GitProgram;
+use crate::publish::{Blob, RepoPath};
+
+/// A line of `update-index --index-info`.
+pub(super) fn index_info(input: &mut Vec<u8>, path: &RepoPath, version: Option<&Blob>) {
+    let line = match version {
+        Some(blob) => format!("{} {} 0\t", blob.mode.as_octal(), blob.id),
+        // Only its length is looked at, and git takes that of either object format.
+        None => format!("0 {} 0\t", "0".repeat(40)),
+    };
+    input.extend_from_slice(line.as_bytes());
+    input.extend_from_slice(path.as_bytes());
+    input.push(0);
+}
+
+impl GitProgram {
+    pub(in super::super) fn update_index(
+        &self,
+        place: &Place,
+        due: &BTreeMap<&RepoPath, &Versions>,
+        work_tree: WorkTree,
+    ) -> Result<(), String> {
+        let (mut info, mut listed, mut unreachable) = (Vec::new(), Vec::new(), Vec::new());
+        for (path, versions) in due {
+            let input = match (work_tree, &versions.new) {
+                (WorkTree::Unknown, version) => {
+                    index_info(&mut info, path, version.as_ref());
+                    continue;
+                }
+                // Where a directory or a link stands in the way of a removed path, git would refuse to look.
+                (WorkTree::JustRead, None) if place.absolute(path).symlink_metadata().is_ok() => {
+                    &mut unreachable
+                }
+                (WorkTree::JustRead, None) if place.is_beyond_link(path) => &mut unreachable,
+                (WorkTree::JustRead, _) => &mut listed,
+            };
+            input.extend_from_slice(path.as_bytes());
+            input.push(0);
+        }
+        self.update(place, &["--index-info"], &info)?;
+        self.update(place, &["--force-remove", "--stdin"], &unreachable)?;
+        self.update(place, &["--stdin"], &listed)
+    }
+
+    fn update(&self, place: &Place, mode: &[&str], input: &[u8]) -> Result<(), String> {
+        if input.is_empty() {
+            return Ok(());
+        }
+        let arguments = [&["update-index", "-z", "--add", "--remove", "--replace"], mode].concat();
+        let waiting = place.ambient.stopwatch();
+        loop {
+            match self.write(&arguments).input(input).run() {
+                Ok(_) => return Ok(()),
+                Err(failure)
+                    if failure.said.contains("index.lock") && waiting.elapsed() < place.lock_patience =>
+                {
+                    std::thread::sleep(LOCK_PAUSE);
+                }
+                Err(failure) => return Err(failure.said),
+            }
+        }
+    }
+}
