@@ -125,8 +125,8 @@ pub(super) trait Backend: fmt::Debug + Send {
     /// The commit that is checked out in a submodule.
     fn submodule_commit(&self, path: &RepoPath) -> Option<ObjectId>;
 
-    /// The content of a blob; `None` where there is no such blob.
-    fn blob(&self, id: &ObjectId) -> Result<Option<Vec<u8>>, RepoError>;
+    /// The contents of blobs, in their order; `None` where there is no such blob.
+    fn blobs(&self, ids: &[&ObjectId]) -> Result<Vec<Option<Vec<u8>>>, RepoError>;
 
     /// The commits that HEAD has and `base` has not, oldest first.
     fn commits_since(&self, base: &ObjectId) -> Result<Vec<RawCommit>, RepoError>;
@@ -150,7 +150,7 @@ pub(super) trait Backend: fmt::Debug + Send {
 
     /// Stores ordinary files as git would, durably; their objects, in their order. Each comes with the object that is
     /// expected, so that what exists already is not stored twice.
-    fn store_files(&self, files: &[(&RepoPath, &ObjectId)]) -> Result<Vec<Option<ObjectId>>, RepoError>;
+    fn store_files(&self, files: &[(&RepoPath, &ObjectId)]) -> Result<Vec<ObjectId>, RepoError>;
 
     /// Stores links with these targets, durably; likewise.
     fn store_links(&self, links: &[(Vec<u8>, &ObjectId)]) -> Result<Vec<ObjectId>, RepoError>;

@@ -133,10 +133,10 @@ impl Repo {
         let stored_files = self.backend.store_files(&named)?;
         let (links, targets): (Vec<_>, Vec<_>) =
             links.into_iter().map(|(wanted, target)| (wanted, (target, &wanted.blob.id))).unzip();
-        let stored_links = self.backend.store_links(&targets)?.into_iter().map(Some);
+        let stored_links = self.backend.store_links(&targets)?;
         let wanted = files.into_iter().chain(links);
         for (wanted, stored) in wanted.zip(stored_files.into_iter().chain(stored_links)) {
-            if stored.as_ref() != Some(&wanted.blob.id) {
+            if stored != wanted.blob.id {
                 return Err(RepoError::ChangedSinceSelected { path: wanted.path.clone() });
             }
             changes[wanted.plan].insert(wanted.path.clone(), TreeChange::Put(wanted.blob.clone()));

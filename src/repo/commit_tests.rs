@@ -11,7 +11,7 @@ use crate::repo::testing::{TestRepo, Way, commit, paths, plans, publish, try_pub
 
 #[rstest]
 fn additions_changes_deletions_and_renames_are_committed_and_status_is_clean(
-    #[values(Way::Library, Way::LibraryAlone)] way: Way,
+    #[values(Way::Library, Way::LibraryAlone, Way::Program)] way: Way,
 ) {
     let test = TestRepo::with(&[("a/deep/one", "1"), ("gone", "g"), ("old", "moved"), ("keep", "k")]);
     let repo = test.open_as(way);
@@ -35,7 +35,7 @@ fn additions_changes_deletions_and_renames_are_committed_and_status_is_clean(
 }
 
 #[rstest]
-fn each_category_is_a_commit_of_its_own(#[values(Way::Library, Way::LibraryAlone)] way: Way) {
+fn each_category_is_a_commit_of_its_own(#[values(Way::Library, Way::LibraryAlone, Way::Program)] way: Way) {
     let test = TestRepo::with(&[("lib.rs", "1")]);
     let repo = test.open_as(way);
     let before = repo.dirty().unwrap();
@@ -54,7 +54,7 @@ fn each_category_is_a_commit_of_its_own(#[values(Way::Library, Way::LibraryAlone
 
 #[rstest]
 fn what_the_user_staged_stays_staged_and_is_not_committed(
-    #[values(Way::Library, Way::LibraryAlone)] way: Way,
+    #[values(Way::Library, Way::LibraryAlone, Way::Program)] way: Way,
 ) {
     let test = TestRepo::with(&[("lib.rs", "1"), ("both", "0"), ("dirty", "0")]);
     test.write("staged", "secret plan");
@@ -104,7 +104,9 @@ fn a_path_that_was_dirty_and_changed_stops_the_turn(#[case] path: &str, #[case] 
 }
 
 #[rstest]
-fn modes_and_links_are_committed_as_they_are(#[values(Way::Library, Way::LibraryAlone)] way: Way) {
+fn modes_and_links_are_committed_as_they_are(
+    #[values(Way::Library, Way::LibraryAlone, Way::Program)] way: Way,
+) {
     let test = TestRepo::with(&[("run.sh", "#!/bin/sh\n"), ("file", "f"), ("dir/a", "a")]);
     let repo = test.open_as(way);
     let before = repo.dirty().unwrap();
@@ -125,7 +127,9 @@ fn modes_and_links_are_committed_as_they_are(#[values(Way::Library, Way::Library
 }
 
 #[rstest]
-fn files_and_directories_may_change_places(#[values(Way::Library, Way::LibraryAlone)] way: Way) {
+fn files_and_directories_may_change_places(
+    #[values(Way::Library, Way::LibraryAlone, Way::Program)] way: Way,
+) {
     let test = TestRepo::with(&[("plain", "p"), ("dir/x", "x"), ("dir/y.md", "y")]);
     let repo = test.open_as(way);
     let before = repo.dirty().unwrap();
@@ -141,7 +145,7 @@ fn files_and_directories_may_change_places(#[values(Way::Library, Way::LibraryAl
 }
 
 #[rstest]
-fn names_may_be_any_bytes(#[values(Way::Library, Way::LibraryAlone)] way: Way) {
+fn names_may_be_any_bytes(#[values(Way::Library, Way::LibraryAlone, Way::Program)] way: Way) {
     let test = TestRepo::with(&[("x", "x")]);
     let repo = test.open_as(way);
     let before = repo.dirty().unwrap();
@@ -180,7 +184,7 @@ fn a_workspace_below_the_root_commits_only_what_is_its_own() {
 }
 
 #[rstest]
-fn line_endings_are_converted_as_git_does(#[values(Way::Library, Way::LibraryAlone)] way: Way) {
+fn line_endings_are_converted_as_git_does(#[values(Way::Library, Way::LibraryAlone, Way::Program)] way: Way) {
     let test =
         TestRepo::with(&[(".gitattributes", "*.txt text eol=crlf\n*.bin -text\n"), ("a.txt", "1\r\n")]);
     let repo = test.open_as(way);
@@ -296,7 +300,7 @@ fn a_locked_branch_is_reported_and_its_lock_kept() {
 
 #[rstest]
 fn an_index_that_stays_locked_leaves_the_commit_and_can_be_refreshed_later(
-    #[values(Way::Library, Way::LibraryAlone)] way: Way,
+    #[values(Way::Library, Way::LibraryAlone, Way::Program)] way: Way,
 ) {
     let test = TestRepo::with(&[("a", "1"), ("gone", "1"), ("user", "1")]);
     let repo = test.open_as(way);
@@ -344,7 +348,7 @@ fn a_restart_recognises_the_commits_of_its_turn_and_no_others() {
 
 #[rstest]
 fn a_version_staged_during_the_turn_gives_way_and_is_named(
-    #[values(Way::Library, Way::LibraryAlone)] way: Way,
+    #[values(Way::Library, Way::LibraryAlone, Way::Program)] way: Way,
 ) {
     let test = TestRepo::with(&[("a", "1")]);
     let repo = test.open_as(way);
@@ -361,7 +365,7 @@ fn a_version_staged_during_the_turn_gives_way_and_is_named(
 }
 
 #[rstest]
-fn a_concurrent_git_add_loses_nothing(#[values(Way::Library, Way::LibraryAlone)] way: Way) {
+fn a_concurrent_git_add_loses_nothing(#[values(Way::Library, Way::LibraryAlone, Way::Program)] way: Way) {
     let test = TestRepo::with(&[("ours/a", "0")]);
     let names: Vec<String> = (0..60).map(|n| format!("theirs-{n}")).collect();
     for name in &names {

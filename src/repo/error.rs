@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::hook::Hook;
 use super::preflight::Operation;
 use crate::publish::{ObjectId, RepoPath};
 
@@ -195,6 +196,26 @@ pub enum RepoError {
         /// What it said.
         said: String,
     },
+    /// A hook refused a commit.
+    #[error("the hook `{hook}` refused the commit ({ended}); put right what it names, or the hook `{}`:{said}", file.display())]
+    HookRefused {
+        /// Which.
+        hook: Hook,
+        /// Its file.
+        file: PathBuf,
+        /// How it ended.
+        ended: String,
+        /// The last lines that it printed, each on a line of its own.
+        said: String,
+    },
+    /// A commit could not be signed.
+    #[error(
+        "the commit could not be signed, as `commit.gpgSign` asks for ({said}); mend it until `git commit` works here without a question, or run `git config commit.gpgSign false`"
+    )]
+    NotSigned {
+        /// What git said.
+        said: String,
+    },
     /// The file system failed.
     #[error("failed to {doing} `{}`", path.display())]
     Io {
@@ -230,6 +251,8 @@ impl RepoError {
             | Self::ChangedSinceSelected { .. }
             | Self::Git { .. }
             | Self::Program { .. }
+            | Self::HookRefused { .. }
+            | Self::NotSigned { .. }
             | Self::Io { .. } => false,
         }
     }

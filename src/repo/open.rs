@@ -73,9 +73,9 @@ impl Repo {
         &self.place().prefix
     }
 
-    /// The content of a blob; `None` where there is no such blob.
-    pub fn blob(&self, id: &ObjectId) -> Result<Option<Vec<u8>>, RepoError> {
-        self.backend.blob(id)
+    /// The contents of blobs, in their order; `None` where there is no such blob.
+    pub fn blobs(&self, ids: &[&ObjectId]) -> Result<Vec<Option<Vec<u8>>>, RepoError> {
+        self.backend.blobs(ids)
     }
 }
 

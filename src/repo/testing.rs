@@ -12,7 +12,7 @@ use super::commit::{CommitOrder, CommitPlan, Committed};
 use super::error::RepoError;
 use super::library::Library;
 use super::open::Repo;
-use super::program::GitProgram;
+use super::program::{GitProgram, Installed};
 use crate::ambient::Ambient;
 use crate::model::{Actor, TurnId};
 use crate::publish::{
@@ -26,6 +26,8 @@ pub(super) enum Way {
     Library,
     /// libgit2 on a machine without git.
     LibraryAlone,
+    /// The installed git.
+    Program,
 }
 
 pub(super) struct TestRepo {
@@ -110,12 +112,19 @@ impl TestRepo {
 
     fn open_in(&self, way: Way, workspace: &Path, lock_patience: Duration) -> Result<Repo, RepoError> {
         let ambient = self.ambient();
+        if way == Way::Program {
+            let program = GitProgram::find(workspace, Duration::from_mins(1), &ambient).unwrap();
+            let mut installed = Installed::open(workspace, program, &ambient)?;
+            installed.place.lock_patience = lock_patience;
+            return Ok(Repo { backend: Box::new(installed) });
+        }
         let mut library = Library::open(workspace, &ambient)?;
         library.place.lock_patience = lock_patience;
         let program = GitProgram::find(&library.place.root, Duration::from_mins(1), &ambient);
         let backend: Box<dyn Backend> = match way {
             Way::Library => Box::new(library.with_program(program)),
             Way::LibraryAlone => Box::new(library),
+            Way::Program => unreachable!("opened above"),
         };
         Ok(Repo { backend })
     }

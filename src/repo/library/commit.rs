@@ -104,8 +104,8 @@ impl Backend for Library {
         inner.head().ok()?.target().map(object_id)
     }
 
-    fn blob(&self, id: &ObjectId) -> Result<Option<Vec<u8>>, RepoError> {
-        self.read_blob(id)
+    fn blobs(&self, ids: &[&ObjectId]) -> Result<Vec<Option<Vec<u8>>>, RepoError> {
+        ids.iter().map(|id| self.read_blob(id)).collect()
     }
 
     fn commits_since(&self, base: &ObjectId) -> Result<Vec<RawCommit>, RepoError> {
@@ -136,9 +136,9 @@ impl Backend for Library {
         edit_tree(&self.git, &tree, changes, &hash).map(object_id).map_err(&failed)
     }
 
-    fn store_files(&self, files: &[(&RepoPath, &ObjectId)]) -> Result<Vec<Option<ObjectId>>, RepoError> {
+    fn store_files(&self, files: &[(&RepoPath, &ObjectId)]) -> Result<Vec<ObjectId>, RepoError> {
         let store = |(path, expected): &(&RepoPath, &ObjectId)| {
-            self.store(expected, || self.git.blob_path(&self.place.absolute(path))).map(Some)
+            self.store(expected, || self.git.blob_path(&self.place.absolute(path)))
         };
         files.iter().map(store).collect()
     }

@@ -7,12 +7,20 @@ use super::super::place::{LOCK_PAUSE, Place};
 use super::run::GitProgram;
 use crate::publish::{Blob, RepoPath};
 
+/// What an index shall have at a path.
+pub(super) enum Entry<'a> {
+    Holds(&'a Blob),
+    /// Nothing; git wants a name without meaning, in the length of its object format.
+    Gone {
+        digits: usize,
+    },
+}
+
 /// A line of `update-index --index-info`.
-pub(super) fn index_info(input: &mut Vec<u8>, path: &RepoPath, version: Option<&Blob>) {
+pub(super) fn index_info(input: &mut Vec<u8>, path: &RepoPath, version: Entry<'_>) {
     let line = match version {
-        Some(blob) => format!("{} {} 0\t", blob.mode.as_octal(), blob.id),
-        // Only its length is looked at, and git takes that of either object format.
-        None => format!("0 {} 0\t", "0".repeat(40)),
+        Entry::Holds(blob) => format!("{} {} 0\t", blob.mode.as_octal(), blob.id),
+        Entry::Gone { digits } => format!("0 {} 0\t", "0".repeat(digits)),
     };
     input.extend_from_slice(line.as_bytes());
     input.extend_from_slice(path.as_bytes());
@@ -29,8 +37,13 @@ impl GitProgram {
         let (mut info, mut listed, mut unreachable) = (Vec::new(), Vec::new(), Vec::new());
         for (path, versions) in due {
             let input = match (work_tree, &versions.new) {
-                (WorkTree::Unknown, version) => {
-                    index_info(&mut info, path, version.as_ref());
+                (WorkTree::Unknown, Some(blob)) => {
+                    index_info(&mut info, path, Entry::Holds(blob));
+                    continue;
+                }
+                (WorkTree::Unknown, None) => {
+                    let digits = versions.old.as_ref().map_or(40, |old| old.id.as_str().len());
+                    index_info(&mut info, path, Entry::Gone { digits });
                     continue;
                 }
                 // Where a directory or a link stands in the way of a removed path, git would refuse to look.

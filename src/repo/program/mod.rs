@@ -3,7 +3,15 @@
 //! One process a primitive, none kept running. It never reads or writes the user's index for a commit: trees are made
 //! in an index of our own.
 
+mod commit;
+mod history;
+mod hooks;
 mod index;
+mod installed;
+mod look;
+mod open;
 mod run;
+mod scratch;
 
-pub(super) use run::{GitFailure, GitProgram};
+pub(super) use open::Installed;
+pub(super) use run::GitProgram;

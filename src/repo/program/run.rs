@@ -36,12 +36,15 @@ pub(in super::super) struct GitFailure {
     pub(in super::super) said: String,
 }
 
+/// Variables of a call.
+pub(in super::super) type Environment = Vec<(&'static str, OsString)>;
+
 /// One invocation.
 #[derive(Debug)]
 pub(in super::super) struct Call<'a> {
     program: &'a GitProgram,
     arguments: Vec<OsString>,
-    environment: Vec<(OsString, OsString)>,
+    environment: Environment,
     input: &'a [u8],
 }
 
@@ -88,6 +91,17 @@ impl GitProgram {
             .arguments(arguments)
     }
 
+    /// A call whose children may be anybody's programs: they get the user's own language.
+    pub(in super::super) fn call_for_hook(&self, arguments: &[&str]) -> Call<'_> {
+        let language = self.ambient.env().get(OsStr::new("LC_ALL")).cloned();
+        self.call(arguments).env("LC_ALL", language.unwrap_or_default()).env("GIT_EDITOR", ":")
+    }
+
+    /// Another program, run likewise.
+    pub(in super::super) fn instead(self, program: &Path) -> Self {
+        Self { path: program.to_owned(), ..self }
+    }
+
     /// A call with nothing added.
     pub(in super::super) fn call(&self, arguments: &[&str]) -> Call<'_> {
         let call = Call { program: self, arguments: Vec::new(), environment: Vec::new(), input: b"" };
@@ -106,8 +120,14 @@ impl<'a> Call<'a> {
     }
 
     #[must_use]
-    pub(in super::super) fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
-        self.environment.push((name.into(), value.into()));
+    pub(in super::super) fn env(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.environment.push((name, value.into()));
+        self
+    }
+
+    #[must_use]
+    pub(in super::super) fn envs(mut self, environment: &Environment) -> Self {
+        self.environment.extend_from_slice(environment);
         self
     }
 
