@@ -54,9 +54,14 @@ impl<'a> Site<'a> {
             overrides.set("state_file", file.as_str(), "--state-file");
         }
         let env = context.ambient.env();
+        let config = config::load(&root, config::user_file(env).as_deref(), env, &overrides, None);
+        let open = || match &config {
+            Ok(loaded) => Repo::open_configured(&root, &loaded.config.git, &context.ambient),
+            Err(_) => Repo::open(&root, &context.ambient),
+        };
         Self {
-            config: config::load(&root, config::user_file(env).as_deref(), env, &overrides, None),
-            repo: (!args.no_git).then(|| Repo::open(&root, &context.ambient)),
+            repo: (!args.no_git).then(open),
+            config,
             records: find_records(&root, &context.ambient),
             root,
             context,

@@ -4,14 +4,12 @@
 use super::origin::{Notice, Origins};
 
 /// Keys without effect in this version, with everything below them.
-const PENDING: [&str; 12] = [
+const PENDING: [&str; 10] = [
     "redact",
     "publish.reports",
     "publish.tracked_outputs",
     "publish.secrets",
-    "git.backend",
     "git.remote",
-    "git.timeout",
     "sync.max_wait",
     "sync.takeover",
     "governance",

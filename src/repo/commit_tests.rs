@@ -81,12 +81,16 @@ fn what_the_user_staged_stays_staged_and_is_not_committed(
 #[case::reverted("dirty", Some("0"))]
 #[case::deleted("dirty", None)]
 #[case::staged_then_changed("staged", Some("more"))]
-fn a_path_that_was_dirty_and_changed_stops_the_turn(#[case] path: &str, #[case] text: Option<&str>) {
+fn a_path_that_was_dirty_and_changed_stops_the_turn(
+    #[values(Way::Library, Way::Program)] way: Way,
+    #[case] path: &str,
+    #[case] text: Option<&str>,
+) {
     let test = TestRepo::with(&[("dirty", "0")]);
     test.write("dirty", "half done");
     test.write("staged", "s");
     test.git(&["add", "staged"]);
-    let repo = test.open();
+    let repo = test.open_as(way);
     let before = repo.dirty().unwrap();
     match text {
         Some(text) => test.write(path, text),
@@ -162,10 +166,10 @@ fn names_may_be_any_bytes(#[values(Way::Library, Way::LibraryAlone, Way::Program
     test.assert_sound();
 }
 
-#[test]
-fn a_workspace_below_the_root_commits_only_what_is_its_own() {
+#[rstest]
+fn a_workspace_below_the_root_commits_only_what_is_its_own(#[values(Way::Library, Way::Program)] way: Way) {
     let test = TestRepo::with(&[("other/a", "1"), ("work/b", "1"), ("work/sync/x", "1")]);
-    let repo = test.try_open(&test.root.join("work")).unwrap();
+    let repo = test.try_open_as(way, &test.root.join("work")).unwrap();
     assert_eq!(*repo.prefix(), "work".into());
     let before = repo.dirty().unwrap();
     test.write("other/a", "2");
@@ -203,11 +207,11 @@ fn line_endings_are_converted_as_git_does(#[values(Way::Library, Way::LibraryAlo
     assert_eq!(test.git(&["show", "HEAD:c.bin"]), "c\r\n");
 }
 
-#[test]
-fn autocrlf_is_applied_from_the_configuration() {
+#[rstest]
+fn autocrlf_is_applied_from_the_configuration(#[values(Way::Library, Way::Program)] way: Way) {
     let test = TestRepo::with(&[("a", "1\n")]);
     test.git(&["config", "core.autocrlf", "input"]);
-    let repo = test.open();
+    let repo = test.open_as(way);
     test.write("b", "b\r\n");
     let _ = publish(&repo, &DirtyRecord::default());
     assert_eq!(test.git(&["show", "HEAD:b"]), "b\n");
@@ -225,10 +229,10 @@ fn a_file_that_needs_a_filter_is_left_alone_and_said_so() {
     assert_eq!(reason.to_string(), "it needs the git filter `lfs`, which would not be applied");
 }
 
-#[test]
-fn a_path_that_changes_after_the_selection_stops_everything() {
+#[rstest]
+fn a_path_that_changes_after_the_selection_stops_everything(#[values(Way::Library, Way::Program)] way: Way) {
     let test = TestRepo::with(&[("a", "1"), ("b", "1"), ("c", "1")]);
-    let repo = test.open();
+    let repo = test.open_as(way);
     for path in ["a", "b"] {
         test.write(path, "2");
     }
@@ -255,10 +259,12 @@ fn a_path_that_changes_after_the_selection_stops_everything() {
     }
 }
 
-#[test]
-fn a_branch_that_moved_since_the_selection_is_not_overwritten() {
+#[rstest]
+fn a_branch_that_moved_since_the_selection_is_not_overwritten(
+    #[values(Way::Library, Way::Program)] way: Way,
+) {
     let test = TestRepo::with(&[("a", "1")]);
-    let repo = test.open();
+    let repo = test.open_as(way);
     test.write("a", "2");
     let (head, identity) = (repo.head().unwrap(), repo.identity().unwrap());
     let selection = crate::publish::decide_selection(
@@ -280,10 +286,10 @@ fn a_branch_that_moved_since_the_selection_is_not_overwritten() {
     assert_eq!(test.git(&["log", "-1", "--format=%s"]), "theirs\n");
 }
 
-#[test]
-fn a_locked_branch_is_reported_and_its_lock_kept() {
+#[rstest]
+fn a_locked_branch_is_reported_and_its_lock_kept(#[values(Way::Library, Way::Program)] way: Way) {
     let test = TestRepo::with(&[("a", "1")]);
-    let repo = test.open();
+    let repo = test.open_as(way);
     test.write("a", "2");
     let lock = test.root.join(".git/refs/heads/main.lock");
     std::fs::write(&lock, "").unwrap();
@@ -327,10 +333,12 @@ fn an_index_that_stays_locked_leaves_the_commit_and_can_be_refreshed_later(
     assert_eq!(test.status(), " M new\nM  user\n");
 }
 
-#[test]
-fn a_restart_recognises_the_commits_of_its_turn_and_no_others() {
+#[rstest]
+fn a_restart_recognises_the_commits_of_its_turn_and_no_others(
+    #[values(Way::Library, Way::Program)] way: Way,
+) {
     let test = TestRepo::with(&[("a", "1")]);
-    let repo = test.open();
+    let repo = test.open_as(way);
     let base = repo.head().unwrap().commit;
     assert_eq!(repo.find_commits(&base, turn()).unwrap(), []);
     test.git(&["commit", "-q", "--allow-empty", "-m", "the agent's own"]);
@@ -392,12 +400,12 @@ fn a_concurrent_git_add_loses_nothing(#[values(Way::Library, Way::LibraryAlone, 
     test.assert_sound();
 }
 
-#[test]
-fn a_linked_work_tree_commits_on_its_own_branch() {
+#[rstest]
+fn a_linked_work_tree_commits_on_its_own_branch(#[values(Way::Library, Way::Program)] way: Way) {
     let test = TestRepo::with(&[("a", "1")]);
     test.git(&["worktree", "add", "-q", "-b", "side", "../side"]);
     let root = test.root.with_file_name("side");
-    let repo = test.try_open(&root).unwrap();
+    let repo = test.try_open_as(way, &root).unwrap();
     assert_ne!(repo.git_dir(), repo.common_dir());
     std::fs::write(root.join("a"), "2").unwrap();
     let _ = publish(&repo, &DirtyRecord::default());
@@ -407,10 +415,10 @@ fn a_linked_work_tree_commits_on_its_own_branch() {
     assert_eq!(test.status(), "");
 }
 
-#[test]
-fn nothing_to_commit_moves_nothing() {
+#[rstest]
+fn nothing_to_commit_moves_nothing(#[values(Way::Library, Way::Program)] way: Way) {
     let test = TestRepo::with(&[("a", "1")]);
-    let repo = test.open();
+    let repo = test.open_as(way);
     let (_, committed) = publish(&repo, &DirtyRecord::default());
     assert_eq!(committed.commits, []);
     assert_eq!(test.git(&["rev-list", "--count", "HEAD"]), "1\n");

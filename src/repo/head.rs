@@ -114,13 +114,17 @@ impl Repo {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::repo::testing::{TestRepo, publish, rules};
+    use rstest::rstest;
 
-    #[test]
-    fn the_tree_that_was_verified_is_the_tree_that_is_committed() {
+    use super::*;
+    use crate::repo::testing::{TestRepo, Way, publish, rules};
+
+    #[rstest]
+    fn the_tree_that_was_verified_is_the_tree_that_is_committed(
+        #[values(Way::Library, Way::Program)] way: Way,
+    ) {
         let test = TestRepo::with(&[("a", "1"), ("d/b", "1"), ("d/c", "1")]);
-        let repo = test.open();
+        let repo = test.open_as(way);
         let clean = repo.fingerprint(&repo.dirty().unwrap(), &rules()).unwrap();
         assert_eq!(clean.tree.as_str(), test.git(&["rev-parse", "HEAD^{tree}"]).trim());
         test.write("a", "2");
@@ -137,11 +141,11 @@ mod tests {
         assert_eq!(published.tree.as_str(), test.git(&["rev-parse", "HEAD^{tree}"]).trim());
     }
 
-    #[test]
-    fn what_an_agent_did_to_head_is_told_apart() {
+    #[rstest]
+    fn what_an_agent_did_to_head_is_told_apart(#[values(Way::Library, Way::Program)] way: Way) {
         let test = TestRepo::with(&[("a", "1")]);
         test.git(&["commit", "-q", "--allow-empty", "-m", "second"]);
-        let repo = test.open();
+        let repo = test.open_as(way);
         let before = repo.head().unwrap();
         assert_eq!(repo.movement_since(&before).unwrap(), Movement::Unmoved);
 
@@ -163,10 +167,10 @@ mod tests {
         assert_eq!(repo.movement_since(&before).unwrap(), Movement::Detached { at: to });
     }
 
-    #[test]
-    fn a_commit_that_was_pruned_counts_as_rewritten() {
+    #[rstest]
+    fn a_commit_that_was_pruned_counts_as_rewritten(#[values(Way::Library, Way::Program)] way: Way) {
         let test = TestRepo::with(&[("a", "1")]);
-        let repo = test.open();
+        let repo = test.open_as(way);
         let mut before = repo.head().unwrap();
         before.commit = "1".repeat(40).parse().unwrap();
         assert!(matches!(repo.movement_since(&before).unwrap(), Movement::Rewritten { .. }));

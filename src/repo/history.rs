@@ -36,11 +36,15 @@ impl Repo {
 
 #[cfg(test)]
 mod tests {
-    use crate::publish::RepoPath;
-    use crate::repo::testing::TestRepo;
+    use rstest::rstest;
 
-    #[test]
-    fn the_newest_version_that_is_accepted_is_found_with_its_commit() {
+    use crate::publish::RepoPath;
+    use crate::repo::testing::{TestRepo, Way};
+
+    #[rstest]
+    fn the_newest_version_that_is_accepted_is_found_with_its_commit(
+        #[values(Way::Library, Way::Program)] way: Way,
+    ) {
         let test = TestRepo::with(&[("sync/state.json", "one")]);
         let path = RepoPath::from_bytes("sync/state.json");
         for text in ["two", "two", "broken"] {
@@ -48,7 +52,7 @@ mod tests {
             test.git(&["add", "-A"]);
             test.git(&["commit", "-q", "--allow-empty", "-m", text]);
         }
-        let repo = test.open();
+        let repo = test.open_as(way);
         let valid = |bytes: &[u8]| (bytes != b"broken").then(|| String::from_utf8(bytes.to_vec()).unwrap());
         let found = repo.newest_version(&path, valid).unwrap().unwrap();
         assert_eq!(found.found, "two");
@@ -57,10 +61,10 @@ mod tests {
         assert_eq!(repo.newest_version(&RepoPath::from_bytes("no/such"), |_| Some(())).unwrap(), None);
     }
 
-    #[test]
-    fn a_repository_without_commits_has_no_versions() {
+    #[rstest]
+    fn a_repository_without_commits_has_no_versions(#[values(Way::Library, Way::Program)] way: Way) {
         let test = TestRepo::unborn();
-        let repo = test.open();
+        let repo = test.open_as(way);
         assert_eq!(repo.newest_version(&RepoPath::from_bytes("a"), |_| Some(())).unwrap(), None);
     }
 }

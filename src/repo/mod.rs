@@ -10,6 +10,7 @@
 //! `runner`'s business; what to commit is `publish`'s.
 
 mod backend;
+mod choice;
 mod commit;
 mod create;
 mod durable;
@@ -30,6 +31,7 @@ mod work_file;
 #[cfg(test)]
 mod testing;
 
+pub use choice::{Choice, Need};
 pub use commit::{Commit, CommitOrder, CommitPlan, Committed};
 pub use create::{Beginning, create};
 pub use error::{GitLock, RepoError, Unsupported};

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::backend::Backend;
+use super::choice::{self, Choice};
 use super::error::RepoError;
-use super::library::Library;
 use super::place::Place;
-use super::program::GitProgram;
 use crate::ambient::Ambient;
+use crate::config::{GitBackend, GitConfig};
 use crate::publish::{ObjectId, RepoPath};
 
 /// A repository with a work tree, opened once for the life of the process.
@@ -16,7 +16,11 @@ use crate::publish::{ObjectId, RepoPath};
 /// Everything that it writes is fsynced before it is relied upon: git does not do so by default.
 pub struct Repo {
     pub(super) backend: Box<dyn Backend>,
+    pub(super) choice: Choice,
 }
+
+/// How long one process of the installed git may take, where nothing is configured.
+const TIME_LIMIT: Duration = Duration::from_mins(1);
 
 impl std::fmt::Debug for Repo {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -29,19 +33,38 @@ impl std::fmt::Debug for Repo {
 }
 
 impl Repo {
-    /// Opens the repository that holds `workspace`, which may be below its root, or in a linked work tree.
+    /// As [`Repo::open_configured`], in the way that the repository needs.
+    pub fn open(workspace: &Path, ambient: &Ambient) -> Result<Self, RepoError> {
+        Self::open_as(workspace, GitBackend::Auto, TIME_LIMIT, ambient)
+    }
+
+    /// Opens the repository that holds `workspace`, which may be below its root, or in a linked work tree. Which git works
+    /// with it is decided now, once.
     ///
     /// `ambient` gives the environment (git's own `GIT_CONFIG_*`, `GIT_AUTHOR_*`, `GIT_COMMITTER_*`, `PATH`) and
     /// the clock of commits. `GIT_DIR` and its like are ignored: the workspace alone says which repository.
-    pub fn open(workspace: &Path, ambient: &Ambient) -> Result<Self, RepoError> {
+    pub fn open_configured(workspace: &Path, git: &GitConfig, ambient: &Ambient) -> Result<Self, RepoError> {
+        Self::open_as(workspace, git.backend, git.timeout.0, ambient)
+    }
+
+    fn open_as(
+        workspace: &Path,
+        asked: GitBackend,
+        time_limit: Duration,
+        ambient: &Ambient,
+    ) -> Result<Self, RepoError> {
         let workspace = std::fs::canonicalize(workspace).map_err(|source| RepoError::Io {
             doing: "open",
             path: workspace.to_owned(),
             source,
         })?;
-        let library = Library::open(&workspace, ambient)?;
-        let program = GitProgram::find(&library.place().root, Duration::from_mins(1), ambient);
-        Ok(Self { backend: Box::new(library.with_program(program)) })
+        let (backend, choice) = choice::open(&workspace, asked, time_limit, ambient)?;
+        Ok(Self { backend, choice })
+    }
+
+    /// Which git works with this repository, and why.
+    pub const fn choice(&self) -> &Choice {
+        &self.choice
     }
 
     fn place(&self) -> &Place {
@@ -114,11 +137,11 @@ mod tests {
         for (format, text) in [
             (
                 "--ref-format=reftable",
-                "stores its references as a reftable, which the built-in git cannot read; convert it with `git refs migrate --ref-format=files`",
+                "stores its references as a reftable, which the built-in git cannot read; set `git.backend: cli`, or convert it with `git refs migrate --ref-format=files`",
             ),
             (
                 "--object-format=sha256",
-                "uses SHA-256 object names, which the built-in git cannot read; use a repository with SHA-1 object names (`git init --object-format=sha1`)",
+                "uses SHA-256 object names, which the built-in git cannot read; set `git.backend: cli`, or use a repository with SHA-1 object names (`git init --object-format=sha1`)",
             ),
         ] {
             let test = TestRepo::unborn();
@@ -139,7 +162,7 @@ mod tests {
         assert_eq!(
             test.try_open(&test.root).unwrap_err().to_string(),
             format!(
-                "the repository of `{}` uses an extension of the repository format, which the built-in git cannot read; see `git config --get-regexp '^extensions'`",
+                "the repository of `{}` uses an extension of the repository format, which the built-in git cannot read; set `git.backend: cli`, or do without it: `git config --get-regexp '^extensions'` lists them",
                 test.root.display()
             )
         );
@@ -169,7 +192,7 @@ mod tests {
         assert_eq!(
             test.open().dirty().unwrap_err().to_string(),
             format!(
-                "the repository of `{}` has a split index, which the built-in git cannot read; turn it off with `git update-index --no-split-index`",
+                "the repository of `{}` has a split index, which the built-in git cannot read; set `git.backend: cli`, or turn it off with `git update-index --no-split-index`",
                 test.root.display()
             )
         );

@@ -186,37 +186,37 @@ impl Repo {
 mod tests {
     use rstest::rstest;
 
-    use crate::repo::testing::TestRepo;
+    use crate::repo::testing::{TestRepo, Way};
 
-    fn refusal(test: &TestRepo) -> String {
-        test.open().preflight(None).unwrap_err().to_string()
+    fn refusal(way: Way, test: &TestRepo) -> String {
+        test.open_as(way).preflight(None).unwrap_err().to_string()
     }
 
-    #[test]
-    fn a_healthy_repository_is_ready() {
+    #[rstest]
+    fn a_healthy_repository_is_ready(#[values(Way::Library, Way::Program)] way: Way) {
         let test = TestRepo::with(&[("a", "1")]);
-        let ready = test.open().preflight(Some("main")).unwrap();
+        let ready = test.open_as(way).preflight(Some("main")).unwrap();
         assert_eq!(ready.head.branch.as_deref(), Some("main"));
         assert_eq!(ready.identity.author.name, "Tester");
         assert_eq!(ready.head.commit.as_str(), test.git(&["rev-parse", "HEAD"]).trim());
         assert_eq!(ready.head.short, test.git(&["rev-parse", "--short", "HEAD"]).trim());
     }
 
-    #[test]
-    fn a_branch_without_commits_is_refused() {
+    #[rstest]
+    fn a_branch_without_commits_is_refused(#[values(Way::Library, Way::Program)] way: Way) {
         assert_eq!(
-            refusal(&TestRepo::unborn()),
+            refusal(way, &TestRepo::unborn()),
             "the branch `main` has no commits yet; make the first one with `git commit --allow-empty -m 'Initial commit'`"
         );
     }
 
-    #[test]
-    fn a_detached_head_is_refused() {
+    #[rstest]
+    fn a_detached_head_is_refused(#[values(Way::Library, Way::Program)] way: Way) {
         let test = TestRepo::with(&[]);
         test.git(&["checkout", "-q", "--detach"]);
         let short = test.git(&["rev-parse", "--short", "HEAD"]);
         assert_eq!(
-            refusal(&test),
+            refusal(way, &test),
             format!(
                 "HEAD is detached at {}, on no branch; run `git switch <branch>` (or `git switch -c <new branch>`)",
                 short.trim()
@@ -224,9 +224,9 @@ mod tests {
         );
     }
 
-    #[test]
-    fn another_branch_than_asked_for_is_refused() {
-        let error = TestRepo::with(&[]).open().preflight(Some("feature")).unwrap_err();
+    #[rstest]
+    fn another_branch_than_asked_for_is_refused(#[values(Way::Library, Way::Program)] way: Way) {
+        let error = TestRepo::with(&[]).open_as(way).preflight(Some("feature")).unwrap_err();
         assert_eq!(
             error.to_string(),
             "the branch is `main`, not `feature` as asked for; run `git switch feature`, or change `--branch`"
@@ -263,14 +263,18 @@ mod tests {
         "sequencer/todo",
         "a cherry-pick is in progress; finish it with `git cherry-pick --continue`, or undo it with `git cherry-pick --abort`"
     )]
-    fn an_operation_in_progress_is_refused_and_named(#[case] marker: &str, #[case] text: &str) {
+    fn an_operation_in_progress_is_refused_and_named(
+        #[values(Way::Library, Way::Program)] way: Way,
+        #[case] marker: &str,
+        #[case] text: &str,
+    ) {
         let test = TestRepo::with(&[]);
         test.write(&format!(".git/{marker}"), &test.git(&["rev-parse", "HEAD"]));
-        assert_eq!(refusal(&test), text);
+        assert_eq!(refusal(way, &test), text);
     }
 
-    #[test]
-    fn a_rebase_that_stopped_is_told_from_a_detached_head() {
+    #[rstest]
+    fn a_rebase_that_stopped_is_told_from_a_detached_head(#[values(Way::Library, Way::Program)] way: Way) {
         let test = TestRepo::with(&[("a", "1")]);
         test.git(&["switch", "-q", "-c", "side"]);
         test.write("a", "2");
@@ -279,34 +283,38 @@ mod tests {
         test.write("a", "3");
         test.git(&["commit", "-qam", "main"]);
         assert!(!test.run(&["rebase", "side"]).status.success());
-        assert!(refusal(&test).starts_with("a rebase is in progress; "));
+        assert!(refusal(way, &test).starts_with("a rebase is in progress; "));
     }
 
     #[rstest]
     #[case(&["user.name"], "user.name is")]
     #[case(&["user.email"], "user.email is")]
     #[case(&["user.name", "user.email"], "user.name and user.email are")]
-    fn a_missing_identity_is_refused(#[case] unset: &[&str], #[case] missing: &str) {
+    fn a_missing_identity_is_refused(
+        #[values(Way::Library, Way::Program)] way: Way,
+        #[case] unset: &[&str],
+        #[case] missing: &str,
+    ) {
         let test = TestRepo::with(&[]);
         for key in unset {
             test.git(&["config", "--unset", key]);
         }
         assert_eq!(
-            refusal(&test),
+            refusal(way, &test),
             format!(
                 "git does not know who you are: {missing} not set; run `git config --global user.name 'Your Name'` and `git config --global user.email you@example.org`"
             )
         );
     }
 
-    #[test]
-    fn the_environment_names_people_before_the_configuration() {
+    #[rstest]
+    fn the_environment_names_people_before_the_configuration(#[values(Way::Library, Way::Program)] way: Way) {
         let mut test = TestRepo::with(&[]);
         test.git(&["config", "--unset", "user.name"]);
         test.set_env("GIT_AUTHOR_NAME", "Ann");
         test.set_env("GIT_COMMITTER_NAME", "Cis");
         test.set_env("GIT_COMMITTER_EMAIL", "cis@example.org");
-        let identity = test.open().preflight(None).unwrap().identity;
+        let identity = test.open_as(way).preflight(None).unwrap().identity;
         assert_eq!(
             (identity.author.name.as_str(), identity.author.email.as_str()),
             ("Ann", "tester@example.org")
@@ -317,23 +325,23 @@ mod tests {
         );
     }
 
-    #[test]
-    fn a_name_that_no_commit_can_carry_is_refused() {
+    #[rstest]
+    fn a_name_that_no_commit_can_carry_is_refused(#[values(Way::Library, Way::Program)] way: Way) {
         let mut test = TestRepo::with(&[]);
         test.set_env("GIT_AUTHOR_NAME", "<>");
         assert_eq!(
-            refusal(&test),
+            refusal(way, &test),
             "`<> <tester@example.org>` cannot be put on a commit; set `user.name` and `user.email` to text without `<`, `>` and line breaks"
         );
     }
 
-    #[test]
-    fn a_lock_that_stays_is_reported_and_kept() {
+    #[rstest]
+    fn a_lock_that_stays_is_reported_and_kept(#[values(Way::Library, Way::Program)] way: Way) {
         let test = TestRepo::with(&[]);
         let lock = test.root.join(".git/index.lock");
         std::fs::write(&lock, "").unwrap();
         assert_eq!(
-            refusal(&test),
+            refusal(way, &test),
             format!(
                 "`{}` exists: another git is at work there, or was killed; if no git is running in this repository, remove the file and start again",
                 lock.display()

@@ -82,11 +82,13 @@ impl Repo {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use std::os::unix::fs::{FileTypeExt as _, PermissionsExt};
     use std::os::unix::net::UnixListener;
 
     use super::*;
-    use crate::repo::testing::TestRepo;
+    use crate::repo::testing::{TestRepo, Way};
 
     fn summary(record: &DirtyRecord) -> Vec<(String, String)> {
         let kind = |dirty: &DirtyPath| match (&dirty.content, &dirty.head) {
@@ -107,8 +109,10 @@ mod tests {
         assert_eq!(summary(record), expected);
     }
 
-    #[test]
-    fn everything_that_differs_is_found_and_nothing_that_is_ignored() {
+    #[rstest]
+    fn everything_that_differs_is_found_and_nothing_that_is_ignored(
+        #[values(Way::Library, Way::Program)] way: Way,
+    ) {
         let test = TestRepo::with(&[
             (".gitignore", "*.o\n"),
             ("changed", "1"),
@@ -128,7 +132,7 @@ mod tests {
         test.git(&["add", "staged-back"]);
         test.write("staged-back", "1");
         let index = std::fs::read(test.root.join(".git/index")).unwrap();
-        let record = test.open().dirty().unwrap();
+        let record = test.open_as(way).dirty().unwrap();
         expect(
             &record,
             &[
@@ -147,12 +151,14 @@ mod tests {
         assert_eq!(std::fs::read(test.root.join(".git/index")).unwrap(), index);
     }
 
-    #[test]
-    fn paths_of_the_earlier_record_are_looked_at_even_if_they_are_clean_now() {
+    #[rstest]
+    fn paths_of_the_earlier_record_are_looked_at_even_if_they_are_clean_now(
+        #[values(Way::Library, Way::Program)] way: Way,
+    ) {
         let test = TestRepo::with(&[("a", "1"), ("b", "1")]);
         test.write("a", "2");
         test.write("new", "n");
-        let repo = test.open();
+        let repo = test.open_as(way);
         let before = repo.dirty().unwrap();
         test.git(&["commit", "-qam", "the agent's own"]);
         test.remove("new");
@@ -161,8 +167,10 @@ mod tests {
         assert_eq!(now.get(&"a".into()).unwrap().content, before.get(&"a".into()).unwrap().content);
     }
 
-    #[test]
-    fn submodules_and_nested_repositories_are_told_from_files() {
+    #[rstest]
+    fn submodules_and_nested_repositories_are_told_from_files(
+        #[values(Way::Library, Way::Program)] way: Way,
+    ) {
         let inner = TestRepo::with(&[("i", "1")]);
         let test = TestRepo::with(&[("a", "1")]);
         let url = inner.root.to_str().unwrap();
@@ -175,7 +183,7 @@ mod tests {
         );
         test.git(&["init", "-q", "nested"]);
         test.write("nested/file", "n");
-        let repo = test.open();
+        let repo = test.open_as(way);
         let record = repo.dirty().unwrap();
         expect(&record, &[("nested", "nested"), ("sub", "submodule")]);
         let tip = String::from_utf8(test.run_in(&sub, &["rev-parse", "HEAD"]).stdout).unwrap();
@@ -184,37 +192,37 @@ mod tests {
         assert_eq!(repo.dirty_since(&record).unwrap(), record);
     }
 
-    #[test]
-    fn a_socket_in_the_place_of_a_file_is_never_opened() {
+    #[rstest]
+    fn a_socket_in_the_place_of_a_file_is_never_opened(#[values(Way::Library, Way::Program)] way: Way) {
         let test = TestRepo::with(&[("a", "1")]);
         test.remove("a");
         let _listener = UnixListener::bind(test.root.join("a")).unwrap();
         assert!(test.root.join("a").symlink_metadata().unwrap().file_type().is_socket());
-        expect(&test.open().dirty().unwrap(), &[("a", "special")]);
+        expect(&test.open_as(way).dirty().unwrap(), &[("a", "special")]);
     }
 
-    #[test]
-    fn files_behind_a_link_are_not_the_repositorys() {
+    #[rstest]
+    fn files_behind_a_link_are_not_the_repositorys(#[values(Way::Library, Way::Program)] way: Way) {
         let test = TestRepo::with(&[("dir/a", "1")]);
         test.write("elsewhere/a", "1");
         std::fs::remove_dir_all(test.root.join("dir")).unwrap();
         std::os::unix::fs::symlink("elsewhere", test.root.join("dir")).unwrap();
         expect(
-            &test.open().dirty().unwrap(),
+            &test.open_as(way).dirty().unwrap(),
             &[("dir", "added"), ("dir/a", "deleted"), ("elsewhere/a", "added")],
         );
     }
 
-    #[test]
-    fn what_a_sparse_checkout_leaves_out_is_not_deleted() {
+    #[rstest]
+    fn what_a_sparse_checkout_leaves_out_is_not_deleted(#[values(Way::Library, Way::Program)] way: Way) {
         let test = TestRepo::with(&[("in/a", "1"), ("out/b", "1")]);
         test.git(&["sparse-checkout", "set", "in"]);
         assert!(!test.root.join("out").exists());
-        assert!(test.open().dirty().unwrap().is_empty());
+        assert!(test.open_as(way).dirty().unwrap().is_empty());
     }
 
-    #[test]
-    fn an_unmerged_path_is_marked() {
+    #[rstest]
+    fn an_unmerged_path_is_marked(#[values(Way::Library, Way::Program)] way: Way) {
         let test = TestRepo::with(&[("a", "1\n")]);
         test.git(&["switch", "-q", "-c", "side"]);
         test.write("a", "2\n");
@@ -223,7 +231,7 @@ mod tests {
         test.write("a", "3\n");
         test.git(&["commit", "-qam", "main"]);
         assert!(!test.run(&["merge", "side"]).status.success());
-        let record = test.open().dirty().unwrap();
+        let record = test.open_as(way).dirty().unwrap();
         assert_eq!(record.get(&"a".into()).unwrap().obstacle, Some(Obstacle::Conflicted));
     }
 }

@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use super::backend::Backend;
+use super::choice::Choice;
 use super::commit::{CommitOrder, CommitPlan, Committed};
 use super::error::RepoError;
 use super::library::Library;
@@ -116,7 +117,7 @@ impl TestRepo {
             let program = GitProgram::find(workspace, Duration::from_mins(1), &ambient).unwrap();
             let mut installed = Installed::open(workspace, program, &ambient)?;
             installed.place.lock_patience = lock_patience;
-            return Ok(Repo { backend: Box::new(installed) });
+            return Ok(Repo { backend: Box::new(installed), choice: Choice::Library });
         }
         let mut library = Library::open(workspace, &ambient)?;
         library.place.lock_patience = lock_patience;
@@ -126,7 +127,7 @@ impl TestRepo {
             Way::LibraryAlone => Box::new(library),
             Way::Program => unreachable!("opened above"),
         };
-        Ok(Repo { backend })
+        Ok(Repo { backend, choice: Choice::Library })
     }
 
     pub(super) fn write(&self, path: &str, text: &str) {

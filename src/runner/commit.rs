@@ -1,6 +1,8 @@
 //! The commits: what this turn changed, by category, on the branch that was claimed.
 
-use crate::publish::{CommitContext, DirtyRecord, LeftReason, Selection, commit_message, decide_selection};
+use crate::publish::{
+    CommitContext, DirtyRecord, LeftReason, RepoPath, Selection, commit_message, decide_selection,
+};
 use crate::repo::{
     CommitOrder, CommitPlan as RepoCommitPlan, Fingerprint, Head, IndexRefresh, Movement, Repo,
 };
@@ -28,11 +30,14 @@ impl Runner<'_> {
             self.flush()?;
             return Err(RunnerError::Unpublishable { actor, problems });
         }
-        let work_tree = repo.fingerprint(&now, &self.workspace.rules)?;
+        let mut work_tree = repo.fingerprint(&now, &self.workspace.rules)?;
         let mut committed = describe(&selection, base, &now);
         committed.by_agent = made_by_agent(repo, base)?;
         if !selection.batches.is_empty() {
-            self.make_commits(turn, selection, &head, &mut committed)?;
+            let restaged = self.make_commits(turn, selection, &head, &mut committed)?;
+            if !restaged.is_empty() {
+                work_tree = self.look_after_hooks(turn, &restaged, &mut committed)?.unwrap_or(work_tree);
+            }
         }
         self.finish_commit(turn, committed, work_tree)?;
         Ok(Step::Go)
@@ -44,7 +49,7 @@ impl Runner<'_> {
         selection: Selection,
         head: &Head,
         committed: &mut Committed,
-    ) -> Result<(), RunnerError> {
+    ) -> Result<Vec<RepoPath>, RunnerError> {
         let prompt = turn.prompt().map(ToString::to_string).unwrap_or_default();
         let context = CommitContext {
             actor: turn.opening.actor,
@@ -61,9 +66,16 @@ impl Runner<'_> {
             })
             .collect();
         self.journal_begin(turn, Record::CommitBegin(CommitPlan { head: head.clone() }))?;
-        let Some(repo) = &self.workspace.repo else { return Ok(()) };
+        let Some(repo) = &self.workspace.repo else { return Ok(Vec::new()) };
         let identity = repo.identity()?;
-        let made = repo.commit(CommitOrder { head, plans: &plans, identity: &identity })?;
+        let made = repo.commit(CommitOrder { head, plans: &plans, identity: &identity });
+        let made = match made {
+            Err(refusal) if refusal.is_refusal() => {
+                let (actor, problems) = (turn.opening.actor, vec![refusal.to_string()]);
+                return Err(RunnerError::Unpublishable { actor, problems });
+            }
+            made => made?,
+        };
         let subjects = plans.iter().map(|plan| plan.message.lines().next().unwrap_or_default());
         committed.commits = made
             .commits
@@ -72,7 +84,24 @@ impl Runner<'_> {
             .map(|((id, _), subject)| CommitMade { id: id.to_string(), subject: subject.to_owned() })
             .collect();
         self.report_index(&made.index);
-        Ok(())
+        Ok(made.restaged)
+    }
+
+    /// What the work tree holds when a hook has changed what was committed: nothing has verified that.
+    fn look_after_hooks(
+        &mut self,
+        turn: &TurnRecord,
+        restaged: &[RepoPath],
+        committed: &mut Committed,
+    ) -> Result<Option<Fingerprint>, RunnerError> {
+        let (Some(repo), Some(base)) = (&self.workspace.repo, turn.base()) else { return Ok(None) };
+        let now = repo.dirty_since(&base.dirty)?;
+        let differs = |path: &&RepoPath| now.get(path).is_some_and(|dirty| !dirty.matches_head());
+        committed.uncommitted.extend(restaged.iter().filter(differs).map(ToString::to_string));
+        let work_tree = repo.fingerprint(&now, &self.workspace.rules)?;
+        let named: Vec<String> = restaged.iter().take(NAMED_PATHS).map(ToString::to_string).collect();
+        self.warn(&format!("committed as a hook changed it, after the verification: {}", named.join(", ")));
+        Ok(Some(work_tree))
     }
 
     /// Commits that were begun: those with this turn's trailer are there already; then only the index is behind.

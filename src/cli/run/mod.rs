@@ -86,6 +86,9 @@ pub(crate) fn run_loop(
     };
     let opening = Opening { root: order.root, config, git: order.git, branch: order.branch };
     let workspace = Workspace::open(opening, seats, ambient).map_err(fail)?;
+    if let Some(notice) = workspace.repo.as_ref().and_then(|repo| repo.choice().notice()) {
+        context.output.note(format!("note: {notice}"));
+    }
     let mode = match order.plan {
         LoopPlan::Combined => COMBINED,
         LoopPlan::Solo(_) => SOLO,

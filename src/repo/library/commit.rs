@@ -199,7 +199,7 @@ impl Backend for Library {
 
     fn write_index(&self, due: &BTreeMap<&RepoPath, &Versions>, work_tree: WorkTree) -> Result<(), String> {
         match &self.program {
-            Some(program) => program.update_index(&self.place, due, work_tree),
+            Some(program) => program.update_index(&self.place, due, work_tree, &[]),
             None => self.update_index(due, work_tree),
         }
     }

@@ -8,6 +8,7 @@ mod content;
 mod history;
 mod index;
 mod look;
+mod needs;
 mod object;
 mod open;
 mod tree;

@@ -8,7 +8,7 @@ use super::super::durable::sync_loose_object;
 use super::super::error::{GitLock, RepoError};
 use super::super::hook::Hook;
 use super::look::{object_id, object_ids};
-use super::open::{Installed, is_off, unexpected, without_last_break};
+use super::open::{Installed, LastMade, is_off, unexpected, without_last_break};
 use super::run::Environment;
 use super::scratch::ScratchIndex;
 use crate::publish::{ObjectId, RepoPath, turn_of_message};
@@ -81,8 +81,9 @@ impl Installed {
         for (at, (plan, changes)) in order.plans.iter().zip(changes).enumerate() {
             made.commits.extend(committing.commit(plan, changes)?.map(|id| (at, id)));
         }
-        made.restaged = committing.restaged;
-        self.made.replace(Some((order.head.commit.clone(), committing.tip, committing.difference)));
+        made.restaged.clone_from(&committing.restaged);
+        let Committing { tip, difference, restaged, .. } = committing;
+        self.made.replace(Some(LastMade { from: order.head.commit.clone(), to: tip, difference, restaged }));
         Ok(made)
     }
 

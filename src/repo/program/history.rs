@@ -53,10 +53,10 @@ impl Installed {
         old: Option<&ObjectId>,
         new: &ObjectId,
     ) -> Result<Difference, RepoError> {
-        if let (Some(old), Some((from, to, made))) = (old, &*self.made.borrow())
-            && (from, to) == (old, new)
+        if let (Some(old), Some(made)) = (old, &*self.made.borrow())
+            && (&made.from, &made.to) == (old, new)
         {
-            return Ok(made.clone());
+            return Ok(made.difference.clone());
         }
         let old = old.map_or_else(|| format!("{new}^1"), ToString::to_string);
         self.brought(&old, new).map(|brought| brought.difference)

@@ -28,15 +28,18 @@ pub(super) fn index_info(input: &mut Vec<u8>, path: &RepoPath, version: Entry<'_
 }
 
 impl GitProgram {
+    /// `exact`: paths for which the work tree does not say what the index shall have.
     pub(in super::super) fn update_index(
         &self,
         place: &Place,
         due: &BTreeMap<&RepoPath, &Versions>,
         work_tree: WorkTree,
+        exact: &[RepoPath],
     ) -> Result<(), String> {
         let (mut info, mut listed, mut unreachable) = (Vec::new(), Vec::new(), Vec::new());
         for (path, versions) in due {
-            let input = match (work_tree, &versions.new) {
+            let trusted = if exact.contains(path) { WorkTree::Unknown } else { work_tree };
+            let input = match (trusted, &versions.new) {
                 (WorkTree::Unknown, Some(blob)) => {
                     index_info(&mut info, path, Entry::Holds(blob));
                     continue;

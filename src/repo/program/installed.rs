@@ -142,6 +142,8 @@ impl Backend for Installed {
     }
 
     fn write_index(&self, due: &BTreeMap<&RepoPath, &Versions>, work_tree: WorkTree) -> Result<(), String> {
-        self.program.update_index(&self.place, due, work_tree)
+        let made = self.made.borrow();
+        let exact = made.as_ref().map_or(&[][..], |made| &made.restaged);
+        self.program.update_index(&self.place, due, work_tree, exact)
     }
 }

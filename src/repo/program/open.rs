@@ -13,7 +13,7 @@ use super::super::place::Place;
 use super::run::{GitFailure, GitProgram};
 use super::scratch::BaseIndex;
 use crate::ambient::Ambient;
-use crate::publish::ObjectId;
+use crate::publish::{ObjectId, RepoPath};
 
 /// How the repository names its objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,15 @@ impl ObjectFormat {
     }
 }
 
+/// Commits that this process has made: what they change is known without asking git again.
+pub(super) struct LastMade {
+    pub(super) from: ObjectId,
+    pub(super) to: ObjectId,
+    pub(super) difference: Difference,
+    /// Paths whose committed version may not be the work tree's.
+    pub(super) restaged: Vec<RepoPath>,
+}
+
 /// A repository and the git program that works with it.
 pub(in super::super) struct Installed {
     pub(super) program: GitProgram,
@@ -44,7 +53,7 @@ pub(in super::super) struct Installed {
     /// HEAD's tree as an index, kept while HEAD stays.
     pub(super) base_index: RefCell<Option<BaseIndex>>,
     /// What the commits made last have changed.
-    pub(super) made: RefCell<Option<(ObjectId, ObjectId, Difference)>>,
+    pub(super) made: RefCell<Option<LastMade>>,
 }
 
 impl fmt::Debug for Installed {
