@@ -6,6 +6,7 @@
     reason = "a test stops at the first surprise, and starts the processes and reads the clock that it checks against"
 )]
 
+mod backend;
 mod bad_input;
 mod combined;
 mod demo;
