@@ -57,6 +57,12 @@ pub fn commit_message(
     format!("{subject}\n\n{}\n\n{TRAILER}{}\n", lines.join("\n"), context.turn)
 }
 
+/// The message with the trailer of a turn, in a paragraph of its own; for one that has lost it.
+#[must_use]
+pub fn with_turn(message: &str, turn: TurnId) -> String {
+    format!("{}\n\n{TRAILER}{turn}\n", message.trim_end())
+}
+
 /// The turn whose trailer a message carries, in its last paragraph.
 #[must_use]
 pub fn turn_of_message(message: &str) -> Option<TurnId> {

@@ -15,7 +15,7 @@ mod record;
 mod rules;
 mod selection;
 
-pub use message::{CommitContext, commit_message, turn_of_message};
+pub use message::{CommitContext, commit_message, turn_of_message, with_turn};
 pub use path::{ParseRepoPathError, RepoPath};
 pub use record::{Blob, Content, DirtyPath, DirtyRecord, FileMode, ObjectId, Obstacle, ParseObjectIdError};
 pub use rules::{DocsSpec, ReportsSpec, RuleError, RuleSpec, Rules, TrackedOutputsSpec, WorkSpec};

@@ -105,13 +105,14 @@ impl Repo {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::repo::testing::TestRepo;
+    use crate::repo::testing::{TestRepo, Way};
+    use rstest::rstest;
 
-    #[test]
-    fn a_directory_without_a_repository_is_refused() {
+    #[rstest]
+    fn a_directory_without_a_repository_is_refused(#[values(Way::Library, Way::Program)] way: Way) {
         let directory = tempfile::tempdir().unwrap();
         let place = std::fs::canonicalize(directory.path()).unwrap();
-        let error = TestRepo::unborn().try_open(&place).unwrap_err();
+        let error = TestRepo::unborn().try_open_as(way, &place).unwrap_err();
         assert_eq!(
             error.to_string(),
             format!(
@@ -121,14 +122,19 @@ mod tests {
         );
     }
 
-    #[test]
-    fn a_bare_repository_is_refused() {
+    #[rstest]
+    #[case::library(Way::Library, "/")]
+    #[case::program(Way::Program, "")]
+    fn a_bare_repository_is_refused(#[case] way: Way, #[case] slash: &str) {
         let test = TestRepo::unborn();
         test.git(&["init", "-q", "--bare", "../bare.git"]);
         let place = test.root.with_file_name("bare.git");
         assert_eq!(
-            test.try_open(&place).unwrap_err().to_string(),
-            format!("`{}/` is a bare repository, without a work tree; use a clone of it", place.display())
+            test.try_open_as(way, &place).unwrap_err().to_string(),
+            format!(
+                "`{}{slash}` is a bare repository, without a work tree; use a clone of it",
+                place.display()
+            )
         );
     }
 

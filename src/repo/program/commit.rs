@@ -8,10 +8,10 @@ use super::super::durable::sync_loose_object;
 use super::super::error::{GitLock, RepoError};
 use super::super::hook::Hook;
 use super::look::{object_id, object_ids};
-use super::open::{Installed, LastMade, is_off, unexpected, without_last_break};
+use super::open::{Installed, LastMade, unexpected, without_last_break};
 use super::run::Environment;
 use super::scratch::ScratchIndex;
-use crate::publish::{ObjectId, RepoPath, turn_of_message};
+use crate::publish::{ObjectId, RepoPath, turn_of_message, with_turn};
 
 /// Makes one commit after the other in one index.
 struct Committing<'a> {
@@ -66,23 +66,27 @@ impl Installed {
     }
 
     pub(super) fn commit_all(&self, order: &CommitOrder<'_>, changes: &[Changes]) -> Result<Made, RepoError> {
-        let settings = self.program.settings().map_err(self.program.failed("read the configuration"))?;
-        // A key without a value is on.
-        let signed = settings
-            .get("commit.gpgsign")
-            .is_some_and(|value| value.as_ref().is_none_or(|text| !is_off(text)));
         let (tree, index) = self.scratch_index(&order.head.commit)?;
         let tip = order.head.commit.clone();
         let restaged = Vec::new();
         let difference = Difference::new();
-        let mut committing =
-            Committing { installed: self, order, index, signed, tip, tree, restaged, difference };
+        let mut committing = Committing {
+            installed: self,
+            order,
+            index,
+            signed: self.signed.get(),
+            tip,
+            tree,
+            restaged,
+            difference,
+        };
         let mut made = Made::default();
         for (at, (plan, changes)) in order.plans.iter().zip(changes).enumerate() {
             made.commits.extend(committing.commit(plan, changes)?.map(|id| (at, id)));
         }
         made.restaged.clone_from(&committing.restaged);
-        let Committing { tip, difference, restaged, .. } = committing;
+        let Committing { tip, tree, index, difference, restaged, .. } = committing;
+        self.keep_as_base(tip.clone(), tree, index);
         self.made.replace(Some(LastMade { from: order.head.commit.clone(), to: tip, difference, restaged }));
         Ok(made)
     }
@@ -222,7 +226,7 @@ impl Committing<'_> {
         self.run_hook(Hook::CommitMessage, &[&path])?;
         let written = std::fs::read(file.path()).map_err(unusable_scratch)?;
         let written = String::from_utf8_lossy(&written);
-        let mut message = written.trim().to_owned();
+        let message = written.trim().to_owned();
         if message.is_empty() {
             return Err(RepoError::HookRefused {
                 hook: Hook::CommitMessage,
@@ -232,10 +236,9 @@ impl Committing<'_> {
             });
         }
         if let (Some(turn), None) = (turn_of_message(&plan.message), turn_of_message(&message)) {
-            message.push_str(&format!("\n\nBaton-Turn: {turn}"));
+            return Ok(with_turn(&message, turn));
         }
-        message.push('\n');
-        Ok(message)
+        Ok(message + "\n")
     }
 
     fn commit_tree(&self, tree: &ObjectId, message: &str) -> Result<ObjectId, RepoError> {

@@ -67,7 +67,7 @@ impl Installed {
         let listed = self
             .program
             .look(&["diff-tree", "-r", "-t", "-z", "--raw", "--no-renames", "--no-abbrev", "--no-ext-diff"])
-            .arguments(["--ignore-submodules=none", &old, new.as_str(), "--"])
+            .arguments(["--ignore-submodules=none", old, new.as_str(), "--"])
             .run()
             .map_err(&failed)?;
         let mut brought = Brought { difference: Difference::new(), objects: Vec::new() };

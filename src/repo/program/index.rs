@@ -8,6 +8,7 @@ use super::run::GitProgram;
 use crate::publish::{Blob, RepoPath};
 
 /// What an index shall have at a path.
+#[derive(Clone, Copy)]
 pub(super) enum Entry<'a> {
     Holds(&'a Blob),
     /// Nothing; git wants a name without meaning, in the length of its object format.

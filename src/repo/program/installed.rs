@@ -11,7 +11,7 @@ use super::super::head::Head;
 use super::super::place::Place;
 use super::super::preflight::{Operation, Person};
 use super::look::object_id;
-use super::open::{Installed, without_last_break};
+use super::open::{Installed, is_signing, without_last_break};
 use crate::publish::{Blob, ObjectId, RepoPath};
 
 impl Backend for Installed {
@@ -26,6 +26,7 @@ impl Backend for Installed {
     fn settings(&self, keys: &[&str]) -> Result<Vec<Option<String>>, RepoError> {
         let failed = self.program.failed("read the configuration");
         let mut settings = self.program.settings().map_err(failed)?;
+        self.signed.set(is_signing(&settings));
         Ok(keys.iter().map(|key| settings.remove(&key.to_ascii_lowercase()).flatten()).collect())
     }
 

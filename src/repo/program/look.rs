@@ -61,9 +61,7 @@ impl Installed {
         let mut changed = BTreeMap::new();
         let mut unmerged = Vec::new();
         for line in listed.split(|byte| *byte == 0).filter(|line| !line.is_empty()) {
-            let Some((path, entry)) = parse_status(line).ok_or_else(|| failed(unexpected()))? else {
-                continue;
-            };
+            let (path, entry) = parse_status(line).ok_or_else(|| failed(unexpected()))?;
             match entry {
                 Changed::Path { conflicted: true, .. } => unmerged.push(path.clone()),
                 // What is not in the index any more is listed as untracked too.
@@ -238,33 +236,25 @@ fn parse_listed(line: &[u8]) -> Option<(RepoPath, Blob)> {
     Some((RepoPath::from_bytes(&line[tab + 1..]), blob))
 }
 
-/// One entry of `status --porcelain=v2 -z`; the inner `None` for what is no entry, the outer for what is not understood.
-fn parse_status(line: &[u8]) -> Option<Option<(RepoPath, Changed)>> {
+/// One entry of `status --porcelain=v2 -z`; `None` for what is not understood.
+fn parse_status(line: &[u8]) -> Option<(RepoPath, Changed)> {
     let fields = |count| line.splitn(count, |byte| *byte == b' ').collect::<Vec<_>>();
-    let entry = match line.first()? {
+    let at =
+        |path: &[u8], known, conflicted| (RepoPath::from_bytes(path), Changed::Path { known, conflicted });
+    match line.first()? {
         b'1' => {
             let [_, _, _, head_mode, index_mode, _, head, index, path] = fields(9)[..] else { return None };
             let known = Known { head: version(head_mode, head), index: version(index_mode, index) };
-            (RepoPath::from_bytes(path), Changed::Path { known, conflicted: false })
+            Some(at(path, known, false))
         }
-        b'u' => {
-            let path = fields(11).get(10).copied()?;
-            (RepoPath::from_bytes(path), Changed::Path { known: Known::default(), conflicted: true })
-        }
+        b'u' => Some(at(fields(11).get(10)?, Known::default(), true)),
         b'?' => {
             let path = line.get(2..)?;
-            match path.strip_suffix(b"/") {
-                Some(path) => (RepoPath::from_bytes(path), Changed::Nested),
-                None => {
-                    let changed = Changed::Path { known: Known::default(), conflicted: false };
-                    (RepoPath::from_bytes(path), changed)
-                }
-            }
+            let nested = path.strip_suffix(b"/").map(|path| (RepoPath::from_bytes(path), Changed::Nested));
+            Some(nested.unwrap_or_else(|| at(path, Known::default(), false)))
         }
-        b'#' | b'!' => return Some(None),
-        _ => return None,
-    };
-    Some(Some(entry))
+        _ => None,
+    }
 }
 
 /// As git quotes names: in double quotes, everything unusual as three octal digits.

@@ -1,13 +1,13 @@
 //! The installed git as a way to work with a repository.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
-use super::super::backend::Difference;
+use super::super::backend::{Changes, Difference};
 use super::super::error::RepoError;
 use super::super::place::Place;
 use super::run::{GitFailure, GitProgram};
@@ -31,6 +31,9 @@ impl ObjectFormat {
     }
 }
 
+/// The configuration: a value for each key, `None` for a key that stands alone.
+pub(super) type Settings = BTreeMap<String, Option<String>>;
+
 /// Commits that this process has made: what they change is known without asking git again.
 pub(super) struct LastMade {
     pub(super) from: ObjectId,
@@ -52,6 +55,10 @@ pub(in super::super) struct Installed {
     pub(super) short: RefCell<Option<(ObjectId, String)>>,
     /// HEAD's tree as an index, kept while HEAD stays.
     pub(super) base_index: RefCell<Option<BaseIndex>>,
+    /// The tree that was named last.
+    pub(super) named: RefCell<Option<(ObjectId, Changes, ObjectId)>>,
+    /// Whether commits are signed, as the configuration said when people were asked for last.
+    pub(super) signed: Cell<bool>,
     /// What the commits made last have changed.
     pub(super) made: RefCell<Option<LastMade>>,
 }
@@ -70,7 +77,7 @@ impl Installed {
         ambient: &Ambient,
     ) -> Result<Self, RepoError> {
         let program = program.at(workspace);
-        let failed = |failure: GitFailure| opening_failed(workspace, failure);
+        let failed = |failure: GitFailure| opening_failed(workspace, &failure);
         let facts = program.rev_parse(&["--is-bare-repository", "--absolute-git-dir"]).map_err(failed)?;
         let [is_bare, git_dir] = &facts[..] else { return Err(failed(unexpected())) };
         let git_dir = PathBuf::from(git_dir);
@@ -93,6 +100,8 @@ impl Installed {
             place,
             short: RefCell::default(),
             base_index: RefCell::default(),
+            named: RefCell::default(),
+            signed: Cell::new(is_signing(&settings)),
             made: RefCell::default(),
         })
     }
@@ -124,7 +133,7 @@ impl GitProgram {
     }
 
     /// Every value of the configuration, the last one where there are several; `None` for a key without a value.
-    pub(super) fn settings(&self) -> Result<BTreeMap<String, Option<String>>, GitFailure> {
+    pub(super) fn settings(&self) -> Result<Settings, GitFailure> {
         let listed = self.call(&["--no-optional-locks", "config", "--list", "-z"]).run()?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let setting = |entry: &[u8]| match entry.iter().position(|byte| *byte == b'\n') {
@@ -135,7 +144,13 @@ impl GitProgram {
     }
 }
 
-pub(super) fn is_off(text: &str) -> bool {
+/// Whether commits shall be signed; a key without a value is on.
+pub(super) fn is_signing(settings: &Settings) -> bool {
+    let asked = settings.get("commit.gpgsign");
+    asked.is_some_and(|value| value.as_ref().is_none_or(|text| !is_off(text)))
+}
+
+fn is_off(text: &str) -> bool {
     matches!(text.to_ascii_lowercase().as_str(), "" | "false" | "no" | "off" | "0")
 }
 
@@ -147,7 +162,7 @@ pub(super) fn unexpected() -> GitFailure {
     GitFailure { code: None, said: "it answered in a way that is not understood".to_owned() }
 }
 
-fn opening_failed(workspace: &Path, failure: GitFailure) -> RepoError {
+fn opening_failed(workspace: &Path, failure: &GitFailure) -> RepoError {
     let workspace = workspace.to_owned();
     if failure.said.contains("not a git repository") {
         RepoError::NotARepository { workspace }

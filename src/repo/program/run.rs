@@ -82,7 +82,7 @@ impl GitProgram {
 
     /// A call that writes durably and runs no hook.
     pub(in super::super) fn write(&self, arguments: &[&str]) -> Call<'_> {
-        self.write_with_hooks(&[]).arguments(&["-c", "core.hooksPath=/dev/null"]).arguments(arguments)
+        self.write_with_hooks(&[]).arguments(["-c", "core.hooksPath=/dev/null"]).arguments(arguments)
     }
 
     /// A call that writes durably, with the hooks of the repository.

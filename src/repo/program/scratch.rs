@@ -103,6 +103,11 @@ impl Installed {
 
     /// The trees go into a directory that goes with it.
     pub(super) fn tree_name(&self, commit: &ObjectId, changes: &Changes) -> Result<ObjectId, RepoError> {
+        if let Some((known, same, tree)) = &*self.named.borrow()
+            && (known, same) == (commit, changes)
+        {
+            return Ok(tree.clone());
+        }
         let (tree, index) = self.scratch_index(commit)?;
         if changes.is_empty() {
             return Ok(tree);
@@ -118,7 +123,14 @@ impl Installed {
             .in_index(&index.path(), &["write-tree", "--missing-ok"])
             .env("GIT_OBJECT_DIRECTORY", objects)
             .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", alternate(&self.place.common_dir.join("objects")));
-        self.write_tree(call)
+        let tree = self.write_tree(call)?;
+        self.named.replace(Some((commit.clone(), changes.clone(), tree.clone())));
+        Ok(tree)
+    }
+
+    /// An index that holds just what this commit does.
+    pub(super) fn keep_as_base(&self, commit: ObjectId, tree: ObjectId, index: ScratchIndex) {
+        self.base_index.replace(Some(BaseIndex { commit, tree, directory: index.directory }));
     }
 }
 
