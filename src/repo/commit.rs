@@ -154,5 +154,4 @@ impl Repo {
 }
 
 #[cfg(test)]
-#[path = "commit_tests.rs"]
 mod tests;

@@ -105,7 +105,8 @@ impl Repo {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::repo::testing::{TestRepo, Way};
+    use crate::publish::DirtyRecord;
+    use crate::repo::testing::{TestRepo, Way, publish};
     use rstest::rstest;
 
     #[rstest]
@@ -177,6 +178,40 @@ mod tests {
             test.try_open(&test.root).unwrap_err().to_string(),
             format!(
                 "the repository of `{}` cannot be opened; `git status` and `git fsck` there say more",
+                test.root.display()
+            )
+        );
+    }
+
+    #[rstest]
+    fn the_place_alone_says_which_repository_even_with_a_line_break_in_its_path(
+        #[values(Way::Library, Way::Program)] way: Way,
+    ) {
+        let mut test = TestRepo::with(&[("a", "1")]);
+        let root = test.root.with_file_name("two\nlines");
+        std::fs::rename(&test.root, &root).unwrap();
+        test.root = root;
+        for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY"] {
+            test.set_env(name, "/nowhere");
+        }
+        test.write("new", "n");
+        let repo = test.open_as(way);
+        assert_eq!(repo.root(), test.root);
+        assert_eq!(repo.git_dir().join("x"), test.root.join(".git/x"));
+        assert_eq!(repo.common_dir().join("x"), test.root.join(".git/x"));
+        let (_, committed) = publish(&repo, &DirtyRecord::default());
+        assert_eq!(committed.commits.len(), 1);
+        assert!(repo.dirty().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_the_installed_git_says_is_in_the_error() {
+        let test = TestRepo::with(&[("a", "1")]);
+        test.write(".git/index", "no index at all, and long enough to be one");
+        assert_eq!(
+            test.open_as(Way::Program).dirty().unwrap_err().to_string(),
+            format!(
+                "git failed to compare the work tree with HEAD in `{}`: error: bad signature 0x6e6f2069\nfatal: index file corrupt",
                 test.root.display()
             )
         );

@@ -452,3 +452,25 @@ fn a_git_that_cannot_run_hooks_by_name_has_them_run_all_the_same() {
     assert!(fs::read_to_string(scratch.root().join("../hooks")).unwrap().trim().ends_with("/index"));
     assert_eq!(scratch.git(&["show", "HEAD:notes.txt"]), "1\n");
 }
+
+#[test]
+fn what_a_hook_changed_after_the_verification_does_not_complete_the_work() {
+    let scratch = scratch(&[]);
+    scratch.write(
+        "orchestration.yaml",
+        "agent: { default: shell }\nverify: [{ name: done, run: 'true' }]\ncompletion: { promise: ALL-DONE }\n",
+    );
+    scratch.write("prompts/supervisor.md", "```sh\necho '- x' >> galph_memory.md\necho ALL-DONE\n```\n");
+    commit_all(&scratch);
+    hook(&scratch, "pre-commit", "echo formatted > galph_memory.md; git add galph_memory.md");
+    let run = run(&scratch);
+    assert_done(&run);
+    assert_eq!(scratch.git(&["show", "HEAD~1:galph_memory.md"]), "formatted\n");
+    assert!(
+        run.stderr.contains(
+            "warning: galph's promise of completion is refused: the tree that was verified is not the tree that is \
+             committed; uncommitted: (changed since)\n"
+        ),
+        "{run:?}"
+    );
+}

@@ -423,3 +423,45 @@ fn nothing_to_commit_moves_nothing(#[values(Way::Library, Way::Program)] way: Wa
     assert_eq!(committed.commits, []);
     assert_eq!(test.git(&["rev-list", "--count", "HEAD"]), "1\n");
 }
+
+/// A hook of the repository.
+fn write_hook(test: &TestRepo, name: &str, script: &str) {
+    let path = format!(".git/hooks/{name}");
+    test.write(&path, &format!("#!/bin/sh\n{script}\n"));
+    std::fs::set_permissions(test.root.join(path), PermissionsExt::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn a_version_that_only_a_hook_knows_is_committed_and_the_work_tree_keeps_its_own() {
+    let test = TestRepo::with(&[("a", "1"), ("b", "1"), ("gone", "1")]);
+    let stage = "id=$(echo hooked | git hash-object -w --stdin); git update-index --cacheinfo 100644,$id,a";
+    write_hook(&test, "pre-commit", &format!("{stage}; git update-index --force-remove b; git add --all"));
+    let repo = test.open_as(Way::Program);
+    test.write("other", "a person's");
+    let before = repo.dirty().unwrap();
+    test.write("a", "2");
+    test.remove("gone");
+    write_hook(&test, "pre-commit", &format!("git add --all; {stage}; git update-index --force-remove b"));
+    let (_, committed) = publish(&repo, &before);
+    assert_eq!(committed.restaged, ["a".into()]);
+    assert_eq!(test.git(&["show", "HEAD:a"]), "hooked\n");
+    assert_eq!(test.git(&["ls-tree", "-r", "--name-only", "HEAD"]), "a\nb\n");
+    assert_eq!(test.status(), " M a\n?? other\n");
+    test.assert_sound();
+}
+
+#[test]
+fn hooks_of_other_commits_than_ours_are_not_run() {
+    let test = TestRepo::with(&[("a", "1")]);
+    write_hook(&test, "post-index-change", "echo ran >> ../index-hook");
+    let repo = test.open_as(Way::Program);
+    test.write("a", "2");
+    let _ = publish(&repo, &DirtyRecord::default());
+    assert!(!test.root.join("../index-hook").exists());
+    write_hook(&test, "reference-transaction", "echo no >&2; exit 1");
+    test.write("a", "3");
+    let error = try_publish(&repo, &DirtyRecord::default()).1.unwrap_err().to_string();
+    assert!(error.starts_with("git failed to move the branch in "), "{error}");
+    assert!(error.contains("ref updates aborted by hook"), "{error}");
+    assert_eq!(test.git(&["show", "HEAD:a"]), "2");
+}
