@@ -207,11 +207,11 @@ mod tests {
     #[test]
     fn what_the_installed_git_says_is_in_the_error() {
         let test = TestRepo::with(&[("a", "1")]);
-        test.write(".git/index", "no index at all, and long enough to be one");
+        test.write(".git/index", "xxxx: no index at all, and long enough to be one");
         assert_eq!(
             test.open_as(Way::Program).dirty().unwrap_err().to_string(),
             format!(
-                "git failed to compare the work tree with HEAD in `{}`: error: bad signature 0x6e6f2069\nfatal: index file corrupt",
+                "git failed to compare the work tree with HEAD in `{}`: error: bad signature 0x78787878\nfatal: index file corrupt",
                 test.root.display()
             )
         );
