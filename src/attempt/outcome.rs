@@ -7,8 +7,12 @@ use std::path::Path;
 use crate::agent::{Captured, CommandSpec, HowEnded, MAX_REPLY_BYTES, Reply, read_reply};
 use crate::exec::{AttemptDir, Ended, ExitRecord, How};
 use crate::model::{OutcomeClass, Span};
+use crate::publish::secret::Masker;
 
 use super::AttemptError;
+
+/// As much more is read than is kept.
+const MARGIN: usize = 8 << 10;
 
 /// The class of an attempt with its reason, and the agent's reply.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,14 +25,15 @@ pub struct AgentOutcome {
     pub reply: Reply,
 }
 
-/// Reads what was captured and classes it.
+/// Reads what was captured and classes it. Nothing of it is cut before it is masked.
 pub fn read_outcome(
     dir: &AttemptDir,
     command: &CommandSpec,
     exit: &ExitRecord,
+    masker: &Masker,
 ) -> Result<AgentOutcome, AttemptError> {
-    let stdout = read_end(&dir.stdout_path())?;
-    let stderr = read_end(&dir.stderr_path())?;
+    let stdout = read_end(&dir.stdout_path(), masker)?;
+    let stderr = read_end(&dir.stderr_path(), masker)?;
     let ended = match exit.how {
         How::Exited { code } => HowEnded::Code(code),
         How::Signalled { signal } => HowEnded::Signal(signal),
@@ -68,7 +73,7 @@ fn classify(exit: &ExitRecord, reply: &Reply) -> (OutcomeClass, String) {
     }
 }
 
-fn read_end(path: &Path) -> Result<Vec<u8>, AttemptError> {
+fn read_end(path: &Path, masker: &Masker) -> Result<Vec<u8>, AttemptError> {
     let failed = |source| AttemptError::File { action: "read", path: path.to_owned(), source };
     let mut file = match File::open(path) {
         Ok(file) => file,
@@ -77,10 +82,14 @@ fn read_end(path: &Path) -> Result<Vec<u8>, AttemptError> {
         Err(error) => return Err(failed(error)),
     };
     let length = file.metadata().map_err(failed)?.len();
-    // A few bytes more than are kept, so that a character is never cut at the front.
-    let wanted = MAX_REPLY_BYTES as u64 + 4;
+    // More than is kept, so that neither a character nor a secret is cut at the front.
+    let wanted = (MAX_REPLY_BYTES + MARGIN) as u64;
     file.seek(SeekFrom::Start(length.saturating_sub(wanted))).map_err(failed)?;
     let mut end = Vec::new();
     file.take(wanted).read_to_end(&mut end).map_err(failed)?;
-    Ok(end)
+    let mut text = masker.mask_bytes(&end).into_owned();
+    // A few bytes more than are kept, so that a character is never cut.
+    let surplus = text.len().saturating_sub(MAX_REPLY_BYTES + 4);
+    text.drain(..surplus);
+    Ok(text)
 }

@@ -4,18 +4,7 @@
 use super::origin::{Notice, Origins};
 
 /// Keys without effect in this version, with everything below them.
-const PENDING: [&str; 10] = [
-    "redact",
-    "publish.reports",
-    "publish.tracked_outputs",
-    "publish.secrets",
-    "git.remote",
-    "sync.max_wait",
-    "sync.takeover",
-    "governance",
-    "notify",
-    "serve",
-];
+const PENDING: [&str; 6] = ["git.remote", "sync.max_wait", "sync.takeover", "governance", "notify", "serve"];
 
 /// A notice for each section that somebody gave and that has no effect yet, at its first key.
 pub fn pending_notices(origins: &Origins) -> Vec<Notice> {
@@ -41,15 +30,15 @@ mod tests {
     #[test]
     fn what_has_no_effect_yet_is_said_where_it_is_given() {
         let workspace = tempfile::tempdir().unwrap();
-        let yaml = "redact: [TOKEN]\npublish:\n  secrets: { enabled: true }\n  work: { enabled: true }\n";
+        let yaml = "git: { timeout: 30s, remote: there }\npublish:\n  work: { enabled: true }\nnotify: { command: [mail] }\n";
         std::fs::write(workspace.path().join("orchestration.yaml"), yaml).unwrap();
         let loaded = load(workspace.path(), None, &BTreeMap::new(), &Overrides::default(), None).unwrap();
         let notices: Vec<String> = pending_notices(&loaded.origins).iter().map(ToString::to_string).collect();
         assert_eq!(
             notices,
             [
-                "orchestration.yaml:1:9: `redact` has no effect in this version",
-                "orchestration.yaml:3:23: `publish.secrets` has no effect in this version",
+                "orchestration.yaml:1:30: `git.remote` has no effect in this version",
+                "orchestration.yaml:4:20: `notify` has no effect in this version",
             ]
         );
     }

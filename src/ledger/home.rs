@@ -1,7 +1,7 @@
 //! Where a workspace's records lie, and the locks that keep two loops apart.
 //!
-//! With git: `<git dir>/baton/`, since agents run `git clean -fdx`. Without: a directory of the user's own state,
-//! named after the workspace's path, so that no repository is touched.
+//! With git: `<git dir>/baton/`, since agents run `git clean -fdx`; an isolated loop has its own place below that.
+//! Without: a directory of the user's own state, named after the workspace's path, so that no repository is touched.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use super::IsolatedPlace;
 use crate::ambient::Ambient;
 use crate::model::{Actor, AttemptId};
 
@@ -54,6 +55,17 @@ impl Home {
     #[must_use]
     pub fn in_git_dir(git_dir: &Path) -> Self {
         Self { root: git_dir.join("baton") }
+    }
+
+    /// The home of the work tree `tree`, whose git directory is `git_dir`: an isolated loop's records lie apart, so
+    /// that they outlive its tree.
+    #[must_use]
+    pub fn of_work_tree(git_dir: &Path, tree: &Path) -> Self {
+        IsolatedPlace::of_tree(tree).map_or_else(|| Self::in_git_dir(git_dir), |place| place.home())
+    }
+
+    pub(super) const fn at(root: PathBuf) -> Self {
+        Self { root }
     }
 
     /// The home of a workspace that is used without git.

@@ -3,14 +3,16 @@
 //! `library` is libgit2, `program` the installed git. What a turn needs is written once above this trait; below it
 //! names of objects are text, since the two know different object formats.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::commit::CommitOrder;
 use super::error::RepoError;
 use super::head::Head;
+use super::introduced::Introduced;
 use super::place::Place;
 use super::preflight::{Operation, Person};
+use super::surroundings::StashEntry;
 use crate::publish::{Blob, ObjectId, Obstacle, RepoPath};
 
 /// The versions of a path that git knows.
@@ -78,6 +80,32 @@ pub(super) struct Made {
     pub(super) restaged: Vec<RepoPath>,
 }
 
+/// An object that a name leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) id: ObjectId,
+    /// Bytes of its content.
+    pub(super) size: u64,
+}
+
+/// A commit to be stored: the tree of `base`, or an empty one, with these changes, all stored.
+#[derive(Debug)]
+pub(super) struct Copy<'a> {
+    pub(super) base: Option<&'a ObjectId>,
+    pub(super) changes: &'a Changes,
+    pub(super) parents: &'a [ObjectId],
+    pub(super) message: &'a str,
+}
+
+/// Paths as git prints them; whole directories end in `/`.
+#[derive(Debug, Default)]
+pub(super) struct BesideHead {
+    pub(super) changed: Vec<String>,
+    pub(super) ignored: Vec<String>,
+    /// Paths of submodules, checked out or not.
+    pub(super) submodules: Vec<String>,
+}
+
 /// Whether the work tree is known to hold the versions that the index shall have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WorkTree {
@@ -112,15 +140,30 @@ pub(super) trait Backend: fmt::Debug + Send {
     /// The versions of these paths that git knows, in their order.
     fn known(&self, paths: &[&RepoPath]) -> Result<Vec<Known>, RepoError>;
 
-    /// The versions of these paths in the index, in their order; none at all where it cannot be read.
-    fn staged(&self, paths: &[&RepoPath]) -> Vec<Option<Blob>>;
+    /// The versions of these paths in the index, in their order; none of an unmerged path.
+    fn staged(&self, paths: &[&RepoPath]) -> Result<Vec<Option<Blob>>, RepoError>;
+
+    /// The versions of these paths in a commit, in their order.
+    fn versions_at(&self, commit: &ObjectId, paths: &[&RepoPath]) -> Result<Vec<Option<Blob>>, RepoError>;
+
+    /// What these names lead to, in their order; `None` for one that leads nowhere, or to more than one object.
+    fn find(&self, names: &[String]) -> Result<Vec<Option<Found>>, RepoError>;
+
+    /// Every reference that names an object itself.
+    fn references(&self) -> Result<BTreeMap<String, ObjectId>, RepoError>;
+
+    /// The entries of the stash, newest first; none where it has no log.
+    fn stash_log(&self) -> Result<Vec<StashEntry>, RepoError>;
+
+    /// `remote.*.url` and `remote.*.pushurl` with their values. What cannot be read is none.
+    fn remote_settings(&self) -> Vec<(String, String)>;
 
     /// The objects that git would store for these ordinary files, in their order; `None` for one that has vanished.
     /// Stores nothing.
     fn hash_files(&self, paths: &[&RepoPath]) -> Result<Vec<Option<Hashed>>, RepoError>;
 
-    /// The object that git would store for a link with this target.
-    fn hash_link(&self, target: &[u8]) -> Result<ObjectId, RepoError>;
+    /// The object that git would store for this content as it is.
+    fn hash_bytes(&self, content: &[u8]) -> Result<ObjectId, RepoError>;
 
     /// The commit that is checked out in a submodule.
     fn submodule_commit(&self, path: &RepoPath) -> Option<ObjectId>;
@@ -134,7 +177,13 @@ pub(super) trait Backend: fmt::Debug + Send {
     /// Whether `new` descends from `old`; not where `old` does not exist any more.
     fn descends(&self, new: &ObjectId, old: &ObjectId) -> Result<bool, RepoError>;
 
-    /// What changed from one commit to the other; without `old`, from the first parent of `new`.
+    /// What the commits that HEAD has and `base` has not have newly brought in, oldest first.
+    fn introduced(&self, base: &ObjectId) -> Result<Vec<Introduced>, RepoError>;
+
+    /// These commits, with the trees and files that came with them.
+    fn objects_since(&self, base: &ObjectId) -> Result<BTreeSet<ObjectId>, RepoError>;
+
+    /// What changed from one commit to the other; without `old`, from the first parent of `new`, or from nothing.
     fn difference(&self, old: Option<&ObjectId>, new: &ObjectId) -> Result<Difference, RepoError>;
 
     /// Offers the versions of `path` along HEAD's first parents, newest first, until one is accepted; the newest
@@ -159,6 +208,24 @@ pub(super) trait Backend: fmt::Debug + Send {
     /// plan, all stored. Moves no branch.
     fn make_commits(&self, order: &CommitOrder<'_>, changes: &[Changes]) -> Result<Made, RepoError>;
 
+    /// Stores a commit by nobody, without a time, durably: the same content is the same commit.
+    fn store_copy(&self, copy: &Copy<'_>) -> Result<ObjectId, RepoError>;
+
+    /// Lets these references name these objects, whatever they named before.
+    fn name_objects(&self, names: &BTreeMap<String, ObjectId>) -> Result<(), RepoError>;
+
+    /// Deletes references; one that is not there is no error.
+    fn forget_names(&self, names: &[String]) -> Result<(), RepoError>;
+
+    /// Writes HEAD's files into a work tree that has none yet.
+    fn check_out(&self) -> Result<(), RepoError>;
+
+    /// Puts back files that are not there, and an index where there is none; what was changed stays changed.
+    fn restore_missing(&self) -> Result<(), RepoError>;
+
+    /// What a work tree holds beside HEAD's files.
+    fn beside_head(&self) -> Result<BesideHead, RepoError>;
+
     /// Moves a branch durably, by compare-and-swap; waits for another git's lock, with a limit.
     fn move_branch(&self, branch: &str, from: &ObjectId, to: &ObjectId, log: &str) -> Result<(), RepoError>;
 
@@ -167,4 +234,16 @@ pub(super) trait Backend: fmt::Debug + Send {
 
     /// Makes the index hold the new versions of these paths, under git's own lock; in git's words why not.
     fn write_index(&self, due: &BTreeMap<&RepoPath, &Versions>, work_tree: WorkTree) -> Result<(), String>;
+}
+
+/// What all work trees of a repository share, as far as one more work tree needs it.
+pub(super) trait Shared {
+    /// Whether this branch has a commit.
+    fn has_branch(&self, branch: &str) -> Result<bool, RepoError>;
+
+    /// The keys `filter.*.smudge` and `filter.*.process`.
+    fn filter_keys(&self) -> Result<Vec<String>, RepoError>;
+
+    /// The contents of every `.gitattributes` of a branch.
+    fn attributes(&self, branch: &str) -> Result<Vec<Vec<u8>>, RepoError>;
 }

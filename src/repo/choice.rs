@@ -4,13 +4,13 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::backend::Backend;
+use super::backend::{Backend, Shared};
 use super::error::{RepoError, Unsupported};
 use super::hook::Hook;
-use super::library::Library;
-use super::program::{GitProgram, Installed};
+use super::library::{Library, SharedLibrary};
+use super::program::{GitProgram, Installed, SharedProgram};
 use crate::ambient::Ambient;
-use crate::config::GitBackend;
+use crate::config::{GitBackend, GitConfig};
 
 /// Something of a repository for which the built-in git is not enough.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,4 +151,31 @@ pub(super) fn open(
     };
     let root = library.place().root.clone();
     Ok((Box::new(library.with_program(program().map(|program| program.at(&root)))), choice))
+}
+
+/// Opens what all work trees of the repository with this git directory share.
+pub(super) fn open_shared(
+    common: &Path,
+    git: &GitConfig,
+    ambient: &Ambient,
+) -> Result<Box<dyn Shared>, RepoError> {
+    let need = match git.backend {
+        GitBackend::Cli => None,
+        GitBackend::Auto | GitBackend::Git2 => match SharedLibrary::open(common) {
+            Err(RepoError::Unsupported { feature, .. }) if git.backend == GitBackend::Auto => {
+                Some(Need::Format(feature))
+            }
+            opened => return Ok(Box::new(opened?)),
+        },
+    };
+    match (GitProgram::find(common, git.timeout.0, ambient), need) {
+        (Some(program), _) => Ok(Box::new(SharedProgram::new(common, program))),
+        (None, Some(need)) => Err(RepoError::NeedsGit { workspace: common.to_owned(), need }),
+        (None, None) => Err(RepoError::NoGit { workspace: common.to_owned() }),
+    }
+}
+
+/// Whether git is installed.
+pub fn has_git(ambient: &Ambient) -> bool {
+    GitProgram::find(Path::new("/"), Duration::ZERO, ambient).is_some()
 }

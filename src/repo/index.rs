@@ -35,7 +35,8 @@ pub enum IndexRefresh {
 impl Repo {
     pub(super) fn refresh_index(&self, difference: &Difference, work_tree: WorkTree) -> IndexRefresh {
         let paths: Vec<&RepoPath> = difference.keys().collect();
-        let staged = self.backend.staged(&paths);
+        // One that cannot be read counts as empty here: the refresh itself will say what is wrong.
+        let staged = self.backend.staged(&paths).unwrap_or_else(|_| vec![None; paths.len()]);
         let mut superseded = Vec::new();
         let mut due: BTreeMap<&RepoPath, &Versions> = BTreeMap::new();
         for ((path, versions), staged) in difference.iter().zip(staged) {

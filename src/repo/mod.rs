@@ -19,19 +19,27 @@ mod exclude;
 mod head;
 mod history;
 mod hook;
+mod ignored;
 mod index;
+mod introduced;
+mod left_behind;
 mod library;
 mod open;
 mod place;
 mod preflight;
 mod program;
+mod rescue;
 mod scan;
+mod surroundings;
 mod work_file;
+mod worktree;
 
+#[cfg(test)]
+mod selection_tests;
 #[cfg(test)]
 mod testing;
 
-pub use choice::{Choice, Need};
+pub use choice::{Choice, Need, has_git};
 pub use commit::{Commit, CommitOrder, CommitPlan, Committed};
 pub use create::{Beginning, create};
 pub use error::{GitLock, RepoError, Unsupported};
@@ -39,5 +47,9 @@ pub use head::{Fingerprint, Head, Movement};
 pub use history::PastVersion;
 pub use hook::Hook;
 pub use index::{IndexRefresh, SupersededEntry};
+pub use introduced::{Introduced, IntroducedFile};
 pub use open::Repo;
 pub use preflight::{Identity, Operation, Person, Ready};
+pub use rescue::Rescue;
+pub use surroundings::{RemoteUrls, StashEntry, Surroundings};
+pub use worktree::{Contents, Directory, EntrySeen, Link, LinkedTree, TreeSeen, WorkTrees};

@@ -9,7 +9,7 @@ use super::error::RepoError;
 use super::place::Place;
 use crate::ambient::Ambient;
 use crate::config::{GitBackend, GitConfig};
-use crate::publish::{ObjectId, RepoPath};
+use crate::publish::{ForcedReports, ObjectId, RepoPath};
 
 /// A repository with a work tree, opened once for the life of the process.
 ///
@@ -17,6 +17,8 @@ use crate::publish::{ObjectId, RepoPath};
 pub struct Repo {
     pub(super) backend: Box<dyn Backend>,
     pub(super) choice: Choice,
+    /// Ignored files that the scans list.
+    pub(super) forced: Option<ForcedReports>,
 }
 
 /// How long one process of the installed git may take, where nothing is configured.
@@ -59,7 +61,7 @@ impl Repo {
             source,
         })?;
         let (backend, choice) = choice::open(&workspace, asked, time_limit, ambient)?;
-        Ok(Self { backend, choice })
+        Ok(Self { backend, choice, forced: None })
     }
 
     /// Which git works with this repository, and why.
@@ -67,7 +69,7 @@ impl Repo {
         &self.choice
     }
 
-    fn place(&self) -> &Place {
+    pub(super) fn place(&self) -> &Place {
         self.backend.place()
     }
 
@@ -121,6 +123,13 @@ mod tests {
                 place.display()
             )
         );
+    }
+
+    #[rstest]
+    fn a_directory_below_a_git_directory_is_in_no_work_tree(#[values(Way::Library, Way::Program)] way: Way) {
+        let test = TestRepo::with(&[]);
+        let place = test.root.join(".git/objects");
+        assert!(matches!(test.try_open_as(way, &place), Err(RepoError::NotARepository { .. })));
     }
 
     #[rstest]

@@ -4,9 +4,10 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::durable::sync_loose_object;
 use super::error::RepoError;
 use crate::ambient::Ambient;
-use crate::publish::RepoPath;
+use crate::publish::{ObjectId, RepoPath};
 
 /// How long a lock that another git holds is waited for.
 pub(super) const LOCK_PATIENCE: Duration = Duration::from_secs(5);
@@ -47,6 +48,15 @@ impl Place {
         let Ok(inside) = workspace.strip_prefix(&root) else {
             return Err(RepoError::NotARepository { workspace: workspace.to_owned() });
         };
+        // Below a git directory there is no work tree but a linked one, whose root lies there too.
+        let common = std::fs::canonicalize(&common_dir).map_err(|source| RepoError::Io {
+            doing: "open",
+            path: common_dir.clone(),
+            source,
+        })?;
+        if workspace.starts_with(&common) && !root.starts_with(&common) {
+            return Err(RepoError::NotARepository { workspace: workspace.to_owned() });
+        }
         Ok(Self {
             prefix: RepoPath::from_path(inside),
             workspace: workspace.to_owned(),
@@ -68,6 +78,29 @@ impl Place {
         path.as_path().ancestors().skip(1).filter(|parent| !parent.as_os_str().is_empty()).any(|parent| {
             self.root.join(parent).symlink_metadata().is_ok_and(|metadata| metadata.is_symlink())
         })
+    }
+
+    /// Makes an object durable that may be stored already, by somebody who did not sync it.
+    pub(super) fn sync_object(&self, id: &ObjectId) -> Result<(), RepoError> {
+        let objects = self.common_dir.join("objects");
+        sync_loose_object(&objects, id).map_err(|source| RepoError::Io {
+            doing: "sync",
+            path: objects,
+            source,
+        })
+    }
+
+    /// The directory of objects itself: a new one is in a directory that may be new too.
+    pub(super) fn sync_objects_directory(&self) -> Result<(), RepoError> {
+        let objects = self.common_dir.join("objects");
+        std::fs::File::open(&objects)
+            .and_then(|directory| directory.sync_all())
+            .map_err(|source| RepoError::Io { doing: "sync", path: objects, source })
+    }
+
+    /// Whether references lie in tables instead of files.
+    pub(super) fn has_reftable(&self) -> bool {
+        self.common_dir.join("reftable").is_dir()
     }
 
     /// Whether the work tree has no file at a path.

@@ -111,7 +111,7 @@ impl Repo {
     }
 
     /// A person's `git status` takes the lock for a moment too; only one that stays is reported.
-    fn wait_for_lock(&self, path: PathBuf) -> Result<(), RepoError> {
+    pub(super) fn wait_for_lock(&self, path: PathBuf) -> Result<(), RepoError> {
         let waiting = self.backend.place().ambient.stopwatch();
         while path.symlink_metadata().is_ok() {
             if waiting.elapsed() > self.backend.place().lock_patience {
@@ -123,7 +123,7 @@ impl Repo {
     }
 
     /// git itself looks for these files; only references have a home of their own in other formats.
-    fn operation(&self) -> Result<Option<Operation>, RepoError> {
+    pub(super) fn operation(&self) -> Result<Option<Operation>, RepoError> {
         const MARKS: [(&str, Operation); 9] = [
             ("rebase-merge", Operation::Rebase),
             ("rebase-apply/rebasing", Operation::Rebase),

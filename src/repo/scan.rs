@@ -1,14 +1,17 @@
 //! The work tree against HEAD.
 
-use super::backend::{Changed, Known};
+use std::collections::BTreeSet;
+
+use super::backend::{Changed, Hashed, Known};
 use super::error::RepoError;
 use super::open::Repo;
 use super::work_file::{Look, Looker};
 use crate::publish::{Blob, Content, DirtyPath, DirtyRecord, Obstacle, RepoPath};
 
 impl Repo {
-    /// Everything that differs from HEAD, in the work tree or in the index, untracked files one by one; what is
-    /// ignored is not in it. Reads only: neither the index nor the object database is written.
+    /// Everything that differs from HEAD, in the work tree or in the index, untracked files one by one; of what is
+    /// ignored, only what [`Repo::include_forced`] names. Reads only: neither the index nor the object database is
+    /// written.
     ///
     /// One status scan, and the hashing of what it found.
     pub fn dirty(&self) -> Result<DirtyRecord, RepoError> {
@@ -21,50 +24,41 @@ impl Repo {
     }
 
     fn scan(&self, before: &DirtyRecord) -> Result<DirtyRecord, RepoError> {
-        let mut record = DirtyRecord::default();
-        let mut files = Vec::new();
-        let looker = Looker::new(self.backend.as_ref());
-        let mut note = |path: RepoPath, known: Known, conflicted: bool| -> Result<(), RepoError> {
-            let seen = looker.look_at(&path, known.head.as_ref().or(known.index.as_ref()))?;
-            let obstacle = conflicted.then_some(Obstacle::Conflicted);
-            match seen {
-                Look::File { mode, size } => files.push((path, known.head, obstacle, mode, size)),
-                Look::Settled { content, size } => {
-                    record.insert(path, DirtyPath { content, head: known.head, size, obstacle });
-                }
-            }
-            Ok(())
-        };
+        let mut seen = Vec::new();
+        let mut conflicts = BTreeSet::new();
         let status = self.backend.status()?;
+        let forced = self.forced_files(&status)?;
         let unreported: Vec<&RepoPath> = before
             .iter()
-            .filter(|(path, was)| !status.contains_key(path) && was.content != Content::NestedRepository)
+            .filter(|(path, was)| {
+                !status.contains_key(path)
+                    && !forced.contains(path)
+                    && was.content != Content::NestedRepository
+            })
             .map(|(path, _)| path)
             .collect();
         let known = self.backend.known(&unreported)?;
         for (path, known) in unreported.into_iter().zip(known) {
-            note(path.clone(), known, false)?;
+            seen.push((path.clone(), known));
+        }
+        for path in forced {
+            seen.push((path, Known::default()));
         }
         let mut nested = Vec::new();
         for (path, changed) in status {
             match changed {
-                Changed::Path { known, conflicted } => note(path, known, conflicted)?,
+                Changed::Path { known, conflicted } => {
+                    conflicts.extend(conflicted.then(|| path.clone()));
+                    seen.push((path, known));
+                }
                 Changed::Nested => nested.push(path),
             }
         }
-        let paths: Vec<&RepoPath> = files.iter().map(|(path, ..)| path).collect();
-        let hashed = self.backend.hash_files(&paths)?;
-        for ((path, head, obstacle, mode, size), hashed) in files.into_iter().zip(hashed) {
-            let dirty = match hashed {
-                Some(hashed) => DirtyPath {
-                    content: Content::File(Blob { id: hashed.id, mode }),
-                    head,
-                    size,
-                    obstacle: obstacle.or(hashed.obstacle),
-                },
-                None => DirtyPath { content: Content::Deleted, head, size: 0, obstacle },
-            };
-            record.insert(path, dirty);
+        let mut record = self.look_at(seen)?;
+        for path in conflicts {
+            if let Some(dirty) = record.get(&path).cloned() {
+                record.insert(path, DirtyPath { obstacle: Some(Obstacle::Conflicted), ..dirty });
+            }
         }
         // A nested repository that was there before and is not reported any more is gone.
         let without = |content| DirtyPath { content, head: None, size: 0, obstacle: None };
@@ -75,6 +69,33 @@ impl Repo {
         }
         for path in nested {
             record.insert(path, without(Content::NestedRepository));
+        }
+        Ok(record)
+    }
+
+    /// What the work tree holds at these paths, of which git knows these versions.
+    pub(super) fn look_at(&self, paths: Vec<(RepoPath, Known)>) -> Result<DirtyRecord, RepoError> {
+        let looker = Looker::new(self.backend.as_ref());
+        let mut record = DirtyRecord::default();
+        let mut files = Vec::new();
+        for (path, known) in paths {
+            match looker.look_at(&path, known.head.as_ref().or(known.index.as_ref()))? {
+                Look::File { mode, size } => files.push((path, known.head, mode, size)),
+                Look::Settled { content, size } => {
+                    record.insert(path, DirtyPath { content, head: known.head, size, obstacle: None });
+                }
+            }
+        }
+        let names: Vec<&RepoPath> = files.iter().map(|(path, ..)| path).collect();
+        let hashed = self.backend.hash_files(&names)?;
+        for ((path, head, mode, size), hashed) in files.into_iter().zip(hashed) {
+            let dirty = match hashed {
+                Some(Hashed { id, obstacle }) => {
+                    DirtyPath { content: Content::File(Blob { id, mode }), head, size, obstacle }
+                }
+                None => DirtyPath { content: Content::Deleted, head, size: 0, obstacle: None },
+            };
+            record.insert(path, dirty);
         }
         Ok(record)
     }

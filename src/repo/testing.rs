@@ -117,7 +117,7 @@ impl TestRepo {
             let program = GitProgram::find(workspace, Duration::from_mins(1), &ambient).unwrap();
             let mut installed = Installed::open(workspace, program, &ambient)?;
             installed.place.lock_patience = lock_patience;
-            return Ok(Repo { backend: Box::new(installed), choice: Choice::Library });
+            return Ok(Repo { backend: Box::new(installed), choice: Choice::Library, forced: None });
         }
         let mut library = Library::open(workspace, &ambient)?;
         library.place.lock_patience = lock_patience;
@@ -127,7 +127,7 @@ impl TestRepo {
             Way::LibraryAlone => Box::new(library),
             Way::Program => unreachable!("opened above"),
         };
-        Ok(Repo { backend, choice: Choice::Library })
+        Ok(Repo { backend, choice: Choice::Library, forced: None })
     }
 
     pub(super) fn write(&self, path: &str, text: &str) {

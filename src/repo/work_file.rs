@@ -61,7 +61,7 @@ impl<'a> Looker<'a> {
                 path: absolute,
                 source,
             })?;
-            let id = self.backend.hash_link(target.as_os_str().as_bytes())?;
+            let id = self.backend.hash_bytes(target.as_os_str().as_bytes())?;
             return Ok(Look::Settled { content: Content::File(Blob { id, mode: FileMode::Symlink }), size });
         }
         if !metadata.is_file() {

@@ -11,11 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use super::check::Check;
 use super::naming::TurnFiles;
+use crate::config::SecretsConfig;
 use crate::exec::ExitRecord;
 use crate::ledger::{Edge, PhaseRecord, TurnOpening};
 use crate::model::{AttemptId, Hold, OutcomeClass, PromptName, State, Token, Usage, Verdict};
-use crate::publish::{DirtyPath, DirtyRecord, RepoPath};
-use crate::repo::{Fingerprint, Head};
+use crate::publish::{DirtyPath, DirtyRecord, Obstacle, RepoPath};
+use crate::repo::{Fingerprint, Head, Rescue, Surroundings};
 use crate::state;
 use crate::turn::{Facts, Features, Phase};
 
@@ -71,6 +72,11 @@ pub(super) struct ClaimPlan {
     /// `publish.protect` at the claim: to the turn's end, an agent cannot lift what keeps it from its own configuration.
     #[serde(default)]
     pub(super) protect: Vec<String>,
+    /// `publish.secrets` at the claim, and what the configuration's files were.
+    #[serde(default)]
+    pub(super) secrets: Option<SecretsConfig>,
+    #[serde(default)]
+    pub(super) settings: Option<String>,
 }
 
 /// The state around a claim.
@@ -93,6 +99,16 @@ pub(super) struct Base {
     /// Of these, what agents left and no person has touched since: this turn may change it further.
     #[serde(default)]
     pub(super) by_agents: BTreeSet<RepoPath>,
+    /// What else is a person's, and where copies are; `None` where an older version claimed.
+    #[serde(default)]
+    pub(super) guard: Option<Guard>,
+}
+
+/// What is a person's around a turn, and its copies.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Guard {
+    pub(super) surroundings: Surroundings,
+    pub(super) rescue: Rescue,
 }
 
 /// A path that a turn changed and did not commit.
@@ -101,6 +117,19 @@ pub(super) struct Leftover {
     pub(super) path: RepoPath,
     pub(super) now: DirtyPath,
     pub(super) base: Option<DirtyPath>,
+    /// It was there before the turn, ignored or left by an earlier one of either seat: no turn's own.
+    #[serde(default)]
+    pub(super) carried: bool,
+}
+
+impl Leftover {
+    pub(super) fn of(path: &RepoPath, now: &DirtyPath, base: &Base) -> Self {
+        // What agents had left there before counts with this turn's change.
+        let before = base.dirty.get(path).filter(|_| !base.by_agents.contains(path));
+        // What a changed ignore file has shown was there before, though nobody had listed it.
+        let carried = now.obstacle == Some(Obstacle::WasIgnored);
+        Self { path: path.clone(), now: now.clone(), base: before.cloned(), carried }
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -165,6 +194,9 @@ pub(super) struct Ran {
     pub(super) exit: Option<ExitRecord>,
     /// The work tree after the agent; `None` where git is not used.
     pub(super) fingerprint: Option<Fingerprint>,
+    /// What the configuration's files were when the agent had ended.
+    #[serde(default)]
+    pub(super) settings: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -202,6 +234,9 @@ pub(super) struct Committed {
     #[serde(default)]
     pub(super) leftovers: Vec<Leftover>,
     pub(super) fingerprint: Option<Fingerprint>,
+    /// It was only said what would be committed.
+    #[serde(default)]
+    pub(super) dry_run: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -248,6 +283,8 @@ pub(super) struct TurnRecord {
     pub(super) baseline: ChecksFound,
     pub(super) run: Option<RunPlan>,
     pub(super) ran: Option<Ran>,
+    /// Whether the agent's end was journalled by an earlier process: what this one has read since, it did not write.
+    pub(super) ran_earlier: bool,
     pub(super) verify_plan: ChecksPlan,
     pub(super) verified: ChecksFound,
     pub(super) commit: Option<CommitPlan>,
@@ -269,6 +306,7 @@ impl TurnRecord {
             baseline: ChecksFound::default(),
             run: None,
             ran: None,
+            ran_earlier: false,
             verify_plan: ChecksPlan::default(),
             verified: ChecksFound::default(),
             commit: None,
@@ -284,6 +322,7 @@ impl TurnRecord {
         for record in records {
             turn.apply(serde_json::from_value(record.data.clone())?);
         }
+        turn.ran_earlier = turn.ran.is_some();
         Ok(turn)
     }
 

@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use crate::attempt::Stream;
 use crate::model::{Actor, OutcomeClass, TurnId};
 
+use super::preview::Preview;
+
 /// Something that happened and is already durable.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event<'a> {
@@ -57,6 +59,11 @@ pub enum Event<'a> {
         commit: &'a str,
         /// Its subject.
         subject: &'a str,
+    },
+    /// It is said what would be committed; nothing is.
+    Preview {
+        /// What, and what not.
+        preview: &'a Preview,
     },
     /// A turn ended.
     Ended {

@@ -8,7 +8,7 @@ use crate::attempt::{self, AgentOrder, AgentOutcome, Glimpse};
 use crate::config::OnLimit;
 use crate::exec::{self, ExitRecord, Running};
 use crate::model::{OutcomeClass, PromptName, Usage};
-use crate::repo::Fingerprint;
+use crate::repo::{Fingerprint, RepoError};
 
 use super::environment::{AttemptContext, environment, variables};
 use super::journal::{Ran, Record, RunPlan, TurnRecord};
@@ -115,7 +115,7 @@ impl Runner<'_> {
             command: &command,
             prompt: &prompt,
             workspace: &self.workspace.root,
-            environment: environment(self.config, self.ambient.env(), &context),
+            environment: environment(self.config, self.ambient.env(), &context, &self.remotes()),
             limits: settings::agent_limits(self.config),
         };
         let spec = attempt::write_agent_spec(&dir, order)?;
@@ -217,7 +217,7 @@ impl Runner<'_> {
         exit: &ExitRecord,
     ) -> Result<Finished, RunnerError> {
         let dir = self.attempt_dir(plan.attempt);
-        let mut outcome = attempt::read_outcome(&dir, command, exit)?;
+        let mut outcome = attempt::read_outcome(&dir, command, exit, &self.masker)?;
         outcome.class = class_under_limits(outcome.class, self.config.limits.on_limit);
         self.report_capture(exit);
         let usage = Usage { wall_seconds: seconds(exit.wall), ..outcome.reply.usage };
@@ -261,6 +261,7 @@ impl Runner<'_> {
                 session: outcome.reply.session,
                 exit: Some(exit),
                 fingerprint,
+                settings: Some(self.settings_digest()),
             })),
         )
     }
@@ -268,6 +269,13 @@ impl Runner<'_> {
     /// The identity of everything in the work tree; `None` where git is not used.
     pub(super) fn fingerprint_since(&self, turn: &TurnRecord) -> Result<Option<Fingerprint>, RunnerError> {
         let (Some(repo), Some(base)) = (&self.workspace.repo, turn.base()) else { return Ok(None) };
+        self.workspace.refuse_gone()?;
+        match repo.head() {
+            Ok(_) => {}
+            // The branch was deleted during the turn: the commit phase says so, with the remedy.
+            Err(RepoError::NoCommits { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
         let now = repo.dirty_since(&base.dirty)?;
         Ok(Some(repo.fingerprint(&now, &self.workspace.rules)?))
     }
@@ -288,6 +296,7 @@ fn never_started() -> Ran {
         session: None,
         exit: None,
         fingerprint: None,
+        settings: None,
     }
 }
 

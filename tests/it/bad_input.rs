@@ -184,10 +184,6 @@ fn prompt_names_with_spaces_and_other_scripts_work() {
      help: run both seats here with `--mode combined`, or one seat with `--mode solo --role ROLE`"
 )]
 #[case(
-    &["run", "--commit-dry-run"],
-    "error: `--commit-dry-run` is not available in this version\n  help: leave it out, or run in a clone"
-)]
-#[case(
     &["run", "--prompt", "main.md"],
     "error: `--prompt` names one seat's prompt, and combined mode plays both\n  \
      help: use `--prompt-supervisor` or `--prompt-main`"
@@ -280,8 +276,8 @@ fn an_agent_that_crashes_fails_the_turn_and_the_loop(#[case] program: &str, #[ca
 )]
 #[case(
     "agent: { default: shell }\nturn: { isolation: worktree }\n",
-    "error: `turn.isolation: worktree` is not available in this version: leave it at `none`; keep your own edits out of \
-     the tree while a turn runs"
+    "error: `turn.isolation: worktree` needs the name of a branch for the turns: `main` is your own\n  \
+     help: `git branch loop` makes one, for example; then `baton run --branch loop`"
 )]
 #[case(
     "agent: { default: shell }\nturn: { session: resume }\n",

@@ -6,6 +6,7 @@
     reason = "a test stops at the first surprise, and starts the processes and reads the clock that it checks against"
 )]
 
+mod agent_actions;
 mod backend;
 mod bad_input;
 mod combined;
@@ -18,8 +19,11 @@ mod faults_agent;
 mod faults_kill;
 mod faults_state;
 mod help;
+mod isolation;
 mod layers;
+mod publishing;
 mod scratch;
+mod secrets;
 mod seeing;
 mod shell_agent;
 mod support;

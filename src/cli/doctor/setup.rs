@@ -9,9 +9,10 @@ use super::finding::Finding;
 use crate::agent::{CommandSpec, decide_agent, resolve};
 use crate::attempt::seek_program;
 use crate::config::{Config, PROJECT_FILE};
+use crate::ledger::IsolatedPlace;
 use crate::model::{Actor, PromptName};
 use crate::repo::{Choice, Repo, RepoError};
-use crate::runner::{RunnerError, read_prompt, settings};
+use crate::runner::{RunnerError, read_prompt, refuse_gone, settings};
 
 pub(super) fn examine(site: &Site<'_>) -> Vec<Finding> {
     let mut findings = vec![workspace(&site.root)];
@@ -70,6 +71,12 @@ fn configuration(site: &Site<'_>) -> Vec<Finding> {
 }
 
 fn repository(site: &Site<'_>) -> Vec<Finding> {
+    if let Some(Err(error)) = IsolatedPlace::around(&site.root).map(|place| refuse_gone(&place)) {
+        return vec![
+            Finding::fail("work tree", chain(&error))
+                .remedy("`baton run` mends it, and puts back what is missing; nothing in it is lost"),
+        ];
+    }
     let repo = match &site.repo {
         None => return vec![Finding::ok("repository", "left alone, as asked")],
         Some(Err(error)) => return vec![Finding::fail("repository", chain(error))],

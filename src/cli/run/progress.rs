@@ -1,9 +1,11 @@
 //! What a person sees while turns run: live output and a spinner on a terminal, plain lines in a pipe.
 
+use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::preview::render_preview;
 use crate::attempt::Stream;
 use crate::cli::Output;
 use crate::model::Span;
@@ -44,6 +46,7 @@ pub(crate) struct Progress {
     what: String,
     said: Duration,
     partial: Vec<u8>,
+    place: String,
 }
 
 /// An unfinished line longer than this is shown as it is.
@@ -58,7 +61,22 @@ impl Progress {
                 bar.set_style(style);
             }
         }
-        Self { style, output, bar, what: String::new(), said: Duration::ZERO, partial: Vec::new() }
+        Self {
+            style,
+            output,
+            bar,
+            what: String::new(),
+            said: Duration::ZERO,
+            partial: Vec::new(),
+            place: String::new(),
+        }
+    }
+
+    /// Names logs and summaries by whole paths: the turns are taken elsewhere than here.
+    #[must_use]
+    pub(crate) fn with_logs_below(mut self, root: &Path) -> Self {
+        self.place = format!("{}/", root.display());
+        self
     }
 
     /// Takes the spinner away.
@@ -96,11 +114,15 @@ impl Observer for Progress {
             // A warning is for everyone, `--quiet` or not.
             return self.bar.suspend(|| self.output.note(format!("warning: {text}")));
         }
+        if let Event::Preview { preview } = event {
+            // It was asked for: a result, not progress.
+            return self.bar.suspend(|| self.output.say(render_preview(preview)));
+        }
         if let Some(what) = waiting_for(event) {
             self.what = what;
             self.said = Duration::ZERO;
         }
-        self.line(&describe(event));
+        self.line(&describe(event, &self.place));
     }
 
     fn output(&mut self, _stream: Stream, bytes: &[u8]) {
@@ -151,13 +173,14 @@ fn waiting_for(event: &Event<'_>) -> Option<String> {
         | Event::Selected { .. }
         | Event::Verified { .. }
         | Event::Committed { .. }
+        | Event::Preview { .. }
         | Event::Ended { .. }
         | Event::Warning { .. } => None,
     }
 }
 
-/// An event as a line.
-pub(super) fn describe(event: &Event<'_>) -> String {
+/// An event as a line; `place` goes before the paths in it.
+fn describe(event: &Event<'_>, place: &str) -> String {
     match event {
         Event::Claimed { actor, iteration, turn, origin } => {
             let verb = match origin {
@@ -168,15 +191,16 @@ pub(super) fn describe(event: &Event<'_>) -> String {
         }
         Event::Selected { prompt, source, reason } => format!("  prompt {prompt} ({source}: {reason})"),
         Event::AgentRunning { agent, log, origin } => match origin {
-            TurnOrigin::Here => format!("  {agent} runs, log {log}"),
-            TurnOrigin::Resumed => format!("  {agent} still runs and is watched again, log {log}"),
+            TurnOrigin::Here => format!("  {agent} runs, log {place}{log}"),
+            TurnOrigin::Resumed => format!("  {agent} still runs and is watched again, log {place}{log}"),
         },
         Event::Verifying { name } => format!("  verify `{name}`"),
         Event::Verified { name, result } => format!("  verify `{name}`: {result}"),
         Event::Committed { commit, subject } => format!("  commit {commit} {subject}"),
+        Event::Preview { preview } => render_preview(preview),
         Event::Ended { actor, class, detail, wall, summary, .. } => {
             let why = if detail.is_empty() { String::new() } else { format!(": {detail}") };
-            let summary = if summary.is_empty() { String::new() } else { format!(", {summary}") };
+            let summary = if summary.is_empty() { String::new() } else { format!(", {place}{summary}") };
             format!("  {actor} ended {class} after {:.1} s{why}{summary}", wall.as_secs_f64())
         }
         Event::Warning { text } => format!("warning: {text}"),
@@ -219,7 +243,8 @@ mod tests {
         "  ralph ended failed after 1.2 s: exit code 1, logs/s.md"
     )]
     fn events_are_told_in_a_line(#[case] event: Event<'_>, #[case] line: &str) {
-        assert_eq!(describe(&event), line);
+        assert_eq!(describe(&event, ""), line);
+        assert_eq!(describe(&event, "/w/"), line.replace("logs/", "/w/logs/"));
     }
 
     #[test]

@@ -1,23 +1,24 @@
 //! The end of a loop: the exit code, the reason, and a table of the turns.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use crate::attempt::InterruptSignal;
 use crate::cli::{Exit, Failure, Output};
-use crate::config::Config;
 use crate::mode::{LoopEnd, LoopReport};
 use crate::model::Span;
+use crate::publish::secret::Masker;
 use crate::runner::{Cause, TurnEnd, TurnOutcome};
 
-/// Prints how the loop ended and returns the exit code.
-pub(crate) fn report_end(report: &LoopReport, config: &Config, output: Output) -> Exit {
+/// Prints how the loop ended and returns the exit code. `logs` is shown as where logs lie.
+pub(crate) fn report_end(report: &LoopReport, logs: &Path, masker: &Masker, output: Output) -> Exit {
     if !report.turns.is_empty() {
         output.say(render_table(&report.turns));
     }
     let exit = exit_of(&report.end);
-    match failure_of(&report.end, config) {
-        Some(failure) => output.fail(&failure),
-        None => output.say(end_in_words(report)),
+    match failure_of(&report.end, logs) {
+        Some(failure) => output.fail(&failure.masked(masker)),
+        None => output.say(masker.mask(&end_in_words(report))),
     }
     exit
 }
@@ -46,7 +47,7 @@ fn end_in_words(report: &LoopReport) -> String {
     }
 }
 
-fn failure_of(end: &LoopEnd, config: &Config) -> Option<Failure> {
+fn failure_of(end: &LoopEnd, logs: &Path) -> Option<Failure> {
     let exit = exit_of(end);
     Some(match end {
         LoopEnd::Finished | LoopEnd::Completed(_) | LoopEnd::Exit(_) => return None,
@@ -73,7 +74,7 @@ fn failure_of(end: &LoopEnd, config: &Config) -> Option<Failure> {
             let failure = Failure::new(exit, format!("{what} ended `{class}`{why}"));
             failure.help(format!(
                 "the log and the summary lie under `{}`; `baton run` takes the turn again",
-                config.logs_dir.display()
+                logs.display()
             ))
         }
         LoopEnd::Interrupted(_) => Failure::new(exit, "stopped by a signal, with the state saved")
@@ -136,21 +137,7 @@ fn time(turn: &TurnOutcome) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Overrides;
     use rstest::rstest;
-
-    fn config() -> Config {
-        let workspace = tempfile::tempdir().unwrap();
-        crate::config::load(
-            workspace.path(),
-            None,
-            &std::collections::BTreeMap::new(),
-            &Overrides::default(),
-            None,
-        )
-        .unwrap()
-        .config
-    }
 
     #[rstest]
     #[case(
@@ -176,6 +163,6 @@ mod tests {
         #[case] text: &str,
     ) {
         assert_eq!(exit_of(&end).code(), code);
-        assert_eq!(failure_of(&end, &config()).unwrap().to_string(), text);
+        assert_eq!(failure_of(&end, Path::new("logs")).unwrap().to_string(), text);
     }
 }

@@ -1,18 +1,20 @@
 //! Making commits and moving the branch; the primitives of the seam.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use git2::{ErrorCode, ObjectType, Oid};
 
 use super::super::backend::{
-    Backend, Changed, Changes, Difference, Hashed, Known, Made, RawCommit, Versions, WorkTree,
+    Backend, BesideHead, Changed, Changes, Copy, Difference, Found, Hashed, Known, Made, RawCommit, Versions,
+    WorkTree,
 };
 use super::super::commit::CommitOrder;
-use super::super::durable::sync_loose_object;
 use super::super::error::{GitLock, RepoError};
 use super::super::head::Head;
+use super::super::introduced::Introduced;
 use super::super::place::{LOCK_PAUSE, Place};
 use super::super::preflight::{Operation, Person};
+use super::super::surroundings::StashEntry;
 use super::content::Hasher;
 use super::object::{object_id, oid};
 use super::open::Library;
@@ -20,14 +22,6 @@ use super::tree::{edit_tree, write_to};
 use crate::publish::{Blob, ObjectId, RepoPath};
 
 impl Library {
-    /// libgit2 syncs the directory that an object is put into, not the one in which it made that directory.
-    fn sync_objects_directory(&self) -> Result<(), RepoError> {
-        let objects = self.place.common_dir.join("objects");
-        std::fs::File::open(&objects)
-            .and_then(|directory| directory.sync_all())
-            .map_err(|source| RepoError::Io { doing: "sync", path: objects, source })
-    }
-
     /// libgit2 does not write again what exists, and whoever wrote it may not have synced it.
     fn store(
         &self,
@@ -39,12 +33,7 @@ impl Library {
         let existed = self.git.odb().map_err(&failed)?.exists(expected);
         let stored = write().map_err(&failed)?;
         if existed {
-            let objects = self.place.common_dir.join("objects");
-            sync_loose_object(&objects, &object_id(expected)).map_err(|source| RepoError::Io {
-                doing: "sync",
-                path: objects,
-                source,
-            })?;
+            self.place.sync_object(&object_id(expected))?;
         }
         Ok(object_id(stored))
     }
@@ -84,8 +73,28 @@ impl Backend for Library {
         self.known_versions(paths)
     }
 
-    fn staged(&self, paths: &[&RepoPath]) -> Vec<Option<Blob>> {
+    fn staged(&self, paths: &[&RepoPath]) -> Result<Vec<Option<Blob>>, RepoError> {
         self.staged_versions(paths)
+    }
+
+    fn versions_at(&self, commit: &ObjectId, paths: &[&RepoPath]) -> Result<Vec<Option<Blob>>, RepoError> {
+        self.versions_of(commit, paths)
+    }
+
+    fn find(&self, names: &[String]) -> Result<Vec<Option<Found>>, RepoError> {
+        names.iter().map(|name| self.find_object(name)).collect()
+    }
+
+    fn references(&self) -> Result<BTreeMap<String, ObjectId>, RepoError> {
+        self.list_references()
+    }
+
+    fn stash_log(&self) -> Result<Vec<StashEntry>, RepoError> {
+        self.read_stash_log()
+    }
+
+    fn remote_settings(&self) -> Vec<(String, String)> {
+        self.read_remotes()
     }
 
     fn hash_files(&self, paths: &[&RepoPath]) -> Result<Vec<Option<Hashed>>, RepoError> {
@@ -93,8 +102,8 @@ impl Backend for Library {
         paths.iter().map(|path| hasher.hash(path).map(Some)).collect()
     }
 
-    fn hash_link(&self, target: &[u8]) -> Result<ObjectId, RepoError> {
-        Oid::hash_object(ObjectType::Blob, target).map(object_id).map_err(self.failed("hash a link"))
+    fn hash_bytes(&self, content: &[u8]) -> Result<ObjectId, RepoError> {
+        Oid::hash_object(ObjectType::Blob, content).map(object_id).map_err(self.failed("hash a link"))
     }
 
     fn submodule_commit(&self, path: &RepoPath) -> Option<ObjectId> {
@@ -114,6 +123,14 @@ impl Backend for Library {
 
     fn descends(&self, new: &ObjectId, old: &ObjectId) -> Result<bool, RepoError> {
         self.is_descendant(new, old)
+    }
+
+    fn introduced(&self, base: &ObjectId) -> Result<Vec<Introduced>, RepoError> {
+        self.list_introduced(base)
+    }
+
+    fn objects_since(&self, base: &ObjectId) -> Result<BTreeSet<ObjectId>, RepoError> {
+        self.list_objects(base)
     }
 
     fn difference(&self, old: Option<&ObjectId>, new: &ObjectId) -> Result<Difference, RepoError> {
@@ -166,9 +183,34 @@ impl Backend for Library {
             made.commits.push((at, object_id(id)));
         }
         if !made.commits.is_empty() {
-            self.sync_objects_directory()?;
+            // libgit2 syncs the directory that an object is put into, not the one in which it made that directory.
+            self.place.sync_objects_directory()?;
         }
         Ok(made)
+    }
+
+    fn store_copy(&self, copy: &Copy<'_>) -> Result<ObjectId, RepoError> {
+        self.write_copy(copy)
+    }
+
+    fn name_objects(&self, names: &BTreeMap<String, ObjectId>) -> Result<(), RepoError> {
+        self.write_references(names)
+    }
+
+    fn forget_names(&self, names: &[String]) -> Result<(), RepoError> {
+        self.delete_references(names)
+    }
+
+    fn check_out(&self) -> Result<(), RepoError> {
+        self.check_out_head()
+    }
+
+    fn restore_missing(&self) -> Result<(), RepoError> {
+        self.check_out_missing()
+    }
+
+    fn beside_head(&self) -> Result<BesideHead, RepoError> {
+        self.list_beside_head()
     }
 
     fn move_branch(&self, branch: &str, from: &ObjectId, to: &ObjectId, log: &str) -> Result<(), RepoError> {

@@ -42,11 +42,13 @@ impl Library {
         let commit = |id: &ObjectId| oid(id).and_then(|id| self.git.find_commit(id));
         let new = commit(new).map_err(&failed)?;
         let old = match old {
-            Some(old) => commit(old),
-            None => new.parent(0),
+            Some(old) => Some(commit(old)),
+            None if new.parent_count() == 0 => None,
+            None => Some(new.parent(0)),
         };
-        let (old, new) = (old.and_then(|old| old.tree()).map_err(&failed)?, new.tree().map_err(&failed)?);
-        tree_difference(&self.git, &old, &new).map_err(&failed)
+        let old = old.map(|old| old.and_then(|old| old.tree())).transpose().map_err(&failed)?;
+        let new = new.tree().map_err(&failed)?;
+        tree_difference(&self.git, old.as_ref(), &new).map_err(&failed)
     }
 
     pub(super) fn seek(

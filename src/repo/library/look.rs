@@ -107,10 +107,36 @@ impl Library {
         paths.iter().map(|path| versions.known(path)).collect()
     }
 
-    pub(super) fn staged_versions(&self, paths: &[&RepoPath]) -> Vec<Option<Blob>> {
-        // One that cannot be read counts as empty here: the refresh itself will say what is wrong.
-        let index = self.git.index().and_then(|mut index| index.read(false).map(|()| index)).ok();
-        paths.iter().map(|path| index.as_ref().and_then(|index| in_index(index, path))).collect()
+    pub(super) fn staged_versions(&self, paths: &[&RepoPath]) -> Result<Vec<Option<Blob>>, RepoError> {
+        if paths.is_empty() {
+            return Ok(Vec::new());
+        }
+        let index = self.git.index().and_then(|mut index| index.read(false).map(|()| index));
+        let index = index.map_err(self.failed("read the index"))?;
+        Ok(paths.iter().map(|path| in_index(&index, path)).collect())
+    }
+
+    pub(super) fn versions_of(
+        &self,
+        commit: &ObjectId,
+        paths: &[&RepoPath],
+    ) -> Result<Vec<Option<Blob>>, RepoError> {
+        let tree = oid(commit).and_then(|id| self.git.find_commit(id)).and_then(|commit| commit.tree());
+        let tree = tree.map_err(self.failed("read a commit"))?;
+        paths.iter().map(|path| self.in_tree(&tree, path)).collect()
+    }
+
+    fn in_tree(&self, tree: &Tree<'_>, path: &RepoPath) -> Result<Option<Blob>, RepoError> {
+        let entry = match tree.get_path(path.as_path()) {
+            Ok(entry) => entry,
+            Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
+            // One of its parents is a file there.
+            Err(error) if error.class() == ErrorClass::Tree => return Ok(None),
+            Err(error) => return Err(self.failed("read HEAD's tree")(error)),
+        };
+        #[expect(clippy::cast_sign_loss, reason = "a file mode is never negative")]
+        let mode = file_mode(entry.filemode_raw() as u32);
+        Ok(mode.map(|mode| Blob { id: object_id(entry.id()), mode }))
     }
 
     pub(super) fn read_blob(&self, id: &ObjectId) -> Result<Option<Vec<u8>>, RepoError> {
@@ -144,17 +170,7 @@ impl<'a> Versions<'a> {
     }
 
     fn in_head(&self, path: &RepoPath) -> Result<Option<Blob>, RepoError> {
-        let Some(tree) = &self.head else { return Ok(None) };
-        let entry = match tree.get_path(path.as_path()) {
-            Ok(entry) => entry,
-            Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
-            // One of its parents is a file in HEAD.
-            Err(error) if error.class() == ErrorClass::Tree => return Ok(None),
-            Err(error) => return Err(self.library.failed("read HEAD's tree")(error)),
-        };
-        #[expect(clippy::cast_sign_loss, reason = "a file mode is never negative")]
-        let mode = file_mode(entry.filemode_raw() as u32);
-        Ok(mode.map(|mode| Blob { id: object_id(entry.id()), mode }))
+        self.head.as_ref().map_or(Ok(None), |tree| self.library.in_tree(tree, path))
     }
 
     /// Left out by a sparse checkout, or declared as unchanged: its absence is no deletion.

@@ -126,12 +126,12 @@ fn serialise(entries: BTreeMap<Vec<u8>, Entry>) -> Vec<u8> {
 /// What changed from `old` to `new`.
 pub(super) fn tree_difference(
     git: &Repository,
-    old: &Tree<'_>,
+    old: Option<&Tree<'_>>,
     new: &Tree<'_>,
 ) -> Result<Difference, git2::Error> {
     let mut options = git2::DiffOptions::new();
     options.ignore_submodules(false).include_typechange(true).skip_binary_check(true);
-    let diff = git.diff_tree_to_tree(Some(old), Some(new), Some(&mut options))?;
+    let diff = git.diff_tree_to_tree(old, Some(new), Some(&mut options))?;
     let mut difference = Difference::new();
     for delta in diff.deltas() {
         let version = |file: git2::DiffFile<'_>| {

@@ -4,7 +4,6 @@ use std::io::Write as _;
 
 use super::super::backend::{Changes, Difference, Made, TreeChange};
 use super::super::commit::{CommitOrder, CommitPlan};
-use super::super::durable::sync_loose_object;
 use super::super::error::{GitLock, RepoError};
 use super::super::hook::Hook;
 use super::look::{object_id, object_ids};
@@ -56,13 +55,9 @@ impl Installed {
         Ok(ids)
     }
 
-    fn sync(&self, ids: &[ObjectId]) -> Result<(), RepoError> {
-        let objects = self.place.common_dir.join("objects");
-        let sync = |id| sync_loose_object(&objects, id);
-        ids.iter()
-            .try_for_each(sync)
-            .and_then(|()| std::fs::File::open(&objects)?.sync_all())
-            .map_err(|source| RepoError::Io { doing: "sync", path: objects.clone(), source })
+    pub(super) fn sync(&self, ids: &[ObjectId]) -> Result<(), RepoError> {
+        ids.iter().try_for_each(|id| self.place.sync_object(id))?;
+        self.place.sync_objects_directory()
     }
 
     pub(super) fn commit_all(&self, order: &CommitOrder<'_>, changes: &[Changes]) -> Result<Made, RepoError> {

@@ -58,8 +58,14 @@ impl Installed {
         {
             return Ok(made.difference.clone());
         }
-        let old = old.map_or_else(|| format!("{new}^1"), ToString::to_string);
-        self.brought(&old, new).map(|brought| brought.difference)
+        let from = old.map_or_else(|| format!("{new}^1"), ToString::to_string);
+        let brought = match self.brought(&from, new) {
+            Err(_) if old.is_none() && self.find_objects(&[from])? == [None] => {
+                self.brought(self.format.empty_tree(), new)
+            }
+            brought => brought,
+        };
+        brought.map(|brought| brought.difference)
     }
 
     pub(super) fn brought(&self, old: &str, new: &ObjectId) -> Result<Brought, RepoError> {

@@ -1,15 +1,18 @@
 //! The installed git behind the seam.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::backend::{
-    Backend, Changed, Changes, Difference, Hashed, Known, Made, RawCommit, Versions, WorkTree,
+    Backend, BesideHead, Changed, Changes, Copy, Difference, Found, Hashed, Known, Made, RawCommit, Versions,
+    WorkTree,
 };
 use super::super::commit::CommitOrder;
 use super::super::error::RepoError;
 use super::super::head::Head;
+use super::super::introduced::Introduced;
 use super::super::place::Place;
 use super::super::preflight::{Operation, Person};
+use super::super::surroundings::StashEntry;
 use super::look::object_id;
 use super::open::{Installed, is_signing, without_last_break};
 use crate::publish::{Blob, ObjectId, RepoPath};
@@ -72,16 +75,36 @@ impl Backend for Installed {
         self.known_versions(paths)
     }
 
-    fn staged(&self, paths: &[&RepoPath]) -> Vec<Option<Blob>> {
+    fn staged(&self, paths: &[&RepoPath]) -> Result<Vec<Option<Blob>>, RepoError> {
         self.staged_versions(paths)
+    }
+
+    fn versions_at(&self, commit: &ObjectId, paths: &[&RepoPath]) -> Result<Vec<Option<Blob>>, RepoError> {
+        self.versions_of(commit, paths)
+    }
+
+    fn find(&self, names: &[String]) -> Result<Vec<Option<Found>>, RepoError> {
+        self.find_objects(names)
+    }
+
+    fn references(&self) -> Result<BTreeMap<String, ObjectId>, RepoError> {
+        self.list_references()
+    }
+
+    fn stash_log(&self) -> Result<Vec<StashEntry>, RepoError> {
+        self.read_stash_log()
+    }
+
+    fn remote_settings(&self) -> Vec<(String, String)> {
+        self.read_remotes()
     }
 
     fn hash_files(&self, paths: &[&RepoPath]) -> Result<Vec<Option<Hashed>>, RepoError> {
         self.hash(paths)
     }
 
-    fn hash_link(&self, target: &[u8]) -> Result<ObjectId, RepoError> {
-        self.hash_bytes(target)
+    fn hash_bytes(&self, content: &[u8]) -> Result<ObjectId, RepoError> {
+        self.hash_content(content)
     }
 
     fn submodule_commit(&self, path: &RepoPath) -> Option<ObjectId> {
@@ -102,6 +125,14 @@ impl Backend for Installed {
 
     fn descends(&self, new: &ObjectId, old: &ObjectId) -> Result<bool, RepoError> {
         self.is_descendant(new, old)
+    }
+
+    fn introduced(&self, base: &ObjectId) -> Result<Vec<Introduced>, RepoError> {
+        self.list_introduced(base)
+    }
+
+    fn objects_since(&self, base: &ObjectId) -> Result<BTreeSet<ObjectId>, RepoError> {
+        self.list_objects(base)
     }
 
     fn difference(&self, old: Option<&ObjectId>, new: &ObjectId) -> Result<Difference, RepoError> {
@@ -132,6 +163,30 @@ impl Backend for Installed {
 
     fn make_commits(&self, order: &CommitOrder<'_>, changes: &[Changes]) -> Result<Made, RepoError> {
         self.commit_all(order, changes)
+    }
+
+    fn store_copy(&self, copy: &Copy<'_>) -> Result<ObjectId, RepoError> {
+        self.write_copy(copy)
+    }
+
+    fn name_objects(&self, names: &BTreeMap<String, ObjectId>) -> Result<(), RepoError> {
+        self.write_references(names)
+    }
+
+    fn forget_names(&self, names: &[String]) -> Result<(), RepoError> {
+        self.delete_references(names)
+    }
+
+    fn check_out(&self) -> Result<(), RepoError> {
+        self.check_out_head()
+    }
+
+    fn restore_missing(&self) -> Result<(), RepoError> {
+        self.check_out_missing()
+    }
+
+    fn beside_head(&self) -> Result<BesideHead, RepoError> {
+        self.list_beside_head()
     }
 
     fn move_branch(&self, branch: &str, from: &ObjectId, to: &ObjectId, log: &str) -> Result<(), RepoError> {

@@ -98,10 +98,20 @@ impl Installed {
         Ok(paths.iter().map(known).collect())
     }
 
-    pub(super) fn staged_versions(&self, paths: &[&RepoPath]) -> Vec<Option<Blob>> {
-        // One that cannot be read counts as empty here: the refresh itself will say what is wrong.
-        let mut staged = self.versions(&["ls-files", "--stage", "-z"], paths).unwrap_or_default();
-        paths.iter().map(|path| staged.remove(*path)).collect()
+    pub(super) fn staged_versions(&self, paths: &[&RepoPath]) -> Result<Vec<Option<Blob>>, RepoError> {
+        let staged = self.versions(&["ls-files", "--stage", "-z"], paths);
+        let staged = staged.map_err(self.program.failed("read the index"))?;
+        Ok(paths.iter().map(|path| staged.get(*path).cloned()).collect())
+    }
+
+    pub(super) fn versions_of(
+        &self,
+        commit: &ObjectId,
+        paths: &[&RepoPath],
+    ) -> Result<Vec<Option<Blob>>, RepoError> {
+        let found = self.versions(&["ls-tree", "-z", "--full-tree", commit.as_str()], paths);
+        let found = found.map_err(self.program.failed("read a commit"))?;
+        Ok(paths.iter().map(|path| found.get(*path).cloned()).collect())
     }
 
     /// What `ls-tree` or `ls-files --stage` has at these paths.
@@ -176,7 +186,7 @@ impl Installed {
         if ids.len() == paths.len() { Ok(ids) } else { Err(unexpected()) }
     }
 
-    pub(super) fn hash_bytes(&self, content: &[u8]) -> Result<ObjectId, RepoError> {
+    pub(super) fn hash_content(&self, content: &[u8]) -> Result<ObjectId, RepoError> {
         let name = match self.format {
             ObjectFormat::Sha1 => git2::Oid::hash_object(git2::ObjectType::Blob, content)
                 .map_err(|source| RepoError::Git {
@@ -225,7 +235,7 @@ pub(super) fn version(mode: &[u8], id: &[u8]) -> Option<Blob> {
 }
 
 /// `<mode> <type> <id>\t<path>` or `<mode> <id> <stage>\t<path>`; nothing for a directory or an unmerged version.
-fn parse_listed(line: &[u8]) -> Option<(RepoPath, Blob)> {
+pub(super) fn parse_listed(line: &[u8]) -> Option<(RepoPath, Blob)> {
     let tab = line.iter().position(|byte| *byte == b'\t')?;
     let fields: Vec<&[u8]> = line[..tab].split(|byte| *byte == b' ').collect();
     let [mode, second, third] = fields[..] else { return None };

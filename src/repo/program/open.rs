@@ -29,6 +29,14 @@ impl ObjectFormat {
             Self::Sha256 => 64,
         }
     }
+
+    /// git knows it without having it.
+    pub(super) const fn empty_tree(self) -> &'static str {
+        match self {
+            Self::Sha1 => "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+            Self::Sha256 => "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+        }
+    }
 }
 
 /// The configuration: a value for each key, `None` for a key that stands alone.
@@ -164,7 +172,8 @@ pub(super) fn unexpected() -> GitFailure {
 
 fn opening_failed(workspace: &Path, failure: &GitFailure) -> RepoError {
     let workspace = workspace.to_owned();
-    if failure.said.contains("not a git repository") {
+    let outside = ["not a git repository", "must be run in a work tree"];
+    if outside.iter().any(|text| failure.said.contains(text)) {
         RepoError::NotARepository { workspace }
     } else if failure.said.contains("dubious ownership") {
         RepoError::NotTrusted { workspace }

@@ -17,6 +17,9 @@ use crate::ambient::Ambient;
 /// How much of what git says is kept for an error, in bytes; the end of it.
 const KEPT: u64 = 4096;
 
+/// Neither a hook nor a program that the repository's configuration names for watching files runs.
+const NO_PROGRAMS: [&str; 4] = ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"];
+
 /// A git program, for one work tree.
 #[derive(Debug, Clone)]
 pub(in super::super) struct GitProgram {
@@ -77,12 +80,12 @@ impl GitProgram {
 
     /// A call that only looks: it takes no lock and runs no hook.
     pub(in super::super) fn look(&self, arguments: &[&str]) -> Call<'_> {
-        self.call(&["--no-optional-locks", "-c", "core.hooksPath=/dev/null"]).arguments(arguments)
+        self.call(&["--no-optional-locks"]).arguments(NO_PROGRAMS).arguments(arguments)
     }
 
     /// A call that writes durably and runs no hook.
     pub(in super::super) fn write(&self, arguments: &[&str]) -> Call<'_> {
-        self.write_with_hooks(&[]).arguments(["-c", "core.hooksPath=/dev/null"]).arguments(arguments)
+        self.write_with_hooks(&[]).arguments(NO_PROGRAMS).arguments(arguments)
     }
 
     /// A call that writes durably, with the hooks of the repository.

@@ -71,7 +71,6 @@ impl Installed {
                 "-c",
                 "core.untrackedCache=false",
             ])
-            .arguments(["-c", "core.fsmonitor=false"])
             .arguments(arguments)
             .env("GIT_INDEX_FILE", index)
     }

@@ -1,0 +1,237 @@
+//! Copies of what a person has not committed, kept by git under names of their own while an agent is at work.
+//!
+//! Nothing here writes the work tree, the index, a branch or the stash. The names are below `refs/baton-rescue/`, which
+//! no push sends and no checkout shows; they go when the turn ends with everything in its place.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::backend::{Changes, Copy, TreeChange};
+use super::error::RepoError;
+use super::head::Head;
+use super::open::Repo;
+use super::surroundings::Surroundings;
+use crate::model::TurnId;
+use crate::publish::{Blob, Content, DirtyRecord, FileMode, ObjectId, RepoPath};
+
+pub(super) const PREFIX: &str = "refs/baton-rescue/";
+
+/// A larger file is not copied.
+const MAX_FILE: u64 = 16 * 1024 * 1024;
+/// As much is copied in one turn.
+const MAX_TOTAL: u64 = 64 * 1024 * 1024;
+/// As many files: each that git does not have yet costs an fsync.
+const MAX_FILES: usize = 1000;
+
+/// The copies of one turn, stored and not yet named.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Rescue {
+    /// A commit of HEAD's tree with the dirty paths as the work tree held them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<ObjectId>,
+    /// A commit of HEAD's tree with the staged entries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub staged: Option<ObjectId>,
+    /// A commit whose parents are the stash entries and the other branches and tags.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<ObjectId>,
+    /// Dirty paths without a copy: too large, too many, or unreadable.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<RepoPath>,
+}
+
+impl Rescue {
+    /// The name of a turn's copy, for commands: `branch`, `files`, `staged` or `kept`.
+    pub fn name(turn: TurnId, part: &str) -> String {
+        format!("{PREFIX}{turn}/{part}")
+    }
+
+    fn parts(&self) -> impl Iterator<Item = (&'static str, &ObjectId)> {
+        [("files", &self.files), ("staged", &self.staged), ("kept", &self.kept)]
+            .into_iter()
+            .filter_map(|(part, id)| Some((part, id.as_ref()?)))
+    }
+}
+
+impl Repo {
+    /// Stores copies of the dirty paths and staged entries, durably; names nothing yet. Nothing is stored where the
+    /// tree is clean and there is neither a stash nor another branch.
+    pub fn store_rescue(
+        &self,
+        head: &Head,
+        dirty: &DirtyRecord,
+        surroundings: &Surroundings,
+    ) -> Result<Rescue, RepoError> {
+        let (files, left_out) = self.store_dirty(dirty)?;
+        let staged = self.store_staged(surroundings)?;
+        let parent = std::slice::from_ref(&head.commit);
+        let commit = |changes: &Changes, message| {
+            let copy = Copy { base: Some(&head.commit), changes, parents: parent, message };
+            (!changes.is_empty()).then(|| self.backend.store_copy(&copy)).transpose()
+        };
+        let rescue = Rescue {
+            files: commit(&files, "uncommitted files before a turn")?,
+            staged: commit(&staged, "staged entries before a turn")?,
+            kept: self.store_kept(&head.commit, surroundings)?,
+            left_out,
+        };
+        if rescue.parts().next().is_some() {
+            self.place().sync_objects_directory()?;
+        }
+        Ok(rescue)
+    }
+
+    fn store_staged(&self, surroundings: &Surroundings) -> Result<Changes, RepoError> {
+        let contents = surroundings.staged.values().flatten();
+        let names: Vec<String> = contents.map(|blob| blob.id.to_string()).collect();
+        let mut found = self.backend.find(&names)?.into_iter();
+        let mut changes = Changes::new();
+        for (path, blob) in &surroundings.staged {
+            let change = match blob {
+                None => TreeChange::Remove,
+                // An entry that was only announced (`git add -N`) has no content.
+                Some(_) if found.next().flatten().is_none() => continue,
+                Some(blob) => {
+                    self.place().sync_object(&blob.id)?;
+                    TreeChange::Put(blob.clone())
+                }
+            };
+            changes.insert(path.clone(), change);
+        }
+        Ok(changes)
+    }
+
+    /// What the work tree holds at the dirty paths, and those that there is no copy of.
+    fn store_dirty(&self, dirty: &DirtyRecord) -> Result<(Changes, Vec<RepoPath>), RepoError> {
+        let (mut changes, mut left_out) = (Changes::new(), Vec::new());
+        let (mut total, mut wanted) = (0, Vec::new());
+        for (path, dirty) in dirty.iter() {
+            match &dirty.content {
+                Content::Deleted => {
+                    changes.insert(path.clone(), TreeChange::Remove);
+                }
+                Content::File(blob) if dirty.head.as_ref() == Some(blob) => {}
+                Content::File(blob) => {
+                    let fits =
+                        dirty.size <= MAX_FILE && total + dirty.size <= MAX_TOTAL && wanted.len() < MAX_FILES;
+                    if fits {
+                        total += dirty.size;
+                        wanted.push((path, blob));
+                    } else {
+                        left_out.push(path.clone());
+                    }
+                }
+                Content::Unreadable => left_out.push(path.clone()),
+                Content::Submodule(_) | Content::NestedRepository | Content::Special => {}
+            }
+        }
+        self.store_now(&wanted)?;
+        // Another version of it may be in the work tree by now; this one may be git's already.
+        let unsure: Vec<String> = wanted.iter().map(|(_, blob)| blob.id.to_string()).collect();
+        for ((path, blob), found) in wanted.into_iter().zip(self.backend.find(&unsure)?) {
+            if found.is_some() {
+                self.place().sync_object(&blob.id)?;
+                changes.insert(path.clone(), TreeChange::Put(blob.clone()));
+            } else {
+                left_out.push(path.clone());
+            }
+        }
+        left_out.sort();
+        Ok((changes, left_out))
+    }
+
+    /// Stores what the work tree holds at these paths by now, whatever that is.
+    fn store_now(&self, wanted: &[(&RepoPath, &Blob)]) -> Result<(), RepoError> {
+        let place = self.place();
+        let now = || {
+            let (mut files, mut links) = (Vec::new(), Vec::new());
+            for (path, blob) in wanted.iter().filter(|(path, _)| !place.is_beyond_link(path)) {
+                let absolute = place.absolute(path);
+                let Ok(metadata) = absolute.symlink_metadata() else { continue };
+                if blob.mode == FileMode::Symlink {
+                    let target = std::fs::read_link(&absolute);
+                    links.extend(target.map(|target| (target.into_os_string().into_vec(), &blob.id)));
+                } else if metadata.is_file() {
+                    files.push((*path, &blob.id));
+                }
+            }
+            (files, links)
+        };
+        let (files, links) = now();
+        let stored = self.backend.store_files(&files).or_else(|error| {
+            // One that has vanished meanwhile fails them all.
+            let (left, _) = now();
+            if left.len() == files.len() { Err(error) } else { self.backend.store_files(&left) }
+        });
+        stored.and_then(|_| self.backend.store_links(&links)).map(|_| ())
+    }
+
+    /// The same from turn to turn while nobody stashes or moves a branch: then git has it already.
+    fn store_kept(
+        &self,
+        head: &ObjectId,
+        surroundings: &Surroundings,
+    ) -> Result<Option<ObjectId>, RepoError> {
+        let stashes = surroundings.stashes.iter().map(|stash| &stash.id);
+        let ids: BTreeSet<&ObjectId> =
+            stashes.chain(surroundings.refs.values()).filter(|id| *id != head).collect();
+        let names: Vec<String> = ids.into_iter().map(|id| format!("{id}^{{commit}}")).collect();
+        let found = self.backend.find(&names)?.into_iter().flatten();
+        let parents: BTreeSet<ObjectId> = found.map(|found| found.id).filter(|id| id != head).collect();
+        if parents.is_empty() {
+            return Ok(None);
+        }
+        let parents: Vec<ObjectId> = parents.into_iter().collect();
+        let message = "stashes, branches and tags before a turn";
+        let copy = Copy { base: None, changes: &Changes::new(), parents: &parents, message };
+        self.backend.store_copy(&copy).map(Some)
+    }
+
+    /// Names the copies, and the claim's commit, so that git keeps them; what is named already stays.
+    pub fn keep_rescue(&self, turn: TurnId, head: &Head, rescue: &Rescue) -> Result<(), RepoError> {
+        let part = |(part, id): (&str, &ObjectId)| (Rescue::name(turn, part), id.clone());
+        let mut names: BTreeMap<String, ObjectId> = rescue.parts().map(part).collect();
+        if self.place().has_reftable() {
+            names.insert(Rescue::name(turn, "branch"), head.commit.clone());
+        } else {
+            self.name_commit(turn, &head.commit)?;
+        }
+        if names.is_empty() { Ok(()) } else { self.backend.name_objects(&names) }
+    }
+
+    /// Without fsync: only a rewritten history together with a loss of power would need it.
+    fn name_commit(&self, turn: TurnId, commit: &ObjectId) -> Result<(), RepoError> {
+        let path: PathBuf = self.common_dir().join(Rescue::name(turn, "branch"));
+        let write = || {
+            if let Some(directory) = path.parent() {
+                std::fs::create_dir_all(directory)?;
+            }
+            File::create(&path)?.write_all(format!("{commit}\n").as_bytes())
+        };
+        write().map_err(|source| RepoError::Io { doing: "write", path: path.clone(), source })
+    }
+
+    /// Forgets the names of a turn's copies. The objects go when git collects its garbage.
+    pub fn drop_rescue(&self, turn: TurnId) -> Result<(), RepoError> {
+        let names = ["branch", "files", "staged", "kept"].map(|part| Rescue::name(turn, part));
+        if self.forget_alone(&names[0]) { Ok(()) } else { self.backend.forget_names(&names) }
+    }
+
+    /// Removes the file of a name where it is the only one of the turn's: that needs neither a lock nor a process.
+    fn forget_alone(&self, name: &str) -> bool {
+        let file = self.common_dir().join(name);
+        let Some(directory) = file.parent() else { return false };
+        let is_alone = std::fs::read_dir(directory).is_ok_and(|entries| entries.count() == 1);
+        let packed = std::fs::read(self.common_dir().join("packed-refs")).unwrap_or_default();
+        let is_packed = packed.windows(PREFIX.len()).any(|text| text == PREFIX.as_bytes());
+        let forgotten = is_alone && !is_packed && std::fs::remove_file(&file).is_ok();
+        // git removes empty directories too.
+        forgotten && std::fs::remove_dir(directory).is_ok()
+    }
+}
