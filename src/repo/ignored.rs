@@ -172,7 +172,8 @@ mod tests {
     use super::*;
     use crate::model::Actor;
     use crate::publish::{DirtyRecord, LeftReason, RuleSpec, Rules, decide_selection};
-    use crate::repo::testing::{TestRepo, commit, paths};
+    use crate::repo::testing::{TestRepo, Way, commit, paths};
+    use rstest::rstest;
 
     fn rules(globs: &[&str]) -> Rules {
         let mut spec = RuleSpec::default();
@@ -181,8 +182,8 @@ mod tests {
         Rules::compile(spec).unwrap()
     }
 
-    fn open(test: &TestRepo, rules: &Rules) -> Repo {
-        let mut repo = test.open();
+    fn open(way: Way, test: &TestRepo, rules: &Rules) -> Repo {
+        let mut repo = test.open_as(way);
         repo.include_forced(rules.forced().cloned());
         repo
     }
@@ -191,36 +192,40 @@ mod tests {
         repo.dirty().unwrap().iter().map(|(path, _)| path.to_string()).collect()
     }
 
-    #[test]
-    fn only_ignored_files_that_are_named_are_found() {
+    #[rstest]
+    fn only_ignored_files_that_are_named_are_found(#[values(Way::Library, Way::Program)] way: Way) {
         let test = TestRepo::with(&[(".gitignore", "out/\nkeys/\n"), ("a", "1")]);
         for path in ["out/a.json", "out/deep/b.png", "out/c.key", "keys/d.json", "out/logs/e.log"] {
             test.write(path, path);
         }
-        assert_eq!(found(&test.open()), Vec::<String>::new());
-        let repo = open(&test, &rules(&["out/**"]));
+        assert_eq!(found(&test.open_as(way)), Vec::<String>::new());
+        let repo = open(way, &test, &rules(&["out/**"]));
         assert_eq!(found(&repo), ["out/a.json", "out/deep/b.png", "out/logs/e.log"]);
-        assert_eq!(found(&open(&test, &rules(&["out/*.json"]))), ["out/a.json"]);
-        assert_eq!(found(&open(&test, &rules(&["nowhere/**", "a/**"]))), Vec::<String>::new());
+        assert_eq!(found(&open(way, &test, &rules(&["out/*.json"]))), ["out/a.json"]);
+        assert_eq!(found(&open(way, &test, &rules(&["nowhere/**", "a/**"]))), Vec::<String>::new());
     }
 
-    #[test]
-    fn neither_another_repository_nor_what_is_behind_a_link_is_walked() {
+    #[rstest]
+    fn neither_another_repository_nor_what_is_behind_a_link_is_walked(
+        #[values(Way::Library, Way::Program)] way: Way,
+    ) {
         let test = TestRepo::with(&[(".gitignore", "out/\nlink\n")]);
         test.write("out/inner/x.json", "x");
         test.git(&["init", "-q", "out/inner"]);
         test.write("out/kept.json", "k");
         std::os::unix::fs::symlink("out", test.root.join("link")).unwrap();
         std::os::unix::fs::symlink("inner", test.root.join("out/again")).unwrap();
-        let repo = open(&test, &rules(&["out/**", "link/**", "out/inner/*.json"]));
+        let repo = open(way, &test, &rules(&["out/**", "link/**", "out/inner/*.json"]));
         assert_eq!(found(&repo), ["out/kept.json"]);
     }
 
-    #[test]
-    fn a_forced_report_is_committed_under_the_caps_and_seen_as_tracked_from_then_on() {
+    #[rstest]
+    fn a_forced_report_is_committed_under_the_caps_and_seen_as_tracked_from_then_on(
+        #[values(Way::Library, Way::Program)] way: Way,
+    ) {
         let test = TestRepo::with(&[(".gitignore", "out/\n")]);
         let rules = rules(&["out/**"]);
-        let repo = open(&test, &rules);
+        let repo = open(way, &test, &rules);
         test.write("out/a.json", "1");
         test.write("out/large.json", &"x".repeat(101));
         let select = || {
@@ -243,8 +248,10 @@ mod tests {
         test.assert_sound();
     }
 
-    #[test]
-    fn what_was_ignored_when_the_turn_began_stays_unpublished() {
+    #[rstest]
+    fn what_was_ignored_when_the_turn_began_stays_unpublished(
+        #[values(Way::Library, Way::Program)] way: Way,
+    ) {
         let test = TestRepo::with(&[
             (".gitignore", "*.key\nkeys/\n!shown.key\n"),
             ("deep/.gitignore", "local\n"),
@@ -255,7 +262,7 @@ mod tests {
         }
         std::fs::write(test.root.join(".git/info/exclude"), "by-exclude\nout/\n").unwrap();
         test.write("by-exclude", "e");
-        let repo = open(&test, &rules(&["out/**"]));
+        let repo = open(way, &test, &rules(&["out/**"]));
         let base = repo.head().unwrap().commit;
         let marked = |repo: &Repo| {
             let mut now = repo.dirty().unwrap();

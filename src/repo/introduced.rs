@@ -84,7 +84,8 @@ impl Repo {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::repo::testing::TestRepo;
+    use crate::repo::testing::{TestRepo, Way};
+    use rstest::rstest;
 
     fn told(introduced: &[Introduced]) -> Vec<(String, Vec<(String, bool)>)> {
         introduced
@@ -97,17 +98,19 @@ mod tests {
             .collect()
     }
 
-    #[test]
-    fn each_commit_tells_what_it_brought_in_even_if_a_later_one_takes_it_away() {
+    #[rstest]
+    fn each_commit_tells_what_it_brought_in_even_if_a_later_one_takes_it_away(
+        #[values(Way::Library, Way::Program)] way: Way,
+    ) {
         let test = TestRepo::with(&[("a", "1")]);
-        let base = test.open().head().unwrap().commit;
+        let base = test.open_as(way).head().unwrap().commit;
         test.write("secret", "s");
         test.write("a", "2");
         test.git(&["add", "-A"]);
         test.git(&["commit", "-qm", "in"]);
         test.git(&["rm", "-q", "secret"]);
         test.git(&["commit", "-qm", "out"]);
-        let repo = test.open();
+        let repo = test.open_as(way);
         let introduced = repo.introduced_since(&base).unwrap();
         assert_eq!(
             told(&introduced),
@@ -121,10 +124,10 @@ mod tests {
         assert_eq!(repo.introduced_since(&repo.head().unwrap().commit).unwrap(), []);
     }
 
-    #[test]
-    fn a_merge_brings_in_only_what_no_parent_has() {
+    #[rstest]
+    fn a_merge_brings_in_only_what_no_parent_has(#[values(Way::Library, Way::Program)] way: Way) {
         let test = TestRepo::with(&[("a", "1")]);
-        let base = test.open().head().unwrap().commit;
+        let base = test.open_as(way).head().unwrap().commit;
         test.git(&["switch", "-q", "-c", "side"]);
         test.write("side", "s");
         test.git(&["add", "-A"]);
@@ -136,7 +139,7 @@ mod tests {
         test.write("evil", "e");
         test.git(&["add", "-A"]);
         test.git(&["commit", "-qm", "merge"]);
-        let introduced = test.open().introduced_since(&base).unwrap();
+        let introduced = test.open_as(way).introduced_since(&base).unwrap();
         let merge = told(&introduced).into_iter().find(|(message, _)| message == "merge").unwrap();
         assert_eq!(merge.1, [("evil".to_owned(), true)]);
         assert_eq!(introduced.len(), 3);

@@ -235,3 +235,148 @@ impl Repo {
         forgotten && std::fs::remove_dir(directory).is_ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::repo::testing::{TestRepo, Way, turn};
+
+    /// With changed, new, deleted and linked files, staged entries, a stash, another branch and a tag.
+    fn busy() -> TestRepo {
+        let test = TestRepo::with(&[("a", "1"), ("gone", "1"), ("staged", "1"), ("d/b", "1")]);
+        test.git(&["branch", "other"]);
+        test.write("a", "stashed");
+        test.write("untracked", "stashed too");
+        test.git(&["stash", "-q", "-u", "-m", "mine"]);
+        test.git(&["commit", "-q", "--allow-empty", "-m", "second"]);
+        test.git(&["switch", "-q", "other"]);
+        test.git(&["commit", "-q", "--allow-empty", "-m", "on the other"]);
+        test.git(&["switch", "-q", "main"]);
+        test.git(&["tag", "-a", "-m", "t", "v1", "HEAD~1"]);
+        test.write("a", "2");
+        test.write("new \"file\"\n", "n");
+        test.remove("gone");
+        std::os::unix::fs::symlink("a", test.root.join("link")).unwrap();
+        test.write("staged", "2");
+        test.git(&["add", "staged"]);
+        test.write("staged", "3");
+        test.git(&["rm", "-q", "--cached", "d/b"]);
+        test
+    }
+
+    fn copies(repo: &Repo) -> (Surroundings, Rescue) {
+        let (head, dirty) = (repo.head().unwrap(), repo.dirty().unwrap());
+        let surroundings = repo.surroundings(&dirty, head.branch.as_deref()).unwrap();
+        let rescue = repo.store_rescue(&head, &dirty, &surroundings).unwrap();
+        (surroundings, rescue)
+    }
+
+    fn names(test: &TestRepo) -> Vec<String> {
+        let listed = test.git(&["for-each-ref", "--format=%(refname)", "refs/baton-rescue"]);
+        listed.lines().map(|name| name.rsplit('/').next().unwrap().to_owned()).collect()
+    }
+
+    #[rstest]
+    fn copies_are_kept_under_names_of_their_own_and_forgotten(
+        #[values(Way::Library, Way::Program)] way: Way,
+        #[values(false, true)] packed: bool,
+    ) {
+        let test = busy();
+        let before = (test.status(), test.git(&["stash", "list"]));
+        let repo = test.open_as(way);
+        let (_, rescue) = copies(&repo);
+        repo.keep_rescue(turn(), &repo.head().unwrap(), &rescue).unwrap();
+        assert_eq!(names(&test), ["branch", "files", "kept", "staged"]);
+        let from = |part, path: &str| test.git(&["show", &format!("{}:{path}", Rescue::name(turn(), part))]);
+        assert_eq!(from("files", "a"), "2");
+        assert_eq!(from("files", "new \"file\"\n"), "n");
+        assert_eq!(from("files", "link"), "a");
+        assert_eq!(from("files", "staged"), "3");
+        assert_eq!(from("staged", "staged"), "2");
+        assert_eq!(from("staged", "a"), "1");
+        let listed = |part| test.git(&["ls-tree", "-r", "--name-only", &Rescue::name(turn(), part)]);
+        assert!(!listed("files").contains("gone"));
+        assert!(!listed("staged").contains("d/b"));
+        let parents = test.git(&["rev-list", "--no-walk", "--parents", &Rescue::name(turn(), "kept")]);
+        for name in ["refs/stash", "other", "v1^{commit}"] {
+            assert!(parents.contains(test.git(&["rev-parse", name]).trim()), "{name}");
+        }
+        if packed {
+            test.git(&["pack-refs", "--all"]);
+        }
+        repo.keep_rescue(turn(), &repo.head().unwrap(), &rescue).unwrap();
+        repo.drop_rescue(turn()).unwrap();
+        repo.drop_rescue(turn()).unwrap();
+        assert_eq!(names(&test), Vec::<String>::new());
+        assert_eq!((test.status(), test.git(&["stash", "list"])), before);
+        test.assert_sound();
+    }
+
+    #[rstest]
+    fn a_clean_tree_alone_is_named_by_its_commit(#[values(Way::Library, Way::Program)] way: Way) {
+        let test = TestRepo::with(&[("a", "1")]);
+        let repo = test.open_as(way);
+        let (_, rescue) = copies(&repo);
+        assert_eq!(rescue, Rescue::default());
+        repo.keep_rescue(turn(), &repo.head().unwrap(), &rescue).unwrap();
+        assert_eq!(names(&test), ["branch"]);
+        repo.drop_rescue(turn()).unwrap();
+        assert_eq!(names(&test), Vec::<String>::new());
+        assert!(!test.root.join(".git").join(PREFIX).join(turn().to_string()).exists());
+    }
+
+    #[test]
+    fn both_ways_see_the_same_surroundings_and_make_the_same_copies() {
+        let test = busy();
+        let repos = [Way::Library, Way::Program].map(|way| test.open_as(way));
+        let [library, program] = repos.each_ref().map(copies);
+        assert_eq!(library, program);
+        let (surroundings, rescue) = library;
+        assert_eq!(surroundings.stashes.len(), 1);
+        assert_eq!(surroundings.stashes[0].message, "On main: mine");
+        assert_eq!(surroundings.refs.keys().collect::<Vec<_>>(), ["refs/heads/other", "refs/tags/v1"]);
+        assert!(rescue.files.is_some() && rescue.staged.is_some() && rescue.kept.is_some());
+        let stash = &surroundings.stashes[0].id;
+        let versions = repos.each_ref().map(|repo| repo.stashed_versions(stash).unwrap());
+        assert_eq!(versions[0], versions[1]);
+        assert_eq!(versions[0].keys().map(ToString::to_string).collect::<Vec<_>>(), ["a", "untracked"]);
+    }
+
+    #[rstest]
+    fn what_git_cannot_be_given_is_left_out_and_named(#[values(Way::Library, Way::Program)] way: Way) {
+        let test = TestRepo::with(&[("a", "1")]);
+        test.write("a", "2");
+        test.write("b", "2");
+        let repo = test.open_as(way);
+        let dirty = repo.dirty().unwrap();
+        // Between the scan and the copy.
+        test.remove("a");
+        test.write("b", "3");
+        let rescue = repo.store_rescue(&repo.head().unwrap(), &dirty, &Surroundings::default()).unwrap();
+        assert_eq!(rescue.left_out, ["a".into(), "b".into()]);
+        assert_eq!(rescue.files, None);
+    }
+
+    #[rstest]
+    fn a_table_of_references_keeps_the_names_too(#[values("sha1", "sha256")] objects: &str) {
+        let mut test = TestRepo::unborn();
+        let format = format!("--object-format={objects}");
+        test.git(&["init", "-q", "-b", "main", "--ref-format=reftable", &format, "../tables"]);
+        test.root = test.root.with_file_name("tables");
+        for (key, value) in [("user.name", "Tester"), ("user.email", "t@example.org")] {
+            test.git(&["config", key, value]);
+        }
+        test.git(&["commit", "-q", "--allow-empty", "-m", "first"]);
+        test.write("a", "mine");
+        let repo = test.open_as(Way::Program);
+        let (_, rescue) = copies(&repo);
+        repo.keep_rescue(turn(), &repo.head().unwrap(), &rescue).unwrap();
+        assert_eq!(names(&test), ["branch", "files"]);
+        assert_eq!(test.git(&["show", &format!("{}:a", Rescue::name(turn(), "files"))]), "mine");
+        repo.drop_rescue(turn()).unwrap();
+        assert_eq!(names(&test), Vec::<String>::new());
+        test.assert_sound();
+    }
+}
