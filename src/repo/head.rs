@@ -62,9 +62,14 @@ impl Repo {
         self.backend.head()
     }
 
-    /// The digest of HEAD and a record of the work tree. Paths that are baton's own (`rules`) do not count.
-    pub fn fingerprint(&self, record: &DirtyRecord, rules: &Rules) -> Result<Fingerprint, RepoError> {
-        let head = self.head()?.commit;
+    /// The digest of a commit, HEAD when the work tree was recorded, and that record. Paths that are baton's own
+    /// (`rules`) do not count.
+    pub fn fingerprint(
+        &self,
+        head: &ObjectId,
+        record: &DirtyRecord,
+        rules: &Rules,
+    ) -> Result<Fingerprint, RepoError> {
         let mut changes = Changes::new();
         for (path, dirty) in record.iter().filter(|(path, _)| !rules.is_own(path)) {
             let change = match &dirty.content {
@@ -80,16 +85,17 @@ impl Repo {
             };
             changes.insert(path.clone(), change);
         }
-        let tree = self.backend.tree_with(&head, &changes)?;
-        Ok(Fingerprint { head, tree })
+        let tree = self.backend.tree_with(head, &changes)?;
+        Ok(Fingerprint { head: head.clone(), tree })
     }
 
-    /// What happened to HEAD since `before` was read; commits that the agent made itself are found here.
-    pub fn movement_since(&self, before: &Head) -> Result<Movement, RepoError> {
-        let now = self.head()?;
-        match now.branch {
-            None if before.branch.is_some() => return Ok(Movement::Detached { at: now.commit }),
-            Some(to) if before.branch.as_ref() != Some(&to) => return Ok(Movement::Switched { to }),
+    /// What happened to HEAD between `before` and `now`; commits that the agent made itself are found here.
+    pub fn movement(&self, before: &Head, now: &Head) -> Result<Movement, RepoError> {
+        match &now.branch {
+            None if before.branch.is_some() => return Ok(Movement::Detached { at: now.commit.clone() }),
+            Some(to) if before.branch.as_ref() != Some(to) => {
+                return Ok(Movement::Switched { to: to.clone() });
+            }
             _ => {}
         }
         if now.commit == before.commit {
@@ -98,7 +104,7 @@ impl Repo {
         if self.backend.descends(&now.commit, &before.commit)? {
             return Ok(Movement::Advanced(self.commits_since(&before.commit)?));
         }
-        Ok(Movement::Rewritten { to: now.commit })
+        Ok(Movement::Rewritten { to: now.commit.clone() })
     }
 
     /// The commits that HEAD has and `base` has not, oldest first, with the turn whose trailer they carry.
@@ -125,17 +131,19 @@ mod tests {
     ) {
         let test = TestRepo::with(&[("a", "1"), ("d/b", "1"), ("d/c", "1")]);
         let repo = test.open_as(way);
-        let clean = repo.fingerprint(&repo.dirty().unwrap(), &rules()).unwrap();
+        let clean = repo.fingerprint(&repo.head().unwrap().commit, &repo.dirty().unwrap(), &rules()).unwrap();
         assert_eq!(clean.tree.as_str(), test.git(&["rev-parse", "HEAD^{tree}"]).trim());
         test.write("a", "2");
         test.write("new/x", "x");
         std::fs::remove_dir_all(test.root.join("d")).unwrap();
         test.write("sync/state.json", "{}");
         test.write("logs/l", "l");
-        let verified = repo.fingerprint(&repo.dirty().unwrap(), &rules()).unwrap();
+        let verified =
+            repo.fingerprint(&repo.head().unwrap().commit, &repo.dirty().unwrap(), &rules()).unwrap();
         assert_ne!(verified.tree, clean.tree);
         let _ = publish(&repo, &DirtyRecord::default());
-        let published = repo.fingerprint(&repo.dirty().unwrap(), &rules()).unwrap();
+        let published =
+            repo.fingerprint(&repo.head().unwrap().commit, &repo.dirty().unwrap(), &rules()).unwrap();
         assert_eq!(published.tree, verified.tree);
         assert_ne!(published.head, verified.head);
         assert_eq!(published.tree.as_str(), test.git(&["rev-parse", "HEAD^{tree}"]).trim());
@@ -147,10 +155,10 @@ mod tests {
         test.git(&["commit", "-q", "--allow-empty", "-m", "second"]);
         let repo = test.open_as(way);
         let before = repo.head().unwrap();
-        assert_eq!(repo.movement_since(&before).unwrap(), Movement::Unmoved);
+        assert_eq!(repo.movement(&before, &repo.head().unwrap()).unwrap(), Movement::Unmoved);
 
         test.git(&["commit", "-q", "--allow-empty", "-m", "the agent's own"]);
-        let Movement::Advanced(commits) = repo.movement_since(&before).unwrap() else {
+        let Movement::Advanced(commits) = repo.movement(&before, &repo.head().unwrap()).unwrap() else {
             panic!("not advanced")
         };
         assert_eq!(commits.len(), 1);
@@ -158,13 +166,19 @@ mod tests {
 
         test.git(&["reset", "-q", "--hard", "HEAD~2"]);
         let to = repo.head().unwrap().commit;
-        assert_eq!(repo.movement_since(&before).unwrap(), Movement::Rewritten { to: to.clone() });
+        assert_eq!(
+            repo.movement(&before, &repo.head().unwrap()).unwrap(),
+            Movement::Rewritten { to: to.clone() }
+        );
 
         test.git(&["switch", "-q", "-c", "feature/x"]);
-        assert_eq!(repo.movement_since(&before).unwrap(), Movement::Switched { to: "feature/x".into() });
+        assert_eq!(
+            repo.movement(&before, &repo.head().unwrap()).unwrap(),
+            Movement::Switched { to: "feature/x".into() }
+        );
 
         test.git(&["checkout", "-q", "--detach"]);
-        assert_eq!(repo.movement_since(&before).unwrap(), Movement::Detached { at: to });
+        assert_eq!(repo.movement(&before, &repo.head().unwrap()).unwrap(), Movement::Detached { at: to });
     }
 
     #[rstest]
@@ -173,6 +187,6 @@ mod tests {
         let repo = test.open_as(way);
         let mut before = repo.head().unwrap();
         before.commit = "1".repeat(40).parse().unwrap();
-        assert!(matches!(repo.movement_since(&before).unwrap(), Movement::Rewritten { .. }));
+        assert!(matches!(repo.movement(&before, &repo.head().unwrap()).unwrap(), Movement::Rewritten { .. }));
     }
 }

@@ -65,9 +65,13 @@ impl Repo {
     /// makes files visible that it did not make, such as somebody's keys.
     ///
     /// Does nothing, and costs nothing, where no ignore file has changed since. What is forced is not marked.
-    pub fn mark_ignored_at(&self, base: &ObjectId, record: &mut DirtyRecord) -> Result<(), RepoError> {
-        let head = self.head()?.commit;
-        let committed = head != *base && self.paths_between(base, &head)?.iter().any(is_ignore_file);
+    pub fn mark_ignored_at(
+        &self,
+        base: &ObjectId,
+        head: &ObjectId,
+        record: &mut DirtyRecord,
+    ) -> Result<(), RepoError> {
+        let committed = head != base && self.paths_between(base, head)?.iter().any(is_ignore_file);
         if !committed && !record.iter().any(|(path, dirty)| is_ignore_file(path) && !dirty.matches_head()) {
             return Ok(());
         }
@@ -266,7 +270,7 @@ mod tests {
         let base = repo.head().unwrap().commit;
         let marked = |repo: &Repo| {
             let mut now = repo.dirty().unwrap();
-            repo.mark_ignored_at(&base, &mut now).unwrap();
+            repo.mark_ignored_at(&base, &repo.head().unwrap().commit, &mut now).unwrap();
             let kept = now.iter().filter(|(_, dirty)| dirty.obstacle == Some(Obstacle::WasIgnored));
             kept.map(|(path, _)| path.to_string()).collect::<Vec<_>>()
         };

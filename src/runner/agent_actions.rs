@@ -6,14 +6,19 @@ use std::collections::BTreeMap;
 
 use crate::model::TurnId;
 use crate::publish::{Blob, Content, ObjectId, RefusedReason, RepoPath, Rules, Selection};
-use crate::repo::{Movement, Operation, Repo, RepoError, Rescue};
+use crate::repo::{Head, Movement, Operation, Repo, RepoError, Rescue};
 
 use super::RunnerError;
 use super::commit::short;
 use super::journal::Base;
 
-/// What stands in the way of any commit: the branch is not where the turn can go on, something of git's is unfinished.
-pub(super) fn obstacles(repo: &Repo, turn: TurnId, base: &Base) -> Result<Vec<String>, RunnerError> {
+/// HEAD, or what stands in the way of any commit: the branch is not where the turn can go on, something of git's is
+/// unfinished.
+pub(super) fn obstacles(
+    repo: &Repo,
+    turn: TurnId,
+    base: &Base,
+) -> Result<Result<Head, Vec<String>>, RunnerError> {
     let branch = base.head.branch.clone().unwrap_or_default();
     let mut problems = Vec::new();
     let operation = repo.operation_in_progress()?;
@@ -22,58 +27,65 @@ pub(super) fn obstacles(repo: &Repo, turn: TurnId, base: &Base) -> Result<Vec<St
     }
     problems.extend(repo.standing_locks(&branch).iter().map(ToString::to_string));
     // A rebase leaves the branch and comes back to it; its own remedy says how.
-    if operation != Some(Operation::Rebase)
-        && let Some(problem) = moved(repo, turn, base, &branch)?
-    {
-        problems.push(problem);
+    if operation == Some(Operation::Rebase) {
+        return Ok(Err(problems));
     }
-    Ok(problems)
+    Ok(match moved(repo, turn, base, &branch)? {
+        Ok(head) if problems.is_empty() => Ok(head),
+        Ok(_) => Err(problems),
+        Err(problem) => {
+            problems.push(problem);
+            Err(problems)
+        }
+    })
 }
 
-/// Why the branch is not where commits can be put, in words.
+/// HEAD, or why the branch is not where commits can be put, in words.
 pub(super) fn moved(
     repo: &Repo,
     turn: TurnId,
     base: &Base,
     branch: &str,
-) -> Result<Option<String>, RunnerError> {
+) -> Result<Result<Head, String>, RunnerError> {
     let kept = Rescue::name(turn, "branch");
-    let movement = match repo.movement_since(&base.head) {
-        Ok(movement) => movement,
+    let head = repo.head();
+    let movement = match &head {
+        Ok(head) => repo.movement(&base.head, head)?,
         Err(RepoError::NoCommits { branch: unborn }) if unborn == branch => {
-            return Ok(Some(format!(
+            return Ok(Err(format!(
                 "the branch {branch} was deleted during the turn: `git update-ref refs/heads/{branch} {kept}` brings \
                  it back"
             )));
         }
-        Err(RepoError::NoCommits { branch: to }) => Movement::Switched { to },
-        Err(error) => return Err(error.into()),
+        Err(RepoError::NoCommits { branch: to }) => Movement::Switched { to: to.clone() },
+        Err(_) => return Ok(Ok(head?)),
     };
-    Ok(match movement {
-        Movement::Unmoved | Movement::Advanced(_) => None,
-        Movement::Switched { to } if repo.has_branch(branch) => Some(format!(
-            "the branch was switched from {branch} to {to} during the turn: `git switch {branch}`"
-        )),
-        Movement::Switched { to } => Some(format!(
+    let problem = match movement {
+        Movement::Unmoved | Movement::Advanced(_) => return Ok(Ok(head?)),
+        Movement::Switched { to } if repo.has_branch(branch) => {
+            format!("the branch was switched from {branch} to {to} during the turn: `git switch {branch}`")
+        }
+        Movement::Switched { to } => format!(
             "the branch {branch} is gone and {to} is checked out since the turn: `git branch -m {to} {branch}` if it \
              was renamed, else `git switch -c {branch} {kept}`"
-        )),
-        Movement::Detached { at } => Some(format!(
+        ),
+        Movement::Detached { at } => format!(
             "HEAD was detached from {branch} during the turn, at {}: `git switch {branch}`",
             short(at.as_str())
-        )),
+        ),
         // Back to an older commit: its files are the older ones too. Else the new history's files are the work.
-        Movement::Rewritten { to } if repo.is_below(&to, &base.head.commit) => Some(format!(
+        Movement::Rewritten { to } if repo.is_below(&to, &base.head.commit) => format!(
             "{branch} was rewritten during the turn and has lost {}: `git reset --keep {kept}` puts branch and files \
              back, and keeps other changes",
             base.head.short
-        )),
-        Movement::Rewritten { .. } => Some(format!(
+        ),
+        Movement::Rewritten { .. } => format!(
             "{branch} was rewritten during the turn and has lost {}: `git reset --soft {kept}` puts the branch back \
              and touches no file",
             base.head.short
-        )),
-    })
+        ),
+    };
+    Ok(Err(problem))
 }
 
 /// What the selection refuses, and what must not be published though it was selected or committed already.
@@ -83,7 +95,7 @@ pub(super) fn refusals(
     base: &Base,
     selection: &Selection,
     rules: &Rules,
-    (ended_at, accepted): (Option<&ObjectId>, Option<&str>),
+    (head, ended_at, accepted): (&Head, Option<&ObjectId>, Option<&str>),
 ) -> Result<Vec<String>, RunnerError> {
     let mut problems: Vec<String> = selection
         .refused
@@ -97,7 +109,7 @@ pub(super) fn refusals(
         })
         .collect();
     problems.extend(stashed(repo, base, selection));
-    problems.extend(protected_in_commits(repo, base, rules, ended_at, accepted)?);
+    problems.extend(protected_in_commits(repo, base, rules, (head, ended_at, accepted))?);
     Ok(problems)
 }
 
@@ -150,10 +162,11 @@ fn protected_in_commits(
     repo: &Repo,
     base: &Base,
     rules: &Rules,
-    ended_at: Option<&ObjectId>,
-    accepted: Option<&str>,
+    (head, ended_at, accepted): (&Head, Option<&ObjectId>, Option<&str>),
 ) -> Result<Vec<String>, RunnerError> {
-    let head = repo.head()?;
+    if head.commit == base.head.commit {
+        return Ok(Vec::new());
+    }
     let from = accepted_until(repo, base, &head.commit, accepted);
     if from == head.commit {
         return Ok(Vec::new());

@@ -105,7 +105,7 @@ impl Runner<'_> {
         let id = turn.opening.id;
         let branch = base.head.branch.clone().unwrap_or_default();
         let mut findings = Vec::new();
-        if let Some(text) = moved(repo, id, base, &branch)? {
+        if let Err(text) = moved(repo, id, base, &branch)? {
             findings.push(Finding { text, needs_copies: true });
         }
         findings.extend(self.changed_files(repo, id, base)?);
