@@ -2,11 +2,14 @@
 //!
 //! Looking changes nothing. `--fix` repairs what is safe, and only while no baton is at work here.
 
+mod agent_facts;
+mod agents;
 mod attempts;
 mod finding;
 mod fix;
 mod machine;
 mod setup;
+mod smoke;
 mod state;
 
 use std::path::PathBuf;
@@ -22,6 +25,7 @@ use finding::{Finding, Level};
 
 /// Check the workspace, the repository, the agents and the records of this machine
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Args {
     /// Repair what is safe: git's excludes, orphaned attempts, an unreadable state
     #[arg(long)]
@@ -34,6 +38,12 @@ pub(crate) struct Args {
     state_file: Option<String>,
     #[command(flatten)]
     branch: BranchArgs,
+    /// Look at the agents only: where, which version, how they would be started
+    #[arg(long, conflicts_with = "fix")]
+    agents: bool,
+    /// Really run AGENT, or the agents of the seats, with a tiny prompt: it costs what a short question costs
+    #[arg(long, value_name = "AGENT", num_args = 0..=1, default_missing_value = "", conflicts_with = "fix")]
+    smoke: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -97,6 +107,9 @@ impl<'a> Site<'a> {
 /// Examines, repairs where asked, and says what was found.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let mut site = Site::open(args, context)?;
+    if args.agents || args.smoke.is_some() {
+        return agents::run(&site, args.smoke.as_deref(), args.json);
+    }
     let mut repairs = Vec::new();
     if args.fix {
         repairs = fix::repair(&site)?;

@@ -27,6 +27,10 @@ pub(crate) fn runner_failure(error: &RunnerError, config: &Config) -> Failure {
         RunnerError::NoCostReported { .. } => {
             failure(Exit::Usage).help("limit `turns`, `wall` or `tokens` instead")
         }
+        RunnerError::NoTokensReported { .. } => failure(Exit::Usage).help("limit `turns` or `wall` instead"),
+        RunnerError::CannotResume { .. } => {
+            failure(Exit::Usage).help("set `turn.session: fresh`, or give the seat an agent that can")
+        }
         RunnerError::State(error) => state_failure(error),
         RunnerError::StateGone { iteration, expected, .. } => failure(Exit::Usage).help(format!(
             "put the file back, or write it anew, to go on: \

@@ -25,6 +25,7 @@ mod status;
 mod stop;
 mod supervise;
 mod takeover;
+mod usage;
 mod words;
 mod workspace;
 mod worktree;
@@ -61,6 +62,7 @@ enum Verb {
     Route(route::Args),
     Status(status::Args),
     Logs(logs::Args),
+    Usage(usage::Args),
     Doctor(doctor::Args),
     Hold(hold::Args),
     Stop(stop::Args),
@@ -123,6 +125,7 @@ fn dispatch(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Route(args) => route::run(&args, context),
         Verb::Status(args) => status::run(&args, context),
         Verb::Logs(args) => logs::run(&args, context),
+        Verb::Usage(args) => usage::run(&args, context),
         Verb::Doctor(args) => doctor::run(&args, context),
         Verb::Hold(args) => hold::run(&args, context),
         Verb::Stop(args) => stop::run(&args, context),

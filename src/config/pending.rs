@@ -30,15 +30,16 @@ mod tests {
     #[test]
     fn what_has_no_effect_yet_is_said_where_it_is_given() {
         let workspace = tempfile::tempdir().unwrap();
-        let yaml = "git: { timeout: 30s, remote: there }\npublish:\n  work: { enabled: true }\nnotify: { command: [mail] }\n";
+        let yaml =
+            "sync: { max_wait: 30s }\nserve: { metrics_public: true }\npublish:\n  work: { enabled: true }\n";
         std::fs::write(workspace.path().join("orchestration.yaml"), yaml).unwrap();
         let loaded = load(workspace.path(), None, &BTreeMap::new(), &Overrides::default(), None).unwrap();
         let notices: Vec<String> = pending_notices(&loaded.origins).iter().map(ToString::to_string).collect();
         assert_eq!(
             notices,
             [
-                "orchestration.yaml:1:30: `git.remote` has no effect in this version",
-                "orchestration.yaml:4:20: `notify` has no effect in this version",
+                "orchestration.yaml:1:19: `sync.max_wait` has no effect in this version",
+                "orchestration.yaml:2:26: `serve` has no effect in this version",
             ]
         );
     }

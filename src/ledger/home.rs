@@ -5,7 +5,6 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -84,10 +83,7 @@ impl Home {
     pub fn create(&self) -> Result<(), HomeError> {
         let attempts = self.attempts();
         // Prompts and output of agents may hold what only their owner should read.
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&attempts)
+        crate::durable::create_directories(&attempts, 0o700)
             .map_err(|source| HomeError::Unusable { path: attempts, source })
     }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
-use super::store::read_phase;
-use super::{Ledger, LedgerError, PhaseRecord, schema};
+use super::store::{TURN_COLUMNS, read_phase, read_turn};
+use super::{Ledger, LedgerError, PhaseRecord, Turn, schema};
 use crate::model::TurnId;
 
 impl Ledger {
@@ -41,6 +41,20 @@ impl Ledger {
         }
         // A process that was killed while it created the ledger has left an empty one.
         Ok((found > 0).then(|| Self { connection, path: path.to_owned() }))
+    }
+
+    /// Shows every turn that has ended, oldest first and one at a time, since their records may be large.
+    pub fn visit_closed(&self, mut visit: impl FnMut(Turn)) -> Result<(), LedgerError> {
+        let sql = format!("SELECT {TURN_COLUMNS} FROM turns WHERE closed_at IS NOT NULL ORDER BY seq");
+        let mut read = || {
+            let mut statement = self.connection.prepare_cached(&sql)?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                visit(read_turn(row)?);
+            }
+            Ok(())
+        };
+        read().map_err(|source| self.unreadable(source))
     }
 
     /// The newest record of a turn's journal: at which phase it is.
@@ -117,6 +131,19 @@ mod tests {
         assert_eq!(look(), 0);
         drop(writer);
         assert_eq!(look(), 0);
+    }
+
+    #[test]
+    fn turns_that_have_ended_are_shown_in_order_and_open_ones_are_not() {
+        let (_directory, mut ledger) = ledger();
+        for number in [1, 2] {
+            let open = Entry::Open(opening(number, Actor::Galph));
+            ledger.write(&[open, Entry::Close(Box::new(closing(number)))]).unwrap();
+        }
+        ledger.write(&[Entry::Open(opening(3, Actor::Galph))]).unwrap();
+        let mut seen = Vec::new();
+        ledger.visit_closed(|turn| seen.push(turn.opening.id)).unwrap();
+        assert_eq!(seen, [TurnId::from_parts(1, 1), TurnId::from_parts(1, 2)]);
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub enum LedgerError {
         known: usize,
     },
     /// SQLite refused.
-    #[error("cannot {action} the ledger {}", .path.display())]
+    #[error("cannot {action} the ledger {}{}", .path.display(), schema::no_space(.source))]
     Sqlite {
         /// What was tried.
         action: &'static str,
@@ -155,7 +155,7 @@ pub struct Ledger {
     pub(super) path: PathBuf,
 }
 
-const TURN_COLUMNS: &str = "turn_id, actor, mode, iteration, machine, boot_id, opened_at, closed_at, class, detail, \
+pub(super) const TURN_COLUMNS: &str = "turn_id, actor, mode, iteration, machine, boot_id, opened_at, closed_at, class, detail, \
      prompt, agent, wall_seconds, tree_before, tree_after, log_path, summary_path, record, stalemate";
 
 impl Ledger {
@@ -359,7 +359,7 @@ pub(super) fn read_phase(row: &Row<'_>, turn: TurnId) -> rusqlite::Result<PhaseR
     })
 }
 
-fn read_turn(row: &Row<'_>) -> rusqlite::Result<Turn> {
+pub(super) fn read_turn(row: &Row<'_>) -> rusqlite::Result<Turn> {
     let id: TurnId = parsed(row, 0)?;
     let iteration: i64 = row.get(3)?;
     let opening = TurnOpening {

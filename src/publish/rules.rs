@@ -226,6 +226,11 @@ impl Rules {
         })
     }
 
+    /// Whether a path (of the repository) is the state file.
+    pub fn is_state_file(&self, path: &RepoPath) -> bool {
+        path.below(&self.spec.workspace).is_some_and(|path| path == self.state_file)
+    }
+
     /// Whether a path (of the repository) belongs to baton itself or to scratch space: `.baton/`, the state file,
     /// the log and tmp directories. Such paths say nothing about what an agent did.
     pub fn is_own(&self, path: &RepoPath) -> bool {
@@ -240,6 +245,9 @@ impl Rules {
     /// Takes a path relative to the workspace, as do all the others below.
     pub(super) fn own_place(&self, path: &RepoPath) -> Option<OwnPlace> {
         if path.is_within(&RepoPath::from(".baton")) {
+            Some(OwnPlace::Baton)
+        } else if path.as_bytes().strip_suffix(b".tmp") == Some(self.state_file.as_bytes()) {
+            // What a writer of the state left that died before it could rename it.
             Some(OwnPlace::Baton)
         } else if *path == self.state_file {
             Some(OwnPlace::State)

@@ -1,6 +1,7 @@
 //! The index after a commit: just the committed paths, under git's own lock.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 
 use super::backend::{Difference, Versions, WorkTree};
 use super::commit::Commit;
@@ -56,7 +57,10 @@ impl Repo {
         if due.is_empty() {
             return IndexRefresh::Done { superseded };
         }
-        match self.backend.write_index(&due, work_tree) {
+        // An index of before the commit would show its reverse as staged, after a loss of power.
+        let synced = || File::open(self.git_dir()).and_then(|directory| directory.sync_all());
+        let written = self.backend.write_index(&due, work_tree);
+        match written.and_then(|()| synced().map_err(|error| error.to_string())) {
             Ok(()) => IndexRefresh::Done { superseded },
             Err(reason) => IndexRefresh::Failed { reason },
         }

@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::TurnId;
+use crate::model::{State, TurnId};
 use crate::publish::{Blob, Content, ObjectId, RefusedReason, RepoPath, Rules, Selection};
 use crate::repo::{Head, Movement, Operation, Repo, RepoError, Rescue};
+use crate::state;
 
 use super::RunnerError;
 use super::commit::short;
@@ -88,6 +89,19 @@ pub(super) fn moved(
     Ok(Err(problem))
 }
 
+/// What is known of the commits that were made since the claim, not by baton.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CommitsSince<'a> {
+    /// HEAD now.
+    pub(super) head: &'a Head,
+    /// HEAD when the agent had ended; later commits are a person's.
+    pub(super) ended_at: Option<&'a ObjectId>,
+    /// The commit up to which a person accepts them.
+    pub(super) accepted: Option<&'a str>,
+    /// The state as the claim wrote it.
+    pub(super) claimed: Option<&'a State>,
+}
+
 /// What the selection refuses, and what must not be published though it was selected or committed already.
 pub(super) fn refusals(
     repo: &Repo,
@@ -95,7 +109,7 @@ pub(super) fn refusals(
     base: &Base,
     selection: &Selection,
     rules: &Rules,
-    (head, ended_at, accepted): (&Head, Option<&ObjectId>, Option<&str>),
+    commits: &CommitsSince<'_>,
 ) -> Result<Vec<String>, RunnerError> {
     let mut problems: Vec<String> = selection
         .refused
@@ -109,7 +123,7 @@ pub(super) fn refusals(
         })
         .collect();
     problems.extend(stashed(repo, base, selection));
-    problems.extend(protected_in_commits(repo, base, rules, (head, ended_at, accepted))?);
+    problems.extend(protected_in_commits(repo, base, rules, commits)?);
     Ok(problems)
 }
 
@@ -162,21 +176,37 @@ fn protected_in_commits(
     repo: &Repo,
     base: &Base,
     rules: &Rules,
-    (head, ended_at, accepted): (&Head, Option<&ObjectId>, Option<&str>),
+    since: &CommitsSince<'_>,
 ) -> Result<Vec<String>, RunnerError> {
+    let head = since.head;
     if head.commit == base.head.commit {
         return Ok(Vec::new());
     }
-    let from = accepted_until(repo, base, &head.commit, accepted);
+    let from = accepted_until(repo, base, &head.commit, since.accepted);
     if from == head.commit {
         return Ok(Vec::new());
     }
     let mut changed = repo.paths_between(&from, &head.commit)?;
     changed.retain(|path| rules.protects(path));
     // What was committed after the agent had ended is a person's, unless it lies on a history that the agent left.
-    if let Some(end) = ended_at.filter(|end| repo.is_below(&from, end) && repo.is_below(end, &head.commit)) {
+    let leads_to = |one: &ObjectId, other: &ObjectId| one == other || repo.is_below(one, other);
+    if let Some(end) = since.ended_at.filter(|end| leads_to(&from, end) && leads_to(end, &head.commit)) {
         let by_agent = repo.paths_between(&from, end)?;
         changed.retain(|path| by_agent.contains(path));
+    }
+    if let Some(claimed) = since.claimed {
+        let is_ours = |bytes: &[u8]| Some(bytes == state::render(claimed));
+        let ours = |path: &RepoPath| -> Result<bool, RepoError> {
+            Ok(repo.newest_version(path, is_ours)?.is_some_and(|version| version.found))
+        };
+        let mut others = Vec::new();
+        for path in changed {
+            // An agent that commits everything commits the state as we wrote it: that changes nothing.
+            if !(rules.is_state_file(&path) && ours(&path)?) {
+                others.push(path);
+            }
+        }
+        changed = others;
     }
     if changed.is_empty() {
         return Ok(Vec::new());

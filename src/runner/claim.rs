@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::agent::PromptEncoding;
+use crate::agent::{CommandSpec, PromptEncoding, Reports};
 use crate::config::{Config, Session};
 use crate::ledger::{Closing, Entry, TurnFilter};
 use crate::model::{Actor, Holder, PromptName, State, Token};
@@ -37,11 +37,22 @@ impl Runner<'_> {
         let plan = decide_plan(&self.routing, &situation(actor, kind, state))?;
         check_plan(actor, &plan, &self.prompts_dir(), |prompt| self.prompt_exists(prompt))?;
         match &plan {
-            RoutePlan::Decided(decision) => self.check_prompt(actor, &decision.prompt),
+            RoutePlan::Decided(decision) => self.check_prompt(actor, &decision.prompt)?,
             RoutePlan::AskRouter { prompt, .. } => {
                 self.check_prompt(actor, prompt)?;
-                self.agent_for(actor, self.routing.own_prompt(actor)).map(|_| ())
+                let own = self.agent_for(actor, self.routing.own_prompt(actor))?;
+                self.check_agent(actor, &own)?;
             }
+        }
+        if matches!(kind, TurnKind::Solo(_)) {
+            return Ok(());
+        }
+        // A cap that the other seat's agent cannot keep is refused before this one's is paid for.
+        let other = actor.other();
+        match self.agent_for(other, self.routing.own_prompt(other)) {
+            Ok(command) => self.check_agent(other, &command),
+            // Its own turn will say so: until then it may be installed.
+            Err(_) => Ok(()),
         }
     }
 
@@ -55,10 +66,25 @@ impl Runner<'_> {
                 source: Box::new(source),
             })?;
         }
+        self.check_agent(actor, &command)
+    }
+
+    /// Refuses an agent with which the configuration's promises cannot be kept.
+    fn check_agent(&self, actor: Actor, command: &CommandSpec) -> Result<(), RunnerError> {
+        if self.config.turn.session == Session::Resume && !command.can_resume() {
+            return Err(RunnerError::CannotResume { agent: command.agent.clone(), actor });
+        }
+        let reports = command.output.reports();
         for (which, budget) in [("run", &self.config.budget.run), ("total", &self.config.budget.total)] {
-            // No agent of this version reports a cost: the adapters that read one come with their own issue.
-            if budget.cost_usd.is_some() {
-                return Err(RunnerError::NoCostReported { which, agent: command.agent, actor });
+            let (agent, cap) = (command.agent.clone(), [budget.cost_usd.is_some(), budget.tokens.is_some()]);
+            match (cap, reports) {
+                ([true, _], Reports { cost: false, .. }) => {
+                    return Err(RunnerError::NoCostReported { which, agent, actor });
+                }
+                ([_, true], Reports { tokens: false, .. }) => {
+                    return Err(RunnerError::NoTokensReported { which, agent, actor });
+                }
+                _ => {}
             }
         }
         Ok(())
@@ -323,12 +349,6 @@ fn without_leftovers(now: &DirtyRecord, leftovers: &[Leftover]) -> DirtyRecord {
 
 /// Settings whose features come later are refused where ignoring them would break a promise.
 fn refuse_unavailable(config: &Config) -> Result<(), RunnerError> {
-    if config.turn.session == Session::Resume {
-        return Err(RunnerError::NotAvailable {
-            setting: "turn.session: resume",
-            remedy: "leave it at `fresh`: agents that report a session come with their adapters",
-        });
-    }
     if !config.gates.is_empty() {
         return Err(RunnerError::NotAvailable {
             setting: "gates",

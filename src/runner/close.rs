@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::attempt::InterruptSignal;
 use crate::exec::{self, Observation, Urgency};
 use crate::ledger::{Closing, Entry};
-use crate::model::{AttemptId, OutcomeClass};
+use crate::model::{AttemptId, OutcomeClass, Usage};
 use crate::turn::Refusal;
 
 use super::RunnerError;
@@ -16,6 +16,7 @@ use super::journal::{Cause, Completion, Ended, Leftover, TurnRecord};
 use super::notes::Legacy;
 use super::observer::Event;
 use super::outcome::{TurnEnd, TurnOutcome};
+use super::session::session_left;
 use super::summary::{Summary, render_summary};
 use super::turn::Runner;
 
@@ -56,6 +57,7 @@ impl Runner<'_> {
                 .map(|made| format!("{} {}", short(&made.id), made.subject))
                 .collect(),
             reply: turn.ran.as_ref().map(|ran| end_of(&ran.reply, KEPT_REPLY)).unwrap_or_default(),
+            session: session_left(turn, ended.class),
         };
         self.write_summary(turn, &ended, &legacy);
         let mut closing = self.closing(turn, ended.class.as_str(), &ended.detail, &legacy);
@@ -110,7 +112,8 @@ impl Runner<'_> {
             self.end_attempt(attempt)?;
         }
         let notices = self.release_rescue(turn);
-        let legacy = Legacy { leftovers: self.leftovers(turn), notices, ..Legacy::default() };
+        let usage = Usage { turns: 0, ..turn.usage() };
+        let legacy = Legacy { leftovers: self.leftovers(turn), notices, usage, ..Legacy::default() };
         let closing = self.closing(turn, "fenced", &refusal.to_string(), &legacy);
         self.pending.push(Entry::Close(Box::new(closing)));
         self.flush()

@@ -4,7 +4,7 @@ use crate::publish::{CommitContext, DirtyRecord, RepoPath, Selection, commit_mes
 use crate::repo::{CommitOrder, CommitPlan as RepoCommitPlan, Fingerprint, Head, IndexRefresh, Repo};
 
 use super::RunnerError;
-use super::agent_actions::{obstacles, refusals};
+use super::agent_actions::{CommitsSince, obstacles, refusals};
 use super::journal::{Base, CommitMade, CommitPlan, Committed, Record, TurnRecord};
 use super::observer::Event;
 use super::preview::{CommitUse, keep_selected, leftovers_of_selection};
@@ -30,9 +30,13 @@ impl Runner<'_> {
         let rules = &self.workspace.rules;
         let mut selection = decide_selection(&before(base, &now), &now, actor, rules);
         self.leave_persons_settings(turn, &mut selection);
-        let ended_at = turn.ran.as_ref().and_then(|ran| ran.fingerprint.as_ref()).map(|after| &after.head);
-        let problems =
-            refusals(repo, id, base, &selection, rules, (&head, ended_at, self.accepted.as_deref()))?;
+        let commits = CommitsSince {
+            head: &head,
+            ended_at: turn.ran.as_ref().and_then(|ran| ran.fingerprint.as_ref()).map(|after| &after.head),
+            accepted: self.accepted.as_deref(),
+            claimed: turn.claimed_state().map(|claimed| &claimed.after),
+        };
+        let problems = refusals(repo, id, base, &selection, rules, &commits)?;
         let only_say = self.commits == CommitUse::OnlySay;
         if only_say {
             self.preview(turn, &selection, &problems);

@@ -50,12 +50,29 @@ pub(super) fn environment(
         .filter(|(name, _)| *name != crate::exec::ATTEMPT_MARKER)
         .map(|(name, value)| (name, value.into()))
         .collect();
+    inherited_with(config, inherited, &own, remotes)
+}
+
+/// The environment of an agent that runs outside of any turn.
+pub fn environment_without_turn(
+    config: &Config,
+    inherited: &BTreeMap<OsString, OsString>,
+) -> BTreeMap<OsString, OsString> {
+    inherited_with(config, inherited, &[], &RemoteUrls::default())
+}
+
+fn inherited_with(
+    config: &Config,
+    inherited: &BTreeMap<OsString, OsString>,
+    own: &[(&str, OsString)],
+    remotes: &RemoteUrls,
+) -> BTreeMap<OsString, OsString> {
     let allowed = allowed_names(config);
     let keep = |name: &OsStr| match config.turn.environment {
         Environment::Inherit => true,
         Environment::Clean => allowed.is_match(Path::new(name)),
     };
-    let mut environment = crate::attempt::plan_environment(inherited, keep, &own);
+    let mut environment = crate::attempt::plan_environment(inherited, keep, own);
     if config.turn.agent_push == AgentPush::Deny {
         deny_push(&mut environment, remotes);
     }

@@ -79,6 +79,26 @@ pub enum RunnerError {
         /// Whose.
         actor: Actor,
     },
+    /// A token cap over an agent that reports no tokens would never hold.
+    #[error("`budget.{which}.tokens` cannot be kept: the agent `{agent}` of {actor} reports no tokens")]
+    NoTokensReported {
+        /// `run` or `total`.
+        which: &'static str,
+        /// The agent.
+        agent: String,
+        /// Whose.
+        actor: Actor,
+    },
+    /// `turn.session: resume` with an agent that knows no sessions.
+    #[error(
+        "`turn.session: resume` cannot be kept: the agent `{agent}` of {actor} cannot go on with a session"
+    )]
+    CannotResume {
+        /// The agent.
+        agent: String,
+        /// Whose.
+        actor: Actor,
+    },
     /// The state cannot be read or written.
     #[error(transparent)]
     State(#[from] StateError),

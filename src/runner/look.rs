@@ -2,7 +2,7 @@
 
 use crate::ambient::Ambient;
 use crate::ledger::{Closing, Ledger, PhaseRecord, Turn, TurnFilter};
-use crate::model::{AttemptId, State};
+use crate::model::{AttemptId, State, Usage};
 use crate::turn::Phase;
 
 use super::journal::{Record, TurnRecord};
@@ -13,6 +13,18 @@ use super::workspace::machine_id;
 /// The commits of a closed turn, each as `<short id> <subject>`.
 pub fn commits_of(closing: &Closing) -> Vec<String> {
     Legacy::of(closing).commits
+}
+
+/// What a closed turn used; `None` for one whose claim never happened. `turns` is 0 for one that was given back.
+pub fn usage_of(closing: &Closing) -> Option<Usage> {
+    // The record of such a turn is carried over from the one before it.
+    if closing.class == "void" {
+        return None;
+    }
+    let usage = Legacy::of(closing).usage;
+    let known_to_row = closing.wall_seconds.unwrap_or_default();
+    let counts = !matches!(closing.class.as_str(), "limited" | "overloaded" | "interrupted" | "fenced");
+    Some(Usage { turns: u64::from(counts), wall_seconds: usage.wall_seconds.max(known_to_row), ..usage })
 }
 
 /// The agent's attempt that this journal record begins, if it begins one.

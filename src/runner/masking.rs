@@ -6,6 +6,7 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
+use crate::agent::Sighting;
 use crate::attempt::Stream;
 use crate::publish::secret::{MaskStream, Masker};
 
@@ -143,6 +144,23 @@ impl<'a> MaskedObserver<'a> {
         if !shown.is_empty() {
             self.inner.output(stream, &shown);
         }
+    }
+
+    pub(super) fn sighting(&mut self, sighting: &Sighting) {
+        let mask = |text: &String| self.masker.mask(text);
+        let masked = match sighting {
+            Sighting::Said(text) => Sighting::Said(mask(text)),
+            Sighting::ToolStarted { id, name, summary } => {
+                Sighting::ToolStarted { id: id.clone(), name: mask(name), summary: mask(summary) }
+            }
+            Sighting::ToolEnded { id, failed, summary } => {
+                Sighting::ToolEnded { id: id.clone(), failed: *failed, summary: mask(summary) }
+            }
+            Sighting::Used(_) | Sighting::Waiting(_) | Sighting::Session(_) | Sighting::Other(_) => {
+                sighting.clone()
+            }
+        };
+        self.inner.sighting(&masked);
     }
 
     pub(super) fn tick(&mut self, elapsed: Duration, quiet: Duration) {

@@ -28,21 +28,26 @@ mod run;
 mod scanner;
 mod secrets;
 mod select;
+mod session;
 pub mod settings;
 mod stamp;
 mod summary;
 mod turn;
+mod turn_record;
 mod verify;
 mod workspace;
 
 pub use check::{Check, CheckVerdict, describe_checks};
+pub use environment::environment_without_turn;
 pub use error::{NoAgent, RunnerError};
 pub use isolation::{
     Care, IgnoredFiles, IsolatedTree, IsolationError, OwnFiles, decide_care, prepare_tree, refuse_gone,
     remove_tree,
 };
 pub use journal::{Cause, Completion};
-pub use look::{JournalledState, attempt_begun, attempts_of, commits_of, newest_journalled, state_left_by};
+pub use look::{
+    JournalledState, attempt_begun, attempts_of, commits_of, newest_journalled, state_left_by, usage_of,
+};
 pub use naming::{NO_BRANCH, TurnFiles, turn_files};
 pub use observer::{Event, Observer, TurnOrigin};
 pub use outcome::{COMBINED, SOLO, TurnEnd, TurnOutcome};

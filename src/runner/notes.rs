@@ -8,6 +8,7 @@ use crate::model::Actor;
 use super::RunnerError;
 use super::check::{Check, describe_checks};
 use super::journal::{Completion, Leftover};
+use super::session::SessionLeft;
 use super::turn::Runner;
 
 /// How many turns back something is still worth telling.
@@ -28,6 +29,7 @@ pub(super) struct Legacy {
     pub(super) usage: crate::model::Usage,
     pub(super) commits: Vec<String>,
     pub(super) reply: String,
+    pub(super) session: Option<SessionLeft>,
 }
 
 impl Legacy {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::agent::Sighting;
 use crate::attempt::Stream;
 use crate::model::{Actor, OutcomeClass, TurnId};
 
@@ -108,8 +109,11 @@ pub trait Observer {
     /// Something happened.
     fn event(&mut self, event: &Event<'_>);
 
-    /// The agent wrote something.
+    /// An agent whose output is plain text wrote something.
     fn output(&mut self, stream: Stream, bytes: &[u8]);
+
+    /// An agent that reports what it does has done something.
+    fn sighting(&mut self, sighting: &Sighting);
 
     /// An attempt is still running: `elapsed` since it started, `quiet` since it last wrote something.
     fn tick(&mut self, elapsed: Duration, quiet: Duration);

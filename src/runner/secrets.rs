@@ -11,8 +11,8 @@ use crate::attempt::InterruptSignal;
 use crate::config::{self, SecretsConfig};
 use crate::model::Actor;
 use crate::publish::secret::{Fingerprint, Hit, SAMPLE_BYTES, Scan, find_name, scan};
-use crate::publish::{FileMode, LeftReason, ObjectId, RepoPath, Selection};
-use crate::repo::{Head, Introduced, Repo};
+use crate::publish::{FileMode, LeftReason, ObjectId, RepoPath, Rules, Selection};
+use crate::repo::{Head, Introduced, IntroducedFile, Repo};
 
 use super::RunnerError;
 use super::commit::short;
@@ -81,7 +81,7 @@ impl Runner<'_> {
             let allowed: BTreeSet<&str> =
                 settings.allow.iter().map(|allowed| allowed.fingerprint.as_str()).collect();
             let mut found = in_work_tree(repo, selection)?;
-            found.extend(in_commits(repo, &introduced)?);
+            found.extend(in_commits(repo, &introduced, &self.workspace.rules)?);
             found.retain(|finding| !allowed.contains(finding.hit.fingerprint.as_str()));
             found
         } else {
@@ -192,14 +192,16 @@ fn in_work_tree(repo: &Repo, selection: &Selection) -> Result<Vec<Finding>, Runn
     Ok(found)
 }
 
-fn in_commits(repo: &Repo, introduced: &[Introduced]) -> Result<Vec<Finding>, RunnerError> {
+/// The tokens of the state file are ours, and no secrets.
+fn in_commits(repo: &Repo, introduced: &[Introduced], rules: &Rules) -> Result<Vec<Finding>, RunnerError> {
     let mut known: BTreeMap<(ObjectId, Option<ObjectId>, RepoPath), Vec<Hit>> = BTreeMap::new();
     let mut found = Vec::new();
     for commit in introduced {
         let short = Some(commit.commit.clone());
         let said = scan(&commit.message).into_iter();
         found.extend(said.map(|hit| Finding { commit: short.clone(), path: None, hit }));
-        for file in commit.files.iter().filter(|file| file.size <= LARGEST_BLOB) {
+        let scanned = |file: &&IntroducedFile| file.size <= LARGEST_BLOB && !rules.is_state_file(&file.path);
+        for file in commit.files.iter().filter(scanned) {
             let key = (file.blob.id.clone(), file.before.clone(), file.path.clone());
             let hits = if let Some(hits) = known.get(&key) {
                 hits.clone()

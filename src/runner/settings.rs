@@ -66,7 +66,7 @@ pub fn custom_commands(
         .map(|(name, command)| {
             let output = command.output.parse().map_err(|_| RunnerError::NotAvailable {
                 setting: "agent.commands.*.output",
-                remedy: "this version reads `text` only",
+                remedy: "`baton config check` names the formats that are read",
             })?;
             let prompt = match command.prompt {
                 PromptMode::Stdin => PromptDelivery::Stdin,

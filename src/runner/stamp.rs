@@ -198,6 +198,7 @@ fn stamp_input(turn: &TurnRecord, plan: &StampPlan, claimed: &ClaimedState, ambi
         Some(Verdict::Fail) => StampOutcome::Fail { commit: plan.commit.clone(), spent: turn.spent() },
         Some(Verdict::Release) => StampOutcome::Release {
             prior: claimed.before.status,
+            spent: turn.spent(),
             hold: plan.hold.clone(),
             interrupted: agent_was_interrupted(turn).then(|| ambient.new_hold_id()),
         },

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::agent::{AgentOptions, Choice, CommandSpec, CustomCommand, decide_agent, resolve};
+use crate::agent::{AgentOptions, Choice, CommandSpec, CustomCommand, Wanted, decide_agent, resolve};
 use crate::ambient::Ambient;
 use crate::attempt::{InterruptSignal, Interrupts, seek_program};
 use crate::config::Config;
@@ -361,7 +361,7 @@ impl<'a> Runner<'a> {
     pub(super) fn agent_for(&self, actor: Actor, prompt: &PromptName) -> Result<CommandSpec, RunnerError> {
         let chosen = decide_agent(&self.choice, actor, prompt);
         let root: &Path = &self.workspace.root;
-        let seek = |name: &str| seek_program(name, root, self.ambient);
+        let seek = |wanted: Wanted<'_>| seek_program(wanted, root, self.ambient);
         resolve(&chosen.name, &seek, &self.commands, &self.options).map_err(|source| {
             let because = chosen.because.to_string();
             NoAgent { actor, prompt: prompt.clone(), because, source }.into()

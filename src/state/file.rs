@@ -148,7 +148,7 @@ impl StateFile {
         let parent = self.path.parent().unwrap_or(Path::new("."));
         match File::open(parent) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir_all(parent)?;
+                crate::durable::create_directories(parent, 0o777)?;
                 File::open(parent)
             }
             opened => opened,

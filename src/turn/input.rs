@@ -78,6 +78,8 @@ pub enum StampOutcome {
     Release {
         /// The status before the claim.
         prior: Status,
+        /// What was used all the same. It is no turn, and was paid for.
+        spent: Usage,
         /// Why nobody may act for a while, where there is a reason.
         hold: Option<Hold>,
         /// The hold to set if this was one interruption too many; `None` when the turn was not interrupted.

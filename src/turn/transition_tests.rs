@@ -41,7 +41,12 @@ fn pass_by(actor: Actor, ours: u128, new: u128) -> Input {
 }
 
 fn release_by(actor: Actor, ours: u128, new: u128, prior: Status) -> Input {
-    let outcome = StampOutcome::Release { prior, hold: None, interrupted: Some(HoldId::from_parts(0, new)) };
+    let outcome = StampOutcome::Release {
+        prior,
+        spent: Usage::default(),
+        hold: None,
+        interrupted: Some(HoldId::from_parts(0, new)),
+    };
     Input::Stamp(Stamp { actor, claim_token: token(ours), token: token(new), outcome })
 }
 
@@ -88,6 +93,17 @@ fn a_release_gives_the_status_before_the_claim_back_and_counts_nothing() {
     assert_eq!((released.status, released.iteration, released.interruptions), (Status::Complete, 5, 1));
     assert_eq!(released.usage, UsageByActor::default());
     assert_eq!(released.token, Some(token(2)));
+}
+
+#[test]
+fn what_a_released_turn_used_is_paid_for_and_is_no_turn() {
+    let running = apply(&State::initial(at(0)), Input::Claim(claim(Actor::Galph, 1)), at(1)).unwrap();
+    let outcome =
+        StampOutcome::Release { prior: Status::Idle, spent: spent(), hold: None, interrupted: None };
+    let stamp = Stamp { actor: Actor::Galph, claim_token: token(1), token: token(2), outcome };
+    let released = apply(&running, Input::Stamp(stamp), at(2)).unwrap();
+    assert_eq!(released.usage.galph, Usage { turns: 0, ..spent() });
+    assert_eq!(released.usage.ralph, Usage::default());
 }
 
 #[test]

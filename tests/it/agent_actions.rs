@@ -229,7 +229,7 @@ fn a_branch_that_is_not_fit_for_the_commits_stops_the_turn_and_the_named_command
 
 #[rstest]
 #[case::state(
-    "work; git add sync; git commit -qm 'by the agent' -- sync",
+    "work; sed -i 's/\"epoch\": 2/\"epoch\": 7/' sync/state.json; git add sync; git commit -qm 'by the agent' -- sync",
     "sync/state.json",
     "`git rm -q --cached -- sync/state.json`",
     "git rm -q --cached -- sync/state.json"
@@ -267,6 +267,15 @@ fn protected_paths_in_the_agents_commits_are_refused_until_taken_back_or_accepte
         shell(&workspace, &command.replace("{base}", &base));
         assert_goes_on(&workspace);
     }
+}
+
+#[test]
+fn an_agent_that_commits_everything_commits_the_state_as_it_is() {
+    let (workspace, ended) =
+        with_ralph("work; git add --all -- src sync; git commit -qm 'by the agent' -- src sync");
+    ended.assert_code(0).assert_says("committed meanwhile, not by baton");
+    workspace.assert_iterations(1);
+    assert_eq!(workspace.effects().starts().len(), 2);
 }
 
 #[test]

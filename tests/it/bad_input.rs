@@ -281,8 +281,8 @@ fn an_agent_that_crashes_fails_the_turn_and_the_loop(#[case] program: &str, #[ca
 )]
 #[case(
     "agent: { default: shell }\nturn: { session: resume }\n",
-    "error: `turn.session: resume` is not available in this version: leave it at `fresh`: agents that report a session \
-     come with their adapters"
+    "error: `turn.session: resume` cannot be kept: the agent `shell` of galph cannot go on with a session\n  \
+     help: set `turn.session: fresh`, or give the seat an agent that can"
 )]
 #[case(
     "agent: { default: shell }\ngates: [{ when: after_failure, question: 'Go on?' }]\n",
@@ -373,11 +373,15 @@ fn a_path_that_was_dirty_before_and_is_changed_by_the_agent_stops_the_turn_and_t
     scratch.git(&["commit", "--quiet", "--message=notes"]);
     scratch.write("notes.txt", "first\nmine\n");
     let run = scratch.baton(&["run", "--sync-loops", "1"]);
+    let kept = scratch.git(&["for-each-ref", "--format=%(refname)", "refs/baton-rescue/*/files"]);
+    let kept = kept.trim();
+    assert_eq!(scratch.git(&["show", &format!("{kept}:notes.txt")]), "first\nmine\n");
     assert_eq!(
-        (run.error(), run.code),
+        (run.error().replace(kept, "KEPT").as_str(), run.code),
         (
             "error: ralph's work cannot be committed:\n    \
-             notes.txt: it had changes before the turn, and was changed again during it\n  \
+             notes.txt: it had changes before the turn, and was changed again during it; what it held before is kept: \
+             `git restore --source=KEPT -- notes.txt`\n  \
              help: nothing is lost: the changes are in the work tree. Commit or undo by hand what is named, then \
              `baton run`: it goes on at the commit, the agent is not run again",
             Some(5)

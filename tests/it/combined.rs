@@ -537,7 +537,8 @@ fn a_verification_that_was_configured_after_the_claim_and_never_ran_is_no_eviden
     assert_eq!(crash.status.code(), None, "killed");
     scratch.write("orchestration.yaml", COMPLETION);
     commit_all(&scratch);
-    let run = run(&scratch, "1");
+    // Before the crash the agent's end was not durable: whose commit this is must be said.
+    let run = scratch.baton(&["run", "--sync-loops", "1", "--accept-commits", "HEAD"]);
     assert!(
         run.stderr.contains("promise of completion is refused: these `verify` commands fail: done\n"),
         "{run:?}"

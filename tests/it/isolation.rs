@@ -760,7 +760,7 @@ fn a_kill_while_a_tree_is_removed_is_made_good(
     let beside = Beside::new();
     beside.run().assert_code(0);
     let remove = ["worktree", "remove", "loop", "--discard-ignored"];
-    beside.workspace.spawn(&remove, Some(("BATON_CRASH_AT", place))).wait().assert_killed();
+    beside.workspace.spawn(&[], &remove, Some(("BATON_CRASH_AT", place))).wait().assert_killed();
     if next == "remove" {
         beside.workspace.baton(&remove).assert_code(0);
         assert!(!beside.tree().exists());

@@ -7,23 +7,33 @@
 )]
 
 mod agent_actions;
+mod agent_replies;
+mod agent_streams;
+mod agents;
 mod backend;
 mod bad_input;
 mod combined;
 mod demo;
+mod doctor_agents;
 mod exec;
 mod exec_faults;
 mod exec_support;
 mod faults;
 mod faults_agent;
+mod faults_disk;
 mod faults_kill;
+#[cfg(feature = "faults")]
+mod faults_power;
 mod faults_state;
 mod help;
 mod isolation;
 mod layers;
+mod power;
 mod publishing;
 mod scratch;
 mod secrets;
 mod seeing;
 mod shell_agent;
 mod support;
+mod transcripts;
+mod usage;

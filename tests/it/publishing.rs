@@ -133,11 +133,13 @@ fn a_dry_run_stops_where_a_real_one_would() {
     scratch.write("mine.txt", "draft\n");
     let dry = scratch.baton(&["run", "--sync-loops", "1", "--commit-dry-run", "--quiet"]);
     assert_eq!(dry.code, Some(5), "{dry:?}");
+    let kept = scratch.git(&["for-each-ref", "--format=%(refname)", "refs/baton-rescue/*/files"]);
     assert!(
-        dry.stdout.ends_with(
+        dry.stdout.replace(kept.trim(), "KEPT").ends_with(
             "would commit: RALPH AUTO (prompt=main.md) (iter=00001): work\n  A new.txt\nleft alone:\n  galph_memory.md: it was \
              changed before the turn and not during it\nrefused, so that nothing is committed:\n  mine.txt: it had changes \
-             before the turn, and was changed again during it\n"
+             before the turn, and was changed again during it; what it held before is kept: `git restore --source=KEPT -- \
+             mine.txt`\n"
         ),
         "{dry:?}"
     );

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::Site;
 use super::finding::Finding;
-use crate::agent::{CommandSpec, decide_agent, resolve};
+use crate::agent::{CommandSpec, Wanted, decide_agent, resolve};
 use crate::attempt::seek_program;
 use crate::config::{Config, PROJECT_FILE};
 use crate::ledger::IsolatedPlace;
@@ -205,7 +205,7 @@ fn find_agent(site: &Site<'_>, config: &Config, actor: Actor) -> Result<(Command
         .map_err(|error| chain(&error as &crate::model::ParsePromptNameError))?;
     let chosen = decide_agent(&config.agent.choice(), actor, &prompt);
     let commands = settings::custom_commands(config).map_err(told)?;
-    let seek = |name: &str| seek_program(name, &site.root, &site.context.ambient);
+    let seek = |wanted: Wanted<'_>| seek_program(wanted, &site.root, &site.context.ambient);
     let command = resolve(&chosen.name, &seek, &commands, &settings::agent_options(config))
         .map_err(|error| format!("{} (by {})", chain(&error), chosen.because))?;
     Ok((command, chosen.because.to_string()))

@@ -2,11 +2,14 @@
 
 mod args;
 mod commits;
+mod digest;
+mod live;
 mod preview;
 mod progress;
 mod report;
 
 pub(crate) use args::Args;
+pub(crate) use live::in_thousands;
 pub(crate) use progress::{Progress, Style};
 pub(crate) use report::report_end;
 
@@ -71,7 +74,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     progress.finish();
     let logs = &config.config.logs_dir;
     let logs = if chosen.is_some() { root.join(logs) } else { logs.clone() };
-    Ok(report_end(&report, &logs, &masker, context.output))
+    Ok(report_end(&report, (&config.config, &logs), &masker, context.output))
 }
 
 /// The work tree that turns are taken in, where that is not the person's own.
@@ -164,7 +167,7 @@ pub(crate) fn run_loop(
 }
 
 /// This very program, which also supervises attempts. On Linux the link stays right when the file is replaced.
-fn own_executable() -> Result<PathBuf, Failure> {
+pub(crate) fn own_executable() -> Result<PathBuf, Failure> {
     let link = Path::new("/proc/self/exe");
     if link.exists() {
         return Ok(link.to_owned());

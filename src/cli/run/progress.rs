@@ -6,10 +6,13 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::preview::render_preview;
+use crate::agent::Sighting;
 use crate::attempt::Stream;
 use crate::cli::Output;
 use crate::model::Span;
 use crate::runner::{Event, Observer, TurnOrigin};
+
+use super::live::Live;
 
 /// How much is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +49,7 @@ pub(crate) struct Progress {
     what: String,
     said: Duration,
     partial: Vec<u8>,
+    live: Live,
     place: String,
 }
 
@@ -68,6 +72,7 @@ impl Progress {
             what: String::new(),
             said: Duration::ZERO,
             partial: Vec::new(),
+            live: Live::default(),
             place: String::new(),
         }
     }
@@ -121,6 +126,7 @@ impl Observer for Progress {
         if let Some(what) = waiting_for(event) {
             self.what = what;
             self.said = Duration::ZERO;
+            self.live = Live::default();
         }
         self.line(&describe(event, &self.place));
     }
@@ -138,17 +144,25 @@ impl Observer for Progress {
         }
     }
 
+    fn sighting(&mut self, sighting: &Sighting) {
+        if let Some(line) = self.live.take(sighting) {
+            self.line(&line);
+        }
+    }
+
     fn tick(&mut self, elapsed: Duration, quiet: Duration) {
         match self.style {
             Style::Quiet | Style::Plain { heartbeat: None } => {}
             Style::Terminal => {
-                self.bar.set_message(format!("{} {}{}", self.what, whole(elapsed), silence(quiet)));
+                let live = self.live.in_words();
+                self.bar.set_message(format!("{} {}{live}{}", self.what, whole(elapsed), silence(quiet)));
                 self.bar.tick();
             }
             Style::Plain { heartbeat: Some(every) } => {
                 if elapsed.saturating_sub(self.said) >= every {
                     self.said = elapsed;
-                    self.line(&format!("  {} {}{}", self.what, whole(elapsed), silence(quiet)));
+                    let live = self.live.in_words();
+                    self.line(&format!("  {} {}{live}{}", self.what, whole(elapsed), silence(quiet)));
                 }
             }
         }
@@ -209,7 +223,7 @@ fn describe(event: &Event<'_>, place: &str) -> String {
 }
 
 /// Agent output must not move the cursor or ring bells on somebody's terminal; colours stay out as well.
-fn printable(line: &str) -> String {
+pub(super) fn printable(line: &str) -> String {
     line.trim_end_matches('\r')
         .chars()
         .map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c })

@@ -69,7 +69,9 @@ impl GitProgram {
         if input.is_empty() {
             return Ok(());
         }
-        let arguments = [&["update-index", "-z", "--add", "--remove", "--replace"], mode].concat();
+        // Renamed into place without its content, the index would be an empty file after a loss of power.
+        let options = ["-c", "core.fsync=index", "update-index", "-z", "--add", "--remove", "--replace"];
+        let arguments = [&options[..], mode].concat();
         let waiting = place.ambient.stopwatch();
         loop {
             match self.write(&arguments).input(input).run() {

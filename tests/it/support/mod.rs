@@ -3,11 +3,13 @@
 //! Nothing here looks at the program's own records: what happened is read from git, from the agent's notes and from
 //! `/proc`.
 
+mod claude;
 mod effects;
 mod process;
 mod table;
 mod workspace;
 
+pub(crate) use claude::Claude;
 pub(crate) use effects::{Deed, Effects};
 pub(crate) use process::{Ended, Orchestrator, await_event};
 pub(crate) use table::check_table;

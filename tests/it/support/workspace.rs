@@ -145,7 +145,7 @@ impl Workspace {
 
     /// Runs any verb of baton to its end.
     pub(crate) fn baton(&self, arguments: &[&str]) -> Ended {
-        self.spawn(arguments, None).wait()
+        self.spawn(&[], arguments, None).wait()
     }
 
     /// Runs it to its end with more environment.
@@ -158,25 +158,43 @@ impl Workspace {
         arguments: &[&str],
         fault: impl IntoIterator<Item = (&'e str, &'e str)>,
     ) -> Orchestrator {
+        self.start_under(&[], arguments, fault)
+    }
+
+    /// The directory around the workspace: the repository, HOME, and in `fake` the agent and its notes.
+    pub(crate) fn base(&self) -> &Path {
+        self.base.path()
+    }
+
+    /// Starts `baton run` with more variables, as the last words of another command (none: by itself).
+    pub(crate) fn start_under<'e>(
+        &self,
+        wrapper: &[&str],
+        arguments: &[&str],
+        fault: impl IntoIterator<Item = (&'e str, &'e str)>,
+    ) -> Orchestrator {
         let mut all = vec!["run"];
         all.extend(arguments);
         if self.git == Git::Avoided {
             all.push("--no-git");
         }
-        self.spawn(&all, fault)
+        self.spawn(wrapper, &all, fault)
     }
 
     /// Starts baton, to kill itself or to be signalled at a place.
     pub(crate) fn spawn<'e>(
         &self,
+        wrapper: &[&str],
         arguments: &[&str],
         fault: impl IntoIterator<Item = (&'e str, &'e str)>,
     ) -> Orchestrator {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let stdout = self.base.path().join(format!("stdout.{number}"));
         let stderr = self.base.path().join(format!("stderr.{number}"));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_baton"));
+        let words: Vec<&str> = wrapper.iter().copied().chain([env!("CARGO_BIN_EXE_baton")]).collect();
+        let mut command = Command::new(words[0]);
         command
+            .args(&words[1..])
             .args(arguments)
             .current_dir(self.root())
             .env_clear()
