@@ -11,6 +11,7 @@ mod agent_replies;
 mod agent_streams;
 mod agents;
 mod backend;
+mod backend_turns;
 mod bad_input;
 mod combined;
 mod demo;

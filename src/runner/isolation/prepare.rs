@@ -66,6 +66,9 @@ pub fn prepare_tree(
 ) -> Result<IsolatedTree, IsolationError> {
     let place = IsolatedPlace::of_branch(common, branch);
     let trees = WorkTrees::of(common);
+    if common.join("reftable").is_dir() {
+        return Err(IsolationError::Reftable);
+    }
     if !trees.has_branch(branch, git, ambient)? {
         return Err(IsolationError::NoBranch { branch: branch.to_owned() });
     }
