@@ -37,8 +37,8 @@ pub struct Fingerprint {
 pub enum Movement {
     /// Nothing.
     Unmoved,
-    /// The same branch, with more commits on top, oldest first.
-    Advanced(Vec<Commit>),
+    /// The same branch, with more commits on top; [`Repo::commits_since`] names them.
+    Advanced,
     /// The same branch, but the old commit is not below the new one any more: reset, amended or rebased.
     Rewritten {
         /// Now.
@@ -89,7 +89,7 @@ impl Repo {
         Ok(Fingerprint { head: head.clone(), tree })
     }
 
-    /// What happened to HEAD between `before` and `now`; commits that the agent made itself are found here.
+    /// What happened to HEAD between `before` and `now`.
     pub fn movement(&self, before: &Head, now: &Head) -> Result<Movement, RepoError> {
         match &now.branch {
             None if before.branch.is_some() => return Ok(Movement::Detached { at: now.commit.clone() }),
@@ -102,7 +102,7 @@ impl Repo {
             return Ok(Movement::Unmoved);
         }
         if self.backend.descends(&now.commit, &before.commit)? {
-            return Ok(Movement::Advanced(self.commits_since(&before.commit)?));
+            return Ok(Movement::Advanced);
         }
         Ok(Movement::Rewritten { to: now.commit.clone() })
     }
@@ -158,9 +158,8 @@ mod tests {
         assert_eq!(repo.movement(&before, &repo.head().unwrap()).unwrap(), Movement::Unmoved);
 
         test.git(&["commit", "-q", "--allow-empty", "-m", "the agent's own"]);
-        let Movement::Advanced(commits) = repo.movement(&before, &repo.head().unwrap()).unwrap() else {
-            panic!("not advanced")
-        };
+        assert_eq!(repo.movement(&before, &repo.head().unwrap()).unwrap(), Movement::Advanced);
+        let commits = repo.commits_since(&before.commit).unwrap();
         assert_eq!(commits.len(), 1);
         assert_eq!((commits[0].subject.as_str(), commits[0].turn), ("the agent's own", None));
 

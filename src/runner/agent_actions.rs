@@ -62,7 +62,7 @@ pub(super) fn moved(
         Err(_) => return Ok(Ok(head?)),
     };
     let problem = match movement {
-        Movement::Unmoved | Movement::Advanced(_) => return Ok(Ok(head?)),
+        Movement::Unmoved | Movement::Advanced => return Ok(Ok(head?)),
         Movement::Switched { to } if repo.has_branch(branch) => {
             format!("the branch was switched from {branch} to {to} during the turn: `git switch {branch}`")
         }

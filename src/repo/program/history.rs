@@ -38,6 +38,9 @@ impl Installed {
     }
 
     pub(super) fn is_descendant(&self, new: &ObjectId, old: &ObjectId) -> Result<bool, RepoError> {
+        if self.made.borrow().as_ref().is_some_and(|made| (&made.from, &made.to) == (old, new)) {
+            return Ok(true);
+        }
         let asked = ["merge-base", "--is-ancestor", old.as_str(), new.as_str()];
         match self.program.look(&asked).run() {
             Ok(_) => Ok(true),

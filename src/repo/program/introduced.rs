@@ -50,7 +50,7 @@ impl Installed {
         let files = parse_files(&differing).ok_or_else(|| failed(unexpected()))?;
         let names: Vec<String> = files.values().flatten().map(|(_, blob, _)| blob.id.to_string()).collect();
         let mut sizes = self.find_objects(&names)?.into_iter();
-        let mut sized = BTreeMap::new();
+        let mut by_commit = BTreeMap::new();
         for (commit, files) in files {
             let mut of_commit = Vec::new();
             for (path, blob, before) in files {
@@ -58,10 +58,10 @@ impl Installed {
                 of_commit.push(IntroducedFile { path, blob, size: found.size, before });
             }
             of_commit.sort();
-            sized.insert(commit, of_commit);
+            by_commit.insert(commit, of_commit);
         }
         let introduced = told.into_iter().map(|commit| Introduced {
-            files: object_id(commit.id).and_then(|id| sized.remove(&id)).unwrap_or_default(),
+            files: object_id(commit.id).and_then(|id| by_commit.remove(&id)).unwrap_or_default(),
             commit: commit.short,
             message: commit.message.to_vec(),
         });

@@ -78,14 +78,10 @@ impl Installed {
             }
             None => self.write_tree(self.program.write(&["mktree"]))?,
         };
-        let mut text = format!("tree {tree}\n");
-        for parent in copy.parents {
-            text += &format!("parent {parent}\n");
-        }
-        for role in ["author", "committer"] {
-            text += &format!("{role} baton <baton@localhost> 0 +0000\n");
-        }
-        text = text + "\n" + copy.message;
+        let mut lines = vec![format!("tree {tree}")];
+        lines.extend(copy.parents.iter().map(|parent| format!("parent {parent}")));
+        lines.extend(["author", "committer"].map(|role| format!("{role} baton <baton@localhost> 0 +0000")));
+        let text = format!("{}\n\n{}", lines.join("\n"), copy.message);
         let call = self.program.write(&["hash-object", "-t", "commit", "-w", "--stdin"]);
         let answer = call.input(text.as_bytes()).run().map_err(&failed)?;
         let id = object_id(without_last_break(&answer)).ok_or_else(|| failed(unexpected()))?;
