@@ -16,7 +16,7 @@ const FORMATS: [&[&str]; 3] =
 fn scratch(options: &[&str], script: &str) -> Scratch {
     let scratch = Scratch::with_format(options);
     scratch.write("orchestration.yaml", BY_GIT);
-    scratch.write("prompts/main.md", &format!("```sh\n{script}\n```\n"));
+    scratch.write("prompts/main.md", format!("```sh\n{script}\n```\n"));
     commit_all(&scratch);
     scratch
 }
@@ -95,7 +95,7 @@ fn what_the_agent_has_undone_is_got_back_from_the_copies(
 fn a_protected_path_in_an_agents_commit_is_refused(#[values(FORMATS[0], FORMATS[1])] options: &[&str]) {
     let script = "echo x >> prompts/main.md; git commit -qam 'by the agent'; echo y >> notes.txt";
     let scratch = scratch(options, script);
-    scratch.write("orchestration.yaml", &format!("{BY_GIT}publish: {{ protect: ['prompts/**'] }}\n"));
+    scratch.write("orchestration.yaml", format!("{BY_GIT}publish: {{ protect: ['prompts/**'] }}\n"));
     commit_all(&scratch);
     let refused = run(&scratch);
     assert_ended(&refused, 5);
