@@ -67,9 +67,14 @@ impl<'a> Site<'a> {
         }
         let env = context.ambient.env();
         let root = find_loop(context, &overrides, args.branch.branch.as_deref())?.root;
+        let config = config::load(&root, config::user_file(env).as_deref(), env, &overrides, None);
+        let open = || match &config {
+            Ok(loaded) => Repo::open_configured(&root, &loaded.config.git, &context.ambient),
+            Err(_) => Repo::open(&root, &context.ambient),
+        };
         Ok(Self {
-            config: config::load(&root, config::user_file(env).as_deref(), env, &overrides, None),
-            repo: (!args.no_git).then(|| Repo::open(&root, &context.ambient)),
+            repo: (!args.no_git).then(open),
+            config,
             records: find_records(&root, &context.ambient),
             root,
             context,

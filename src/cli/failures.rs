@@ -101,6 +101,8 @@ pub(crate) fn isolation_failure(error: &IsolationError) -> Failure {
         IsolationError::NoBranch { branch } => {
             failure(Exit::Usage).help(format!("`git branch {branch}` makes it from what is checked out here"))
         }
+        IsolationError::Reftable => failure(Exit::Usage)
+            .help("convert it with `git refs migrate --ref-format=files`, or run with `--isolation none`"),
         IsolationError::CheckedOut { branch, at } => failure(Exit::Usage)
             .help(format!("`git -C '{}' switch OTHER` leaves it to the turns", at.display()))
             .help(format!("or `git branch {branch}-turns`, then `baton run --branch {branch}-turns`"))

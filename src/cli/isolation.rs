@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::failures::{isolation_failure, repo_failure};
 use super::records::find_git_dir;
 use super::{Context, Exit, Failure};
-use crate::config::Isolation;
+use crate::config::{GitConfig, Isolation};
 use crate::ledger::{IsolatedPlace, IsolationRecord, Stage};
 use crate::repo::Repo;
 use crate::runner::{Care, prepare_tree};
@@ -131,6 +131,7 @@ pub(crate) fn prepare_run(
     root: &Path,
     isolation: Isolation,
     branch: Option<&str>,
+    git: &GitConfig,
     context: &Context,
 ) -> Result<Option<Chosen>, Failure> {
     let around = IsolatedPlace::around(root);
@@ -139,13 +140,14 @@ pub(crate) fn prepare_run(
     if isolation == Isolation::None && !inside {
         return Ok(None);
     }
-    let Start { common, prefix, branch: here } = find_start(root, around.as_ref(), own, context)?;
+    let Start { common, prefix, branch: here } = find_start(root, around.as_ref(), own, (git, context))?;
     let branch = match (branch, inside) {
         (Some(branch), _) => branch.to_owned(),
         (None, true) => here.unwrap_or_default(),
         (None, false) => return Err(no_branch(here.as_deref(), &IsolatedPlace::all(&common))),
     };
-    let tree = prepare_tree(&common, &branch, &context.ambient).map_err(|error| isolation_failure(&error))?;
+    let tree =
+        prepare_tree(&common, &branch, git, &context.ambient).map_err(|error| isolation_failure(&error))?;
     let path = tree.place.tree();
     if let Some(done) = told(tree.care) {
         context.output.note(format!("note: {done}: {}", path.display()));
@@ -181,7 +183,7 @@ fn find_start(
     root: &Path,
     around: Option<&IsolatedPlace>,
     own: Option<IsolationRecord>,
-    context: &Context,
+    (git, context): (&GitConfig, &Context),
 ) -> Result<Start, Failure> {
     if let Some(place) = around {
         // Its link to git may be what has to be mended.
@@ -189,7 +191,7 @@ fn find_start(
         return Ok(Start { common: place.common().to_owned(), prefix, branch: own.map(|own| own.branch) });
     }
     let failed = |error| repo_failure(&error);
-    let repo = Repo::open(root, &context.ambient).map_err(failed)?;
+    let repo = Repo::open_configured(root, git, &context.ambient).map_err(failed)?;
     let common = repo.common_dir().canonicalize().map_err(|error| {
         Failure::new(Exit::Operational, format!("cannot use `{}`", repo.common_dir().display()))
             .caused_by(error)

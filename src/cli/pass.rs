@@ -81,7 +81,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
 
 /// HEAD, short; none where there is no repository or no commit.
 fn head(target: &Target, context: &Context) -> Result<Option<String>, Failure> {
-    match Repo::open(&target.located.root, &context.ambient).and_then(|repo| repo.head()) {
+    let git = &target.located.config.config.git;
+    let repo = Repo::open_configured(&target.located.root, git, &context.ambient);
+    match repo.and_then(|repo| repo.head()) {
         Ok(head) => Ok(Some(head.short)),
         Err(RepoError::NotARepository { .. } | RepoError::NoCommits { .. }) => Ok(None),
         Err(error) => Err(repo_failure(&error).help("or leave git alone with `--no-git`")),

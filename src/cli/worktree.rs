@@ -9,7 +9,7 @@ use super::failures::isolation_failure;
 use super::isolation::find_common_dir;
 use super::workspace::{find_root, load_at};
 use super::{Context, Exit, Failure};
-use crate::config::Overrides;
+use crate::config::{GitConfig, Overrides};
 use crate::ledger::{IsolatedPlace, IsolationRecord, Locked, Stage};
 use crate::model::Actor;
 use crate::runner::{IgnoredFiles, IsolationError, OwnFiles, remove_tree};
@@ -81,8 +81,8 @@ fn remove(
         return Err(Failure::new(Exit::Usage, format!("`{}` is where this was started", tree.display()))
             .help("start it from your own work tree"));
     }
-    let own = own_files(&tree.join(below), below, context)?;
-    remove_tree(&place, &own, ignored, &context.ambient).map_err(|error| {
+    let (own, git) = own_files(&tree.join(below), below, context)?;
+    remove_tree(&place, &own, ignored, &git, &context.ambient).map_err(|error| {
         let failure = isolation_failure(&error);
         if matches!(error, IsolationError::Repo(_)) {
             failure.help(format!("this is about the turns' own work tree, {}", tree.display()))
@@ -99,9 +99,10 @@ fn remove(
 }
 
 /// As the configuration of the loop has them; where its tree is gone already, nothing is looked for.
-fn own_files(root: &Path, below: &Path, context: &Context) -> Result<OwnFiles, Failure> {
+fn own_files(root: &Path, below: &Path, context: &Context) -> Result<(OwnFiles, GitConfig), Failure> {
     let loaded = load_at(root.to_owned(), context, &Overrides::default(), None)?.config.config;
-    Ok(OwnFiles { state_file: below.join(&loaded.state_file), logs_dir: below.join(&loaded.logs_dir) })
+    let own = OwnFiles { state_file: below.join(&loaded.state_file), logs_dir: below.join(&loaded.logs_dir) };
+    Ok((own, loaded.git))
 }
 
 const fn stage(stage: Stage) -> &'static str {

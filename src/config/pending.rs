@@ -4,16 +4,7 @@
 use super::origin::{Notice, Origins};
 
 /// Keys without effect in this version, with everything below them.
-const PENDING: [&str; 8] = [
-    "git.backend",
-    "git.remote",
-    "git.timeout",
-    "sync.max_wait",
-    "sync.takeover",
-    "governance",
-    "notify",
-    "serve",
-];
+const PENDING: [&str; 6] = ["git.remote", "sync.max_wait", "sync.takeover", "governance", "notify", "serve"];
 
 /// A notice for each section that somebody gave and that has no effect yet, at its first key.
 pub fn pending_notices(origins: &Origins) -> Vec<Notice> {

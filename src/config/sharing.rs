@@ -25,7 +25,7 @@ pub struct GitConfig {
     pub backend: GitBackend,
     /// The remote that both machines share.
     pub remote: String,
-    /// The longest that one network operation may take.
+    /// The longest that one network operation, or one process of the installed git with its hooks, may take.
     pub timeout: Span,
 }
 

@@ -69,6 +69,12 @@ pub fn list_files(paths: &BTreeMap<RepoPath, SelectedPath>) -> Vec<String> {
     lines
 }
 
+/// The message with the trailer of a turn, in a paragraph of its own; for one that has lost it.
+#[must_use]
+pub fn with_turn(message: &str, turn: TurnId) -> String {
+    format!("{}\n\n{TRAILER}{turn}\n", message.trim_end())
+}
+
 /// The turn whose trailer a message carries, in its last paragraph.
 #[must_use]
 pub fn turn_of_message(message: &str) -> Option<TurnId> {

@@ -21,7 +21,7 @@ pub mod secret;
 mod selection;
 
 pub use forced::ForcedReports;
-pub use message::{CommitContext, commit_message, commit_subject, list_files, turn_of_message};
+pub use message::{CommitContext, commit_message, commit_subject, list_files, turn_of_message, with_turn};
 pub use path::{ParseRepoPathError, RepoPath};
 pub use record::{Blob, Content, DirtyPath, DirtyRecord, FileMode, ObjectId, Obstacle, ParseObjectIdError};
 pub use rules::{DocsSpec, ReportsSpec, RuleError, RuleSpec, Rules, TrackedOutputsSpec, WorkSpec};

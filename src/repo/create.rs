@@ -6,6 +6,7 @@ use std::path::Path;
 use git2::{Repository, RepositoryInitOptions};
 
 use super::error::RepoError;
+use super::library::Library;
 use super::open::Repo;
 use super::preflight::Person;
 use crate::ambient::Ambient;
@@ -51,12 +52,12 @@ pub fn create(directory: &Path, beginning: &Beginning<'_>, ambient: &Ambient) ->
         }
         fs::write(&path, text).map_err(io("write", &path))?;
     }
-    let repo = Repo::open(directory, ambient)?;
-    repo.commit_first(beginning)?;
-    Ok(repo)
+    let directory = fs::canonicalize(directory).map_err(io("open", directory))?;
+    Library::open(&directory, ambient)?.commit_first(beginning)?;
+    Repo::open(&directory, ambient)
 }
 
-impl Repo {
+impl Library {
     fn commit_first(&self, beginning: &Beginning<'_>) -> Result<(), RepoError> {
         let failed = self.failed("make the first commit");
         let mut index = self.git.index().map_err(&failed)?;

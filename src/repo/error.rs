@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::choice::Need;
+use super::hook::Hook;
 use super::preflight::Operation;
 use crate::publish::{ObjectId, RepoPath};
 
@@ -26,13 +28,13 @@ pub enum Unsupported {
 }
 
 impl Unsupported {
-    const fn remedy(self) -> &'static str {
+    pub(super) const fn remedy(self) -> &'static str {
         match self {
             Self::Reftable => "convert it with `git refs migrate --ref-format=files`",
             Self::Sha256 => "use a repository with SHA-1 object names (`git init --object-format=sha1`)",
             Self::SparseIndex => "turn it off with `git sparse-checkout reapply --no-sparse-index`",
             Self::SplitIndex => "turn it off with `git update-index --no-split-index`",
-            Self::Extension => "see `git config --get-regexp '^extensions'`",
+            Self::Extension => "do without it: `git config --get-regexp '^extensions'` lists them",
         }
     }
 }
@@ -78,12 +80,26 @@ pub enum RepoError {
         workspace: PathBuf,
     },
     /// The built-in git cannot work with it.
-    #[error("the repository of `{}` {feature}, which the built-in git cannot read; {}", workspace.display(), feature.remedy())]
+    #[error("the repository of `{}` {feature}, which the built-in git cannot read; set `git.backend: cli`, or {}", workspace.display(), feature.remedy())]
     Unsupported {
         /// The workspace.
         workspace: PathBuf,
         /// What it cannot read.
         feature: Unsupported,
+    },
+    /// The repository needs the installed git, and there is none.
+    #[error("the repository of `{}` {need}, and no `git` is on PATH; install git, or {}", workspace.display(), need.way_out())]
+    NeedsGit {
+        /// The workspace.
+        workspace: PathBuf,
+        /// What for.
+        need: Need,
+    },
+    /// The installed git is asked for, and there is none.
+    #[error("`git.backend: cli` needs git, and no `git` is on PATH; install git, or set `git.backend: auto`")]
+    NoGit {
+        /// The workspace.
+        workspace: PathBuf,
     },
     /// It cannot be opened for another reason.
     #[error("the repository of `{}` cannot be opened; `git status` and `git fsck` there say more", workspace.display())]
@@ -145,7 +161,7 @@ pub enum RepoError {
         email: String,
         /// What libgit2 said.
         #[source]
-        source: git2::Error,
+        source: Option<git2::Error>,
     },
     /// Somebody's git is at work, or was killed.
     #[error(
@@ -185,6 +201,36 @@ pub enum RepoError {
         #[source]
         source: git2::Error,
     },
+    /// The installed git failed.
+    #[error("git failed to {doing} in `{}`: {said}", place.display())]
+    Program {
+        /// As a verb phrase.
+        doing: &'static str,
+        /// The work tree.
+        place: PathBuf,
+        /// What it said.
+        said: String,
+    },
+    /// A hook refused a commit.
+    #[error("the hook `{hook}` refused the commit ({ended}); put right what it names, or the hook `{}`:{said}", file.display())]
+    HookRefused {
+        /// Which.
+        hook: Hook,
+        /// Its file.
+        file: PathBuf,
+        /// How it ended.
+        ended: String,
+        /// The last lines that it printed, each on a line of its own.
+        said: String,
+    },
+    /// A commit could not be signed.
+    #[error(
+        "the commit could not be signed, as `commit.gpgSign` asks for ({said}); mend it until `git commit` works here without a question, or run `git config commit.gpgSign false`"
+    )]
+    NotSigned {
+        /// What git said.
+        said: String,
+    },
     /// The file system failed.
     #[error("failed to {doing} `{}`", path.display())]
     Io {
@@ -199,6 +245,12 @@ pub enum RepoError {
 }
 
 impl RepoError {
+    /// Whether the repository itself refused a commit, by a hook or by what it asks of one: a person puts it right, and
+    /// then the same commit can be made.
+    pub const fn is_refusal(&self) -> bool {
+        matches!(self, Self::HookRefused { .. } | Self::NotSigned { .. })
+    }
+
     /// Whether it is a condition that was found before anything was done, and that a person puts right; else
     /// something went wrong on the way.
     pub const fn is_condition(&self) -> bool {
@@ -208,6 +260,8 @@ impl RepoError {
             | Self::NotEmpty { .. }
             | Self::NotTrusted { .. }
             | Self::Unsupported { .. }
+            | Self::NeedsGit { .. }
+            | Self::NoGit { .. }
             | Self::Unopenable { .. }
             | Self::NoCommits { .. }
             | Self::DetachedHead { .. }
@@ -219,6 +273,9 @@ impl RepoError {
             | Self::BranchMoved { .. }
             | Self::ChangedSinceSelected { .. }
             | Self::Git { .. }
+            | Self::Program { .. }
+            | Self::HookRefused { .. }
+            | Self::NotSigned { .. }
             | Self::Io { .. } => false,
         }
     }

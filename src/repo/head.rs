@@ -1,16 +1,12 @@
 //! Where the branch is, where it was, and one digest of everything.
 
-use std::collections::BTreeMap;
-
-use git2::{ErrorCode, Oid};
 use serde::{Deserialize, Serialize};
 
+use super::backend::{Changes, TreeChange};
 use super::commit::Commit;
 use super::error::RepoError;
-use super::object::{object_id, oid};
 use super::open::Repo;
-use super::tree::{TreeChange, edit_tree};
-use crate::publish::{Content, DirtyRecord, FileMode, ObjectId, RepoPath, Rules, turn_of_message};
+use crate::publish::{Blob, Content, DirtyRecord, FileMode, ObjectId, Rules, turn_of_message};
 
 /// HEAD at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,8 +37,8 @@ pub struct Fingerprint {
 pub enum Movement {
     /// Nothing.
     Unmoved,
-    /// The same branch, with more commits on top, oldest first.
-    Advanced(Vec<Commit>),
+    /// The same branch, with more commits on top; [`Repo::commits_since`] names them.
+    Advanced,
     /// The same branch, but the old commit is not below the new one any more: reset, amended or rebased.
     Rewritten {
         /// Now.
@@ -63,39 +59,23 @@ pub enum Movement {
 impl Repo {
     /// HEAD now. An unborn branch is an error that names the remedy.
     pub fn head(&self) -> Result<Head, RepoError> {
-        let failed = self.failed("read HEAD");
-        let head = self.git.find_reference("HEAD").map_err(&failed)?;
-        let branch = head.symbolic_target_bytes().map(|target| {
-            let name = target.strip_prefix(b"refs/heads/").unwrap_or(target);
-            String::from_utf8_lossy(name).into_owned()
-        });
-        let resolved = match head.resolve() {
-            Ok(resolved) => resolved,
-            Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::UnbornBranch) => {
-                return Err(RepoError::NoCommits { branch: branch.unwrap_or_default() });
-            }
-            Err(error) => return Err(failed(error)),
-        };
-        let commit = resolved.peel_to_commit().map_err(&failed)?;
-        let short = commit.as_object().short_id().map_err(&failed)?;
-        let short = short.as_str().map_err(&failed)?.to_owned();
-        Ok(Head { commit: object_id(commit.id()), short, branch })
+        self.backend.head()
     }
 
-    /// The digest of HEAD and a record of the work tree. Paths that are baton's own (`rules`) do not count.
-    pub fn fingerprint(&self, record: &DirtyRecord, rules: &Rules) -> Result<Fingerprint, RepoError> {
-        let failed = self.failed("read HEAD's tree");
-        let head = self.head()?;
-        let commit = oid(&head.commit).and_then(|id| self.git.find_commit(id)).map_err(&failed)?;
-        let tree = commit.tree().map_err(&failed)?;
-        let mut changes: BTreeMap<RepoPath, TreeChange> = BTreeMap::new();
+    /// The digest of a commit, HEAD when the work tree was recorded, and that record. Paths that are baton's own
+    /// (`rules`) do not count.
+    pub fn fingerprint(
+        &self,
+        head: &ObjectId,
+        record: &DirtyRecord,
+        rules: &Rules,
+    ) -> Result<Fingerprint, RepoError> {
+        let mut changes = Changes::new();
         for (path, dirty) in record.iter().filter(|(path, _)| !rules.is_own(path)) {
             let change = match &dirty.content {
-                Content::File(blob) => {
-                    TreeChange::Put { id: oid(&blob.id).map_err(&failed)?, mode: blob.mode }
-                }
+                Content::File(blob) => TreeChange::Put(blob.clone()),
                 Content::Submodule(Some(id)) => {
-                    TreeChange::Put { id: oid(id).map_err(&failed)?, mode: FileMode::Submodule }
+                    TreeChange::Put(Blob { id: id.clone(), mode: FileMode::Submodule })
                 }
                 Content::Deleted => TreeChange::Remove,
                 Content::Submodule(None)
@@ -105,110 +85,107 @@ impl Repo {
             };
             changes.insert(path.clone(), change);
         }
-        let hash = |bytes: &[u8]| Oid::hash_object(git2::ObjectType::Tree, bytes);
-        let edited = edit_tree(&self.git, &tree, &changes, &hash).map_err(&failed)?;
-        Ok(Fingerprint { head: head.commit, tree: object_id(edited) })
+        let tree = self.backend.tree_with(head, &changes)?;
+        Ok(Fingerprint { head: head.clone(), tree })
     }
 
-    /// What happened to HEAD since `before` was read; commits that the agent made itself are found here.
-    pub fn movement_since(&self, before: &Head) -> Result<Movement, RepoError> {
-        let now = self.head()?;
-        match now.branch {
-            None if before.branch.is_some() => return Ok(Movement::Detached { at: now.commit }),
-            Some(to) if before.branch.as_ref() != Some(&to) => return Ok(Movement::Switched { to }),
+    /// What happened to HEAD between `before` and `now`.
+    pub fn movement(&self, before: &Head, now: &Head) -> Result<Movement, RepoError> {
+        match &now.branch {
+            None if before.branch.is_some() => return Ok(Movement::Detached { at: now.commit.clone() }),
+            Some(to) if before.branch.as_ref() != Some(to) => {
+                return Ok(Movement::Switched { to: to.clone() });
+            }
             _ => {}
         }
         if now.commit == before.commit {
             return Ok(Movement::Unmoved);
         }
-        let failed = self.failed("compare commits");
-        let (old, new) = (oid(&before.commit).map_err(&failed)?, oid(&now.commit).map_err(&failed)?);
-        // A rewritten history may have been pruned: then the old commit itself is gone.
-        let exists = self.git.odb().map_err(&failed)?.exists(old);
-        if exists && self.git.graph_descendant_of(new, old).map_err(&failed)? {
-            return Ok(Movement::Advanced(self.commits_since(&before.commit)?));
+        if self.backend.descends(&now.commit, &before.commit)? {
+            return Ok(Movement::Advanced);
         }
-        Ok(Movement::Rewritten { to: now.commit })
+        Ok(Movement::Rewritten { to: now.commit.clone() })
     }
 
     /// The commits that HEAD has and `base` has not, oldest first, with the turn whose trailer they carry.
     pub fn commits_since(&self, base: &ObjectId) -> Result<Vec<Commit>, RepoError> {
-        let failed = self.failed("list commits");
-        let mut walk = self.git.revwalk().map_err(&failed)?;
-        walk.set_sorting(git2::Sort::TOPOLOGICAL | git2::Sort::REVERSE).map_err(&failed)?;
-        walk.push_head().map_err(&failed)?;
-        oid(base).and_then(|base| walk.hide(base)).map_err(&failed)?;
-        let mut commits = Vec::new();
-        for id in walk {
-            let commit = id.and_then(|id| self.git.find_commit(id)).map_err(&failed)?;
-            let message = String::from_utf8_lossy(commit.message_bytes());
-            commits.push(Commit {
-                id: object_id(commit.id()),
-                subject: message.lines().next().unwrap_or_default().to_owned(),
-                turn: turn_of_message(&message),
-            });
-        }
-        Ok(commits)
+        let commits = self.backend.commits_since(base)?.into_iter().map(|commit| Commit {
+            id: commit.id,
+            subject: commit.message.lines().next().unwrap_or_default().to_owned(),
+            turn: turn_of_message(&commit.message),
+        });
+        Ok(commits.collect())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::repo::testing::{TestRepo, publish, rules};
+    use rstest::rstest;
 
-    #[test]
-    fn the_tree_that_was_verified_is_the_tree_that_is_committed() {
+    use super::*;
+    use crate::repo::testing::{TestRepo, Way, publish, rules};
+
+    #[rstest]
+    fn the_tree_that_was_verified_is_the_tree_that_is_committed(
+        #[values(Way::Library, Way::Program)] way: Way,
+    ) {
         let test = TestRepo::with(&[("a", "1"), ("d/b", "1"), ("d/c", "1")]);
-        let repo = test.open();
-        let clean = repo.fingerprint(&repo.dirty().unwrap(), &rules()).unwrap();
+        let repo = test.open_as(way);
+        let clean = repo.fingerprint(&repo.head().unwrap().commit, &repo.dirty().unwrap(), &rules()).unwrap();
         assert_eq!(clean.tree.as_str(), test.git(&["rev-parse", "HEAD^{tree}"]).trim());
         test.write("a", "2");
         test.write("new/x", "x");
         std::fs::remove_dir_all(test.root.join("d")).unwrap();
         test.write("sync/state.json", "{}");
         test.write("logs/l", "l");
-        let verified = repo.fingerprint(&repo.dirty().unwrap(), &rules()).unwrap();
+        let verified =
+            repo.fingerprint(&repo.head().unwrap().commit, &repo.dirty().unwrap(), &rules()).unwrap();
         assert_ne!(verified.tree, clean.tree);
         let _ = publish(&repo, &DirtyRecord::default());
-        let published = repo.fingerprint(&repo.dirty().unwrap(), &rules()).unwrap();
+        let published =
+            repo.fingerprint(&repo.head().unwrap().commit, &repo.dirty().unwrap(), &rules()).unwrap();
         assert_eq!(published.tree, verified.tree);
         assert_ne!(published.head, verified.head);
         assert_eq!(published.tree.as_str(), test.git(&["rev-parse", "HEAD^{tree}"]).trim());
     }
 
-    #[test]
-    fn what_an_agent_did_to_head_is_told_apart() {
+    #[rstest]
+    fn what_an_agent_did_to_head_is_told_apart(#[values(Way::Library, Way::Program)] way: Way) {
         let test = TestRepo::with(&[("a", "1")]);
         test.git(&["commit", "-q", "--allow-empty", "-m", "second"]);
-        let repo = test.open();
+        let repo = test.open_as(way);
         let before = repo.head().unwrap();
-        assert_eq!(repo.movement_since(&before).unwrap(), Movement::Unmoved);
+        assert_eq!(repo.movement(&before, &repo.head().unwrap()).unwrap(), Movement::Unmoved);
 
         test.git(&["commit", "-q", "--allow-empty", "-m", "the agent's own"]);
-        let Movement::Advanced(commits) = repo.movement_since(&before).unwrap() else {
-            panic!("not advanced")
-        };
+        assert_eq!(repo.movement(&before, &repo.head().unwrap()).unwrap(), Movement::Advanced);
+        let commits = repo.commits_since(&before.commit).unwrap();
         assert_eq!(commits.len(), 1);
         assert_eq!((commits[0].subject.as_str(), commits[0].turn), ("the agent's own", None));
 
         test.git(&["reset", "-q", "--hard", "HEAD~2"]);
         let to = repo.head().unwrap().commit;
-        assert_eq!(repo.movement_since(&before).unwrap(), Movement::Rewritten { to: to.clone() });
+        assert_eq!(
+            repo.movement(&before, &repo.head().unwrap()).unwrap(),
+            Movement::Rewritten { to: to.clone() }
+        );
 
         test.git(&["switch", "-q", "-c", "feature/x"]);
-        assert_eq!(repo.movement_since(&before).unwrap(), Movement::Switched { to: "feature/x".into() });
+        assert_eq!(
+            repo.movement(&before, &repo.head().unwrap()).unwrap(),
+            Movement::Switched { to: "feature/x".into() }
+        );
 
         test.git(&["checkout", "-q", "--detach"]);
-        assert_eq!(repo.movement_since(&before).unwrap(), Movement::Detached { at: to });
+        assert_eq!(repo.movement(&before, &repo.head().unwrap()).unwrap(), Movement::Detached { at: to });
     }
 
-    #[test]
-    fn a_commit_that_was_pruned_counts_as_rewritten() {
+    #[rstest]
+    fn a_commit_that_was_pruned_counts_as_rewritten(#[values(Way::Library, Way::Program)] way: Way) {
         let test = TestRepo::with(&[("a", "1")]);
-        let repo = test.open();
+        let repo = test.open_as(way);
         let mut before = repo.head().unwrap();
         before.commit = "1".repeat(40).parse().unwrap();
-        assert!(matches!(repo.movement_since(&before).unwrap(), Movement::Rewritten { .. }));
+        assert!(matches!(repo.movement(&before, &repo.head().unwrap()).unwrap(), Movement::Rewritten { .. }));
     }
 }

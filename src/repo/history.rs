@@ -1,9 +1,6 @@
 //! Earlier versions of a file, along HEAD's first parents.
 
-use git2::{ErrorCode, Sort};
-
 use super::error::RepoError;
-use super::object::oid;
 use super::open::Repo;
 use crate::publish::RepoPath;
 
@@ -24,45 +21,30 @@ impl Repo {
         path: &RepoPath,
         mut accept: impl FnMut(&[u8]) -> Option<T>,
     ) -> Result<Option<PastVersion<T>>, RepoError> {
-        let failed = self.failed("read the history");
-        let mut walk = self.git.revwalk().map_err(&failed)?;
-        walk.set_sorting(Sort::TOPOLOGICAL).map_err(&failed)?;
-        walk.simplify_first_parent().map_err(&failed)?;
-        let head = match self.head() {
-            Ok(head) => head,
-            Err(RepoError::NoCommits { .. }) => return Ok(None),
-            Err(error) => return Err(error),
+        let mut accepted = None;
+        let commit = self.backend.seek_version(path, &mut |content| {
+            accepted = accept(content);
+            accepted.is_some()
+        });
+        let commit = match commit {
+            Err(RepoError::NoCommits { .. }) => None,
+            found => found?,
         };
-        oid(&head.commit).and_then(|head| walk.push(head)).map_err(&failed)?;
-        let mut seen = None;
-        for id in walk {
-            let commit = id.and_then(|id| self.git.find_commit(id)).map_err(&failed)?;
-            let entry = match commit.tree().and_then(|tree| tree.get_path(path.as_path())) {
-                Ok(entry) => entry,
-                Err(error) if error.code() == ErrorCode::NotFound => continue,
-                Err(error) => return Err(failed(error)),
-            };
-            if seen.replace(entry.id()) == Some(entry.id()) {
-                continue;
-            }
-            let Ok(blob) = self.git.find_blob(entry.id()) else { continue };
-            if let Some(found) = accept(blob.content()) {
-                let short = commit.as_object().short_id().map_err(&failed)?;
-                let commit = String::from_utf8_lossy(&short).into_owned();
-                return Ok(Some(PastVersion { commit, found }));
-            }
-        }
-        Ok(None)
+        Ok(commit.zip(accepted).map(|(commit, found)| PastVersion { commit, found }))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::publish::RepoPath;
-    use crate::repo::testing::TestRepo;
+    use rstest::rstest;
 
-    #[test]
-    fn the_newest_version_that_is_accepted_is_found_with_its_commit() {
+    use crate::publish::RepoPath;
+    use crate::repo::testing::{TestRepo, Way};
+
+    #[rstest]
+    fn the_newest_version_that_is_accepted_is_found_with_its_commit(
+        #[values(Way::Library, Way::Program)] way: Way,
+    ) {
         let test = TestRepo::with(&[("sync/state.json", "one")]);
         let path = RepoPath::from_bytes("sync/state.json");
         for text in ["two", "two", "broken"] {
@@ -70,7 +52,7 @@ mod tests {
             test.git(&["add", "-A"]);
             test.git(&["commit", "-q", "--allow-empty", "-m", text]);
         }
-        let repo = test.open();
+        let repo = test.open_as(way);
         let valid = |bytes: &[u8]| (bytes != b"broken").then(|| String::from_utf8(bytes.to_vec()).unwrap());
         let found = repo.newest_version(&path, valid).unwrap().unwrap();
         assert_eq!(found.found, "two");
@@ -79,10 +61,10 @@ mod tests {
         assert_eq!(repo.newest_version(&RepoPath::from_bytes("no/such"), |_| Some(())).unwrap(), None);
     }
 
-    #[test]
-    fn a_repository_without_commits_has_no_versions() {
+    #[rstest]
+    fn a_repository_without_commits_has_no_versions(#[values(Way::Library, Way::Program)] way: Way) {
         let test = TestRepo::unborn();
-        let repo = test.open();
+        let repo = test.open_as(way);
         assert_eq!(repo.newest_version(&RepoPath::from_bytes("a"), |_| Some(())).unwrap(), None);
     }
 }

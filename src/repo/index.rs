@@ -1,43 +1,13 @@
 //! The index after a commit: just the committed paths, under git's own lock.
-//!
-//! libgit2 reads and writes the index without holding `index.lock` in between, and so loses what a concurrent
-//! `git add` wrote. Hence `git update-index` where git is installed; else the lock is taken here, around
-//! libgit2's work on a copy.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::fs::File;
 
-use git2::{Index, IndexEntry, IndexTime, Oid};
-
-use super::git_program::{find_git, run_git};
-use super::object::{file_mode, mode_bits, object_id};
+use super::backend::{Difference, Versions, WorkTree};
+use super::commit::Commit;
+use super::error::RepoError;
 use super::open::Repo;
-use crate::ambient::Ambient;
-use crate::publish::{FileMode, ObjectId, RepoPath};
-
-/// How long a lock that another git holds is waited for.
-pub(super) const LOCK_PATIENCE: Duration = Duration::from_secs(5);
-pub(super) const LOCK_PAUSE: Duration = Duration::from_millis(3);
-
-/// Who writes the index.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum IndexBackend {
-    /// This git program.
-    Git(PathBuf),
-    /// libgit2, under a lock of ours; extensions that it does not know (untracked cache, fsmonitor) are dropped.
-    BuiltIn,
-}
-
-impl IndexBackend {
-    /// git where it is on the search path, else the built-in one.
-    pub fn find(ambient: &Ambient) -> Self {
-        find_git(ambient).map_or(Self::BuiltIn, Self::Git)
-    }
-}
+use crate::publish::{ObjectId, RepoPath};
 
 /// A staged version that the refresh replaced; it was neither HEAD's nor the committed one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,235 +33,51 @@ pub enum IndexRefresh {
     },
 }
 
-/// A committed path: its version in the index shall be `new`.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Refreshed {
-    pub(super) new: Option<(Oid, FileMode)>,
-    pub(super) old: Option<(Oid, FileMode)>,
-}
-
-/// Whether the work tree is known to hold the new versions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum WorkTree {
-    /// It was read just now: file times can be taken from it.
-    JustRead,
-    /// It may have changed since; only entries that still have the old version are touched.
-    Unknown,
-}
-
 impl Repo {
-    pub(super) fn refresh_index(
-        &self,
-        paths: &BTreeMap<RepoPath, Refreshed>,
-        work_tree: WorkTree,
-    ) -> IndexRefresh {
+    pub(super) fn refresh_index(&self, difference: &Difference, work_tree: WorkTree) -> IndexRefresh {
+        let paths: Vec<&RepoPath> = difference.keys().collect();
         // One that cannot be read counts as empty here: the refresh itself will say what is wrong.
-        let index = self.git.index().and_then(|mut index| index.read(false).map(|()| index)).ok();
+        let staged = self.backend.staged(&paths).unwrap_or_else(|_| vec![None; paths.len()]);
         let mut superseded = Vec::new();
-        let mut due = BTreeMap::new();
-        for (path, refreshed) in paths {
-            let staged = index.as_ref().and_then(|index| staged_version(index, path));
-            if staged == refreshed.new && work_tree == WorkTree::Unknown {
+        let mut due: BTreeMap<&RepoPath, &Versions> = BTreeMap::new();
+        for ((path, versions), staged) in difference.iter().zip(staged) {
+            if staged == versions.new && work_tree == WorkTree::Unknown {
                 continue;
             }
-            if staged != refreshed.old && staged != refreshed.new {
+            if staged != versions.old && staged != versions.new {
                 if work_tree == WorkTree::Unknown {
                     continue;
                 }
-                if let Some((id, _)) = staged {
-                    superseded.push(SupersededEntry { path: path.clone(), staged: object_id(id) });
+                if let Some(staged) = staged {
+                    superseded.push(SupersededEntry { path: path.clone(), staged: staged.id });
                 }
             }
-            due.insert(path, *refreshed);
+            due.insert(path, versions);
         }
         if due.is_empty() {
             return IndexRefresh::Done { superseded };
         }
-        let written = match &self.index_backend {
-            IndexBackend::Git(git) => self.refresh_by_git(git, &due, work_tree),
-            IndexBackend::BuiltIn => self.refresh_built_in(&due, work_tree),
-        };
         // An index of before the commit would show its reverse as staged, after a loss of power.
         let synced = || File::open(self.git_dir()).and_then(|directory| directory.sync_all());
-        let written = written.and_then(|()| synced().map_err(|error| error.to_string()));
-        match written {
+        let written = self.backend.write_index(&due, work_tree);
+        match written.and_then(|()| synced().map_err(|error| error.to_string())) {
             Ok(()) => IndexRefresh::Done { superseded },
             Err(reason) => IndexRefresh::Failed { reason },
         }
     }
 
-    fn refresh_by_git(
-        &self,
-        git: &Path,
-        due: &BTreeMap<&RepoPath, Refreshed>,
-        work_tree: WorkTree,
-    ) -> Result<(), String> {
-        let mut info = Vec::new();
-        let mut listed = Vec::new();
-        let mut unreachable = Vec::new();
-        for (path, refreshed) in due {
-            let input = match (work_tree, refreshed.new) {
-                (WorkTree::Unknown, Some((id, mode))) => {
-                    info.extend_from_slice(format!("{} {id} 0\t", mode.as_octal()).as_bytes());
-                    &mut info
-                }
-                (WorkTree::Unknown, None) => {
-                    info.extend_from_slice(format!("0 {} 0\t", Oid::ZERO_SHA1).as_bytes());
-                    &mut info
-                }
-                // Where a directory or a link stands in the way of a removed path, git would refuse to look.
-                (WorkTree::JustRead, None) if self.absolute(path).symlink_metadata().is_ok() => {
-                    &mut unreachable
-                }
-                (WorkTree::JustRead, None) if self.is_beyond_link(path) => &mut unreachable,
-                (WorkTree::JustRead, _) => &mut listed,
-            };
-            input.extend_from_slice(path.as_bytes());
-            input.push(0);
-        }
-        self.update_index(git, &["--index-info"], &info)?;
-        self.update_index(git, &["--force-remove", "--stdin"], &unreachable)?;
-        self.update_index(git, &["--stdin"], &listed)
-    }
-
-    fn update_index(&self, git: &Path, mode: &[&str], input: &[u8]) -> Result<(), String> {
-        if input.is_empty() {
-            return Ok(());
-        }
-        // Renamed into place without its content, the index would be an empty file after a loss of power.
-        let options = ["-c", "core.fsync=index", "update-index", "-z", "--add", "--remove", "--replace"];
-        let arguments = [&options[..], mode].concat();
-        let waiting = self.ambient.stopwatch();
-        loop {
-            match run_git(git, self.root(), &self.ambient, &arguments, input) {
-                Ok(()) => return Ok(()),
-                Err(failure)
-                    if failure.text.contains("index.lock") && waiting.elapsed() < self.lock_patience =>
-                {
-                    std::thread::sleep(LOCK_PAUSE);
-                }
-                Err(failure) => return Err(failure.text),
+    /// Does what a kill between commit and refresh left undone: brings the index entries of these commits' paths
+    /// up to date where they still hold what was there before. Entries that were staged since stay.
+    pub fn refresh_index_after(&self, commits: &[Commit]) -> Result<IndexRefresh, RepoError> {
+        let mut all = Difference::new();
+        for commit in commits {
+            for (path, versions) in self.backend.difference(None, &commit.id)? {
+                // The newest version counts, and the version before the first of them.
+                all.entry(path)
+                    .and_modify(|earlier| earlier.new.clone_from(&versions.new))
+                    .or_insert(versions);
             }
         }
-    }
-
-    fn refresh_built_in(
-        &self,
-        due: &BTreeMap<&RepoPath, Refreshed>,
-        work_tree: WorkTree,
-    ) -> Result<(), String> {
-        let text = |error: std::io::Error| error.to_string();
-        let lock = self.lock_index()?;
-        let index_path = self.git_dir().join("index");
-        let copy =
-            tempfile::Builder::new().prefix("baton-index").tempfile_in(self.git_dir()).map_err(text)?;
-        match std::fs::copy(&index_path, copy.path()) {
-            Ok(_) => {}
-            // An empty file is no index; an absent one is an empty index.
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                std::fs::remove_file(copy.path()).map_err(text)?;
-            }
-            Err(error) => return Err(text(error)),
-        }
-        let write = || -> Result<(), git2::Error> {
-            let mut index = Index::open(copy.path())?;
-            for (path, refreshed) in due {
-                match refreshed.new {
-                    Some((id, mode)) => index.add(&self.index_entry(path, id, mode, work_tree))?,
-                    None => match index.remove(path.as_path(), 0) {
-                        Err(error) if !super::preflight::is_missing(&error) => return Err(error),
-                        _ => {}
-                    },
-                }
-            }
-            index.write()
-        };
-        write().map_err(|error| error.message().to_owned())?;
-        File::open(copy.path()).and_then(|file| file.sync_all()).map_err(text)?;
-        lock.replace_index(copy.path(), &index_path).map_err(text)
-    }
-
-    fn lock_index(&self) -> Result<IndexLock, String> {
-        let path = self.git_dir().join("index.lock");
-        let waiting = self.ambient.stopwatch();
-        loop {
-            match OpenOptions::new().write(true).create_new(true).open(&path) {
-                Ok(_) => return Ok(IndexLock { path: Some(path) }),
-                Err(error)
-                    if error.kind() == ErrorKind::AlreadyExists && waiting.elapsed() < self.lock_patience =>
-                {
-                    std::thread::sleep(LOCK_PAUSE);
-                }
-                Err(error) => return Err(format!("`{}`: {error}", path.display())),
-            }
-        }
-    }
-
-    /// With the file's times where they are known to belong to this content; else git compares it once more.
-    fn index_entry(&self, path: &RepoPath, id: Oid, mode: FileMode, work_tree: WorkTree) -> IndexEntry {
-        let mut entry = IndexEntry {
-            ctime: IndexTime::new(0, 0),
-            mtime: IndexTime::new(0, 0),
-            dev: 0,
-            ino: 0,
-            mode: mode_bits(mode),
-            uid: 0,
-            gid: 0,
-            file_size: 0,
-            id,
-            flags: 0,
-            flags_extended: 0,
-            path: path.as_bytes().to_vec(),
-        };
-        if work_tree == WorkTree::JustRead
-            && let Ok(metadata) = self.absolute(path).symlink_metadata()
-        {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "the index keeps the low 32 bits of each"
-            )]
-            {
-                entry.ctime = IndexTime::new(metadata.ctime() as i32, metadata.ctime_nsec() as u32);
-                entry.mtime = IndexTime::new(metadata.mtime() as i32, metadata.mtime_nsec() as u32);
-                entry.dev = metadata.dev() as u32;
-                entry.ino = metadata.ino() as u32;
-                entry.uid = metadata.uid();
-                entry.gid = metadata.gid();
-                entry.file_size = metadata.len() as u32;
-            }
-        }
-        entry
-    }
-}
-
-fn staged_version(index: &Index, path: &RepoPath) -> Option<(Oid, FileMode)> {
-    let entry = index.get_path(path.as_path(), 0)?;
-    file_mode(entry.mode).map(|mode| (entry.id, mode))
-}
-
-/// git's own lock, made by us; removed when dropped, unless it became the index.
-struct IndexLock {
-    path: Option<PathBuf>,
-}
-
-impl IndexLock {
-    /// The lock stays in place until the very moment at which it becomes the new index.
-    fn replace_index(mut self, new: &Path, index: &Path) -> std::io::Result<()> {
-        if let Some(lock) = &self.path {
-            std::fs::rename(new, lock)?;
-            std::fs::rename(lock, index)?;
-        }
-        self.path = None;
-        Ok(())
-    }
-}
-
-impl Drop for IndexLock {
-    fn drop(&mut self) {
-        if let Some(path) = &self.path {
-            // If this fails the lock stays, and the next start reports it.
-            let _ = std::fs::remove_file(path);
-        }
+        Ok(self.refresh_index(&all, WorkTree::Unknown))
     }
 }

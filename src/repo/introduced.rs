@@ -1,18 +1,14 @@
 //! What commits have newly brought in, each by itself, and the contents themselves: what leaves, leaves with its
 //! history.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Cursor, ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt as _;
 
-use git2::{DiffOptions, ObjectType, Sort};
-
-use super::content::is_absence;
 use super::error::RepoError;
-use super::object::{file_mode, object_id, oid};
 use super::open::Repo;
-use crate::publish::{Blob, FileMode, ObjectId, RepoPath};
+use super::place::is_absence;
+use crate::publish::{Blob, ObjectId, RepoPath};
 
 /// A commit with what it introduced.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,101 +34,29 @@ pub struct IntroducedFile {
     pub before: Option<ObjectId>,
 }
 
-/// Contents with what they replace, by path.
-type Files = BTreeMap<RepoPath, (Blob, Option<ObjectId>)>;
-
 impl Repo {
     /// The commits that HEAD has and `base` has not, oldest first. Changes nothing.
     pub fn introduced_since(&self, base: &ObjectId) -> Result<Vec<Introduced>, RepoError> {
-        self.walk_introduced(base).map_err(self.failed("read the commits of the turn"))
-    }
-
-    fn walk_introduced(&self, base: &ObjectId) -> Result<Vec<Introduced>, git2::Error> {
-        let mut walk = self.git.revwalk()?;
-        walk.set_sorting(Sort::TOPOLOGICAL | Sort::REVERSE)?;
-        walk.push_head()?;
-        walk.hide(oid(base)?)?;
-        let objects = self.git.odb()?;
-        let mut found = Vec::new();
-        for id in walk {
-            let commit = self.git.find_commit(id?)?;
-            let mut files = Vec::new();
-            for (path, (blob, before)) in self.files_of(&commit)? {
-                let (size, _) = objects.read_header(oid(&blob.id)?)?;
-                files.push(IntroducedFile { path, blob, size: size as u64, before });
-            }
-            let short = commit.as_object().short_id()?;
-            found.push(Introduced {
-                commit: String::from_utf8_lossy(&short).into_owned(),
-                message: commit.message_raw_bytes().to_vec(),
-                files,
-            });
-        }
-        Ok(found)
-    }
-
-    /// What differs from every parent; a merge's other files came with its parents.
-    fn files_of(&self, commit: &git2::Commit<'_>) -> Result<Files, git2::Error> {
-        let tree = commit.tree()?;
-        let parents: Vec<Option<git2::Tree<'_>>> = if commit.parent_count() == 0 {
-            vec![None]
-        } else {
-            commit.parents().map(|parent| parent.tree().map(Some)).collect::<Result<_, _>>()?
-        };
-        let mut files: Option<Files> = None;
-        for parent in &parents {
-            let mut options = DiffOptions::new();
-            options.include_typechange(true).skip_binary_check(true);
-            let diff = self.git.diff_tree_to_tree(parent.as_ref(), Some(&tree), Some(&mut options))?;
-            let mut of_parent = BTreeMap::new();
-            for delta in diff.deltas() {
-                let file = delta.new_file();
-                let mode = file_mode(u32::from(file.mode()));
-                let (Some(path), Some(mode)) = (file.path_bytes(), mode) else { continue };
-                if file.id().is_zero() || mode == FileMode::Submodule {
-                    continue;
-                }
-                let blob = Blob { id: object_id(file.id()), mode };
-                let old = delta.old_file().id();
-                of_parent
-                    .insert(RepoPath::from_bytes(path), (blob, (!old.is_zero()).then(|| object_id(old))));
-            }
-            files = Some(match files {
-                None => of_parent,
-                Some(mut files) => {
-                    files.retain(|path, (_, before)| {
-                        let other = of_parent.get(path);
-                        if let Some((_, Some(other))) = other {
-                            before.get_or_insert_with(|| other.clone());
-                        }
-                        other.is_some()
-                    });
-                    files
-                }
-            });
-        }
-        Ok(files.unwrap_or_default())
+        self.backend.introduced(base)
     }
 
     /// The content of a blob. It is held in memory whole: look at its size first.
     pub fn read_blob(&self, id: &ObjectId) -> Result<Vec<u8>, RepoError> {
-        let read = || -> Result<Vec<u8>, git2::Error> {
-            let objects = self.git.odb()?;
-            let object = objects.read(oid(id)?)?;
-            if object.kind() != ObjectType::Blob {
-                return Err(git2::Error::from_str("it is not a blob"));
-            }
-            Ok(object.data().to_vec())
-        };
-        read().map_err(self.failed("read a file of a commit"))
+        let found = self.backend.blobs(&[id])?.pop().flatten();
+        found.ok_or_else(|| RepoError::Program {
+            doing: "read a file of a commit",
+            place: self.root().to_owned(),
+            said: format!("there is no file {id}"),
+        })
     }
 
     /// The content of a path in the work tree as it is now: a file's bytes, a symbolic link's target. `None` where there
     /// is neither.
     pub fn open_work_file(&self, path: &RepoPath) -> Result<Option<Box<dyn Read>>, RepoError> {
-        let absolute = self.absolute(path);
+        let place = self.place();
+        let absolute = place.absolute(path);
         let failed = |doing| move |source, path| RepoError::Io { doing, path, source };
-        if self.is_beyond_link(path) {
+        if place.is_beyond_link(path) {
             return Ok(None);
         }
         let metadata = match absolute.symlink_metadata() {
@@ -160,7 +84,8 @@ impl Repo {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::repo::testing::TestRepo;
+    use crate::repo::testing::{TestRepo, Way};
+    use rstest::rstest;
 
     fn told(introduced: &[Introduced]) -> Vec<(String, Vec<(String, bool)>)> {
         introduced
@@ -173,17 +98,19 @@ mod tests {
             .collect()
     }
 
-    #[test]
-    fn each_commit_tells_what_it_brought_in_even_if_a_later_one_takes_it_away() {
+    #[rstest]
+    fn each_commit_tells_what_it_brought_in_even_if_a_later_one_takes_it_away(
+        #[values(Way::Library, Way::Program)] way: Way,
+    ) {
         let test = TestRepo::with(&[("a", "1")]);
-        let base = test.open().head().unwrap().commit;
+        let base = test.open_as(way).head().unwrap().commit;
         test.write("secret", "s");
         test.write("a", "2");
         test.git(&["add", "-A"]);
         test.git(&["commit", "-qm", "in"]);
         test.git(&["rm", "-q", "secret"]);
         test.git(&["commit", "-qm", "out"]);
-        let repo = test.open();
+        let repo = test.open_as(way);
         let introduced = repo.introduced_since(&base).unwrap();
         assert_eq!(
             told(&introduced),
@@ -197,10 +124,10 @@ mod tests {
         assert_eq!(repo.introduced_since(&repo.head().unwrap().commit).unwrap(), []);
     }
 
-    #[test]
-    fn a_merge_brings_in_only_what_no_parent_has() {
+    #[rstest]
+    fn a_merge_brings_in_only_what_no_parent_has(#[values(Way::Library, Way::Program)] way: Way) {
         let test = TestRepo::with(&[("a", "1")]);
-        let base = test.open().head().unwrap().commit;
+        let base = test.open_as(way).head().unwrap().commit;
         test.git(&["switch", "-q", "-c", "side"]);
         test.write("side", "s");
         test.git(&["add", "-A"]);
@@ -212,7 +139,7 @@ mod tests {
         test.write("evil", "e");
         test.git(&["add", "-A"]);
         test.git(&["commit", "-qm", "merge"]);
-        let introduced = test.open().introduced_since(&base).unwrap();
+        let introduced = test.open_as(way).introduced_since(&base).unwrap();
         let merge = told(&introduced).into_iter().find(|(message, _)| message == "merge").unwrap();
         assert_eq!(merge.1, [("evil".to_owned(), true)]);
         assert_eq!(introduced.len(), 3);

@@ -9,25 +9,29 @@
 //! lock of git, and its scan never writes the user's index. What a turn means, and when to commit, is the
 //! `runner`'s business; what to commit is `publish`'s.
 
+mod backend;
+mod choice;
 mod commit;
-mod content;
 mod create;
+mod durable;
 mod error;
 mod exclude;
-mod git_program;
 mod head;
 mod history;
+mod hook;
 mod ignored;
 mod index;
 mod introduced;
 mod left_behind;
-mod object;
+mod library;
 mod open;
+mod place;
 mod preflight;
+mod program;
 mod rescue;
 mod scan;
 mod surroundings;
-mod tree;
+mod work_file;
 mod worktree;
 
 #[cfg(test)]
@@ -35,12 +39,14 @@ mod selection_tests;
 #[cfg(test)]
 mod testing;
 
+pub use choice::{Choice, Need, has_git};
 pub use commit::{Commit, CommitOrder, CommitPlan, Committed};
 pub use create::{Beginning, create};
 pub use error::{GitLock, RepoError, Unsupported};
 pub use head::{Fingerprint, Head, Movement};
 pub use history::PastVersion;
-pub use index::{IndexBackend, IndexRefresh, SupersededEntry};
+pub use hook::Hook;
+pub use index::{IndexRefresh, SupersededEntry};
 pub use introduced::{Introduced, IntroducedFile};
 pub use open::Repo;
 pub use preflight::{Identity, Operation, Person, Ready};

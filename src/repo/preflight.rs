@@ -4,12 +4,10 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::path::PathBuf;
 
-use git2::{ErrorCode, RepositoryState};
-
 use super::error::{GitLock, RepoError};
 use super::head::Head;
-use super::index::LOCK_PAUSE;
 use super::open::Repo;
+use super::place::LOCK_PAUSE;
 
 /// Something that git has begun and not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,12 +81,15 @@ pub struct Ready {
     pub identity: Identity,
 }
 
+const IDENTITY_KEYS: [&str; 6] =
+    ["author.name", "author.email", "committer.name", "committer.email", "user.name", "user.email"];
+
 impl Repo {
     /// Checks everything that would make a turn's commits impossible or unwelcome, before anything is spent.
     ///
     /// `branch`: the only branch that is welcome (`--branch`); `None` welcomes any. Changes nothing.
     pub fn preflight(&self, branch: Option<&str>) -> Result<Ready, RepoError> {
-        if let Some(operation) = self.operation() {
+        if let Some(operation) = self.operation()? {
             return Err(RepoError::InProgress { operation });
         }
         let head = self.head()?;
@@ -111,9 +112,9 @@ impl Repo {
 
     /// A person's `git status` takes the lock for a moment too; only one that stays is reported.
     pub(super) fn wait_for_lock(&self, path: PathBuf) -> Result<(), RepoError> {
-        let waiting = self.ambient.stopwatch();
+        let waiting = self.backend.place().ambient.stopwatch();
         while path.symlink_metadata().is_ok() {
-            if waiting.elapsed() > self.lock_patience {
+            if waiting.elapsed() > self.backend.place().lock_patience {
                 return Err(RepoError::Locked { lock: GitLock { path } });
             }
             std::thread::sleep(LOCK_PAUSE);
@@ -121,30 +122,38 @@ impl Repo {
         Ok(())
     }
 
-    pub(super) fn operation(&self) -> Option<Operation> {
-        match self.git.state() {
-            RepositoryState::Merge => Some(Operation::Merge),
-            RepositoryState::Revert | RepositoryState::RevertSequence => Some(Operation::Revert),
-            RepositoryState::CherryPick | RepositoryState::CherryPickSequence => Some(Operation::CherryPick),
-            RepositoryState::Bisect => Some(Operation::Bisect),
-            RepositoryState::Rebase
-            | RepositoryState::RebaseInteractive
-            | RepositoryState::RebaseMerge
-            | RepositoryState::ApplyMailboxOrRebase => Some(Operation::Rebase),
-            RepositoryState::ApplyMailbox => Some(Operation::ApplyMailbox),
-            RepositoryState::Clean => {
-                self.git_dir().join("sequencer").is_dir().then_some(Operation::CherryPick)
-            }
+    /// git itself looks for these files; only references have a home of their own in other formats.
+    pub(super) fn operation(&self) -> Result<Option<Operation>, RepoError> {
+        const MARKS: [(&str, Operation); 9] = [
+            ("rebase-merge", Operation::Rebase),
+            ("rebase-apply/rebasing", Operation::Rebase),
+            ("rebase-apply/applying", Operation::ApplyMailbox),
+            ("rebase-apply", Operation::Rebase),
+            ("MERGE_HEAD", Operation::Merge),
+            ("REVERT_HEAD", Operation::Revert),
+            ("CHERRY_PICK_HEAD", Operation::CherryPick),
+            ("BISECT_LOG", Operation::Bisect),
+            ("sequencer", Operation::CherryPick),
+        ];
+        let is_there = |mark: &str| self.git_dir().join(mark).symlink_metadata().is_ok();
+        if let Some((_, operation)) = MARKS.iter().find(|(mark, _)| is_there(mark)) {
+            return Ok(Some(*operation));
         }
+        self.backend.operation_among_references()
     }
 
     /// Author and committer as git would take them: `GIT_AUTHOR_*` and `GIT_COMMITTER_*`, then `author.*` and
     /// `committer.*`, then `user.*`, and `EMAIL` as the last resort for the address.
     pub fn identity(&self) -> Result<Identity, RepoError> {
-        let config = self.git.config().map_err(self.failed("read the configuration"))?;
-        let config = |key: &str| config.get_string(key).ok().filter(|text| !text.trim().is_empty());
+        let values = self.backend.settings(&IDENTITY_KEYS)?;
+        let config = |key: &str| {
+            let at = IDENTITY_KEYS.iter().position(|known| *known == key)?;
+            values[at].clone().filter(|text| !text.trim().is_empty())
+        };
         let env = |name: &str| {
-            self.ambient
+            self.backend
+                .place()
+                .ambient
                 .env()
                 .get(OsStr::new(name))
                 .and_then(|text| text.to_str())
@@ -167,61 +176,47 @@ impl Repo {
         };
         let identity = Identity { author: person("author")?, committer: person("committer")? };
         for person in [&identity.author, &identity.committer] {
-            self.signature(person)?;
+            self.backend.check_person(person)?;
         }
         Ok(identity)
     }
-
-    /// At the clock's now, in UTC.
-    pub(super) fn signature(&self, person: &Person) -> Result<git2::Signature<'static>, RepoError> {
-        let time = git2::Time::new(self.ambient.now().as_second(), 0);
-        git2::Signature::new(&person.name, &person.email, &time).map_err(|source| RepoError::BadIdentity {
-            name: person.name.clone(),
-            email: person.email.clone(),
-            source,
-        })
-    }
-}
-
-pub(super) fn is_missing(error: &git2::Error) -> bool {
-    matches!(error.code(), ErrorCode::NotFound)
 }
 
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
 
-    use crate::repo::testing::TestRepo;
+    use crate::repo::testing::{TestRepo, Way};
 
-    fn refusal(test: &TestRepo) -> String {
-        test.open().preflight(None).unwrap_err().to_string()
+    fn refusal(way: Way, test: &TestRepo) -> String {
+        test.open_as(way).preflight(None).unwrap_err().to_string()
     }
 
-    #[test]
-    fn a_healthy_repository_is_ready() {
+    #[rstest]
+    fn a_healthy_repository_is_ready(#[values(Way::Library, Way::Program)] way: Way) {
         let test = TestRepo::with(&[("a", "1")]);
-        let ready = test.open().preflight(Some("main")).unwrap();
+        let ready = test.open_as(way).preflight(Some("main")).unwrap();
         assert_eq!(ready.head.branch.as_deref(), Some("main"));
         assert_eq!(ready.identity.author.name, "Tester");
         assert_eq!(ready.head.commit.as_str(), test.git(&["rev-parse", "HEAD"]).trim());
         assert_eq!(ready.head.short, test.git(&["rev-parse", "--short", "HEAD"]).trim());
     }
 
-    #[test]
-    fn a_branch_without_commits_is_refused() {
+    #[rstest]
+    fn a_branch_without_commits_is_refused(#[values(Way::Library, Way::Program)] way: Way) {
         assert_eq!(
-            refusal(&TestRepo::unborn()),
+            refusal(way, &TestRepo::unborn()),
             "the branch `main` has no commits yet; make the first one with `git commit --allow-empty -m 'Initial commit'`"
         );
     }
 
-    #[test]
-    fn a_detached_head_is_refused() {
+    #[rstest]
+    fn a_detached_head_is_refused(#[values(Way::Library, Way::Program)] way: Way) {
         let test = TestRepo::with(&[]);
         test.git(&["checkout", "-q", "--detach"]);
         let short = test.git(&["rev-parse", "--short", "HEAD"]);
         assert_eq!(
-            refusal(&test),
+            refusal(way, &test),
             format!(
                 "HEAD is detached at {}, on no branch; run `git switch <branch>` (or `git switch -c <new branch>`)",
                 short.trim()
@@ -229,9 +224,9 @@ mod tests {
         );
     }
 
-    #[test]
-    fn another_branch_than_asked_for_is_refused() {
-        let error = TestRepo::with(&[]).open().preflight(Some("feature")).unwrap_err();
+    #[rstest]
+    fn another_branch_than_asked_for_is_refused(#[values(Way::Library, Way::Program)] way: Way) {
+        let error = TestRepo::with(&[]).open_as(way).preflight(Some("feature")).unwrap_err();
         assert_eq!(
             error.to_string(),
             "the branch is `main`, not `feature` as asked for; run `git switch feature`, or change `--branch`"
@@ -268,14 +263,18 @@ mod tests {
         "sequencer/todo",
         "a cherry-pick is in progress; finish it with `git cherry-pick --continue`, or undo it with `git cherry-pick --abort`"
     )]
-    fn an_operation_in_progress_is_refused_and_named(#[case] marker: &str, #[case] text: &str) {
+    fn an_operation_in_progress_is_refused_and_named(
+        #[values(Way::Library, Way::Program)] way: Way,
+        #[case] marker: &str,
+        #[case] text: &str,
+    ) {
         let test = TestRepo::with(&[]);
         test.write(&format!(".git/{marker}"), &test.git(&["rev-parse", "HEAD"]));
-        assert_eq!(refusal(&test), text);
+        assert_eq!(refusal(way, &test), text);
     }
 
-    #[test]
-    fn a_rebase_that_stopped_is_told_from_a_detached_head() {
+    #[rstest]
+    fn a_rebase_that_stopped_is_told_from_a_detached_head(#[values(Way::Library, Way::Program)] way: Way) {
         let test = TestRepo::with(&[("a", "1")]);
         test.git(&["switch", "-q", "-c", "side"]);
         test.write("a", "2");
@@ -284,34 +283,38 @@ mod tests {
         test.write("a", "3");
         test.git(&["commit", "-qam", "main"]);
         assert!(!test.run(&["rebase", "side"]).status.success());
-        assert!(refusal(&test).starts_with("a rebase is in progress; "));
+        assert!(refusal(way, &test).starts_with("a rebase is in progress; "));
     }
 
     #[rstest]
     #[case(&["user.name"], "user.name is")]
     #[case(&["user.email"], "user.email is")]
     #[case(&["user.name", "user.email"], "user.name and user.email are")]
-    fn a_missing_identity_is_refused(#[case] unset: &[&str], #[case] missing: &str) {
+    fn a_missing_identity_is_refused(
+        #[values(Way::Library, Way::Program)] way: Way,
+        #[case] unset: &[&str],
+        #[case] missing: &str,
+    ) {
         let test = TestRepo::with(&[]);
         for key in unset {
             test.git(&["config", "--unset", key]);
         }
         assert_eq!(
-            refusal(&test),
+            refusal(way, &test),
             format!(
                 "git does not know who you are: {missing} not set; run `git config --global user.name 'Your Name'` and `git config --global user.email you@example.org`"
             )
         );
     }
 
-    #[test]
-    fn the_environment_names_people_before_the_configuration() {
+    #[rstest]
+    fn the_environment_names_people_before_the_configuration(#[values(Way::Library, Way::Program)] way: Way) {
         let mut test = TestRepo::with(&[]);
         test.git(&["config", "--unset", "user.name"]);
         test.set_env("GIT_AUTHOR_NAME", "Ann");
         test.set_env("GIT_COMMITTER_NAME", "Cis");
         test.set_env("GIT_COMMITTER_EMAIL", "cis@example.org");
-        let identity = test.open().preflight(None).unwrap().identity;
+        let identity = test.open_as(way).preflight(None).unwrap().identity;
         assert_eq!(
             (identity.author.name.as_str(), identity.author.email.as_str()),
             ("Ann", "tester@example.org")
@@ -322,23 +325,23 @@ mod tests {
         );
     }
 
-    #[test]
-    fn a_name_that_no_commit_can_carry_is_refused() {
+    #[rstest]
+    fn a_name_that_no_commit_can_carry_is_refused(#[values(Way::Library, Way::Program)] way: Way) {
         let mut test = TestRepo::with(&[]);
         test.set_env("GIT_AUTHOR_NAME", "<>");
         assert_eq!(
-            refusal(&test),
+            refusal(way, &test),
             "`<> <tester@example.org>` cannot be put on a commit; set `user.name` and `user.email` to text without `<`, `>` and line breaks"
         );
     }
 
-    #[test]
-    fn a_lock_that_stays_is_reported_and_kept() {
+    #[rstest]
+    fn a_lock_that_stays_is_reported_and_kept(#[values(Way::Library, Way::Program)] way: Way) {
         let test = TestRepo::with(&[]);
         let lock = test.root.join(".git/index.lock");
         std::fs::write(&lock, "").unwrap();
         assert_eq!(
-            refusal(&test),
+            refusal(way, &test),
             format!(
                 "`{}` exists: another git is at work there, or was killed; if no git is running in this repository, remove the file and start again",
                 lock.display()

@@ -6,20 +6,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write as _;
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 
-use git2::{ErrorCode, Oid};
 use serde::{Deserialize, Serialize};
 
-use super::content::ContentReader;
+use super::backend::{Changes, Copy, TreeChange};
 use super::error::RepoError;
 use super::head::Head;
-use super::object::{object_id, oid, sync_loose_object};
 use super::open::Repo;
 use super::surroundings::Surroundings;
-use super::tree::{TreeChange, edit_tree, write_to};
 use crate::model::TurnId;
-use crate::publish::{Content, DirtyRecord, ObjectId, RepoPath};
+use crate::publish::{Blob, Content, DirtyRecord, FileMode, ObjectId, RepoPath};
 
 pub(super) const PREFIX: &str = "refs/baton-rescue/";
 
@@ -70,55 +68,49 @@ impl Repo {
         dirty: &DirtyRecord,
         surroundings: &Surroundings,
     ) -> Result<Rescue, RepoError> {
-        let failed = self.failed("store copies of uncommitted changes");
-        let parent = oid(&head.commit).map_err(&failed)?;
         let (files, left_out) = self.store_dirty(dirty)?;
-        let mut staged = BTreeMap::new();
-        for (path, blob) in &surroundings.staged {
-            let change = match blob {
-                None => TreeChange::Remove,
-                Some(blob) => {
-                    let id = oid(&blob.id).map_err(&failed)?;
-                    // An entry that was only announced (`git add -N`) has no content.
-                    if !self.git.odb().map_err(&failed)?.exists(id) {
-                        continue;
-                    }
-                    self.sync(id)?;
-                    TreeChange::Put { id, mode: blob.mode }
-                }
-            };
-            staged.insert(path.clone(), change);
-        }
-        let commit = |changes: &BTreeMap<RepoPath, TreeChange>, what| {
-            (!changes.is_empty()).then(|| self.rescue_commit(&[parent], changes, what)).transpose()
+        let staged = self.store_staged(surroundings)?;
+        let parent = std::slice::from_ref(&head.commit);
+        let commit = |changes: &Changes, message| {
+            let copy = Copy { base: Some(&head.commit), changes, parents: parent, message };
+            (!changes.is_empty()).then(|| self.backend.store_copy(&copy)).transpose()
         };
         let rescue = Rescue {
             files: commit(&files, "uncommitted files before a turn")?,
             staged: commit(&staged, "staged entries before a turn")?,
-            kept: self.store_kept(parent, surroundings)?,
+            kept: self.store_kept(&head.commit, surroundings)?,
             left_out,
         };
         if rescue.parts().next().is_some() {
-            let objects = self.common_dir().join("objects");
-            File::open(&objects)
-                .and_then(|directory| directory.sync_all())
-                .map_err(|source| RepoError::Io { doing: "sync", path: objects, source })?;
+            self.place().sync_objects_directory()?;
         }
         Ok(rescue)
     }
 
-    fn store_dirty(
-        &self,
-        dirty: &DirtyRecord,
-    ) -> Result<(BTreeMap<RepoPath, TreeChange>, Vec<RepoPath>), RepoError> {
-        let (mut changes, mut left_out) = (BTreeMap::new(), Vec::new());
-        if dirty.is_empty() {
-            return Ok((changes, left_out));
+    fn store_staged(&self, surroundings: &Surroundings) -> Result<Changes, RepoError> {
+        let contents = surroundings.staged.values().flatten();
+        let names: Vec<String> = contents.map(|blob| blob.id.to_string()).collect();
+        let mut found = self.backend.find(&names)?.into_iter();
+        let mut changes = Changes::new();
+        for (path, blob) in &surroundings.staged {
+            let change = match blob {
+                None => TreeChange::Remove,
+                // An entry that was only announced (`git add -N`) has no content.
+                Some(_) if found.next().flatten().is_none() => continue,
+                Some(blob) => {
+                    self.place().sync_object(&blob.id)?;
+                    TreeChange::Put(blob.clone())
+                }
+            };
+            changes.insert(path.clone(), change);
         }
-        let failed = self.failed("store copies of uncommitted changes");
-        let odb = self.git.odb().map_err(&failed)?;
-        let mut reader = ContentReader::new(self)?;
-        let (mut total, mut count) = (0, 0);
+        Ok(changes)
+    }
+
+    /// What the work tree holds at the dirty paths, and those that there is no copy of.
+    fn store_dirty(&self, dirty: &DirtyRecord) -> Result<(Changes, Vec<RepoPath>), RepoError> {
+        let (mut changes, mut left_out) = (Changes::new(), Vec::new());
+        let (mut total, mut wanted) = (0, Vec::new());
         for (path, dirty) in dirty.iter() {
             match &dirty.content {
                 Content::Deleted => {
@@ -126,93 +118,91 @@ impl Repo {
                 }
                 Content::File(blob) if dirty.head.as_ref() == Some(blob) => {}
                 Content::File(blob) => {
-                    let wanted = oid(&blob.id).map_err(&failed)?;
-                    let fits = dirty.size <= MAX_FILE && total + dirty.size <= MAX_TOTAL && count < MAX_FILES;
-                    let stored = if fits { reader.store(path, blob, dirty.head.as_ref())? } else { None };
-                    // Another version of it may be in the work tree by now; this one may be git's already.
-                    match stored.or_else(|| odb.exists(wanted).then_some(wanted)) {
-                        Some(id) => {
-                            changes.insert(path.clone(), TreeChange::Put { id, mode: blob.mode });
-                            total += dirty.size;
-                            count += 1;
-                        }
-                        None => left_out.push(path.clone()),
+                    let fits =
+                        dirty.size <= MAX_FILE && total + dirty.size <= MAX_TOTAL && wanted.len() < MAX_FILES;
+                    if fits {
+                        total += dirty.size;
+                        wanted.push((path, blob));
+                    } else {
+                        left_out.push(path.clone());
                     }
                 }
                 Content::Unreadable => left_out.push(path.clone()),
                 Content::Submodule(_) | Content::NestedRepository | Content::Special => {}
             }
         }
+        self.store_now(&wanted)?;
+        // Another version of it may be in the work tree by now; this one may be git's already.
+        let unsure: Vec<String> = wanted.iter().map(|(_, blob)| blob.id.to_string()).collect();
+        for ((path, blob), found) in wanted.into_iter().zip(self.backend.find(&unsure)?) {
+            if found.is_some() {
+                self.place().sync_object(&blob.id)?;
+                changes.insert(path.clone(), TreeChange::Put(blob.clone()));
+            } else {
+                left_out.push(path.clone());
+            }
+        }
+        left_out.sort();
         Ok((changes, left_out))
     }
 
-    /// The same from turn to turn while nobody stashes or moves a branch: then git has it already.
-    fn store_kept(&self, head: Oid, surroundings: &Surroundings) -> Result<Option<ObjectId>, RepoError> {
-        let failed = self.failed("keep stashes and branches");
-        let stashes = surroundings.stashes.iter().map(|stash| &stash.id);
-        let mut parents = BTreeSet::new();
-        for id in stashes.chain(surroundings.refs.values()) {
-            let object = oid(id).and_then(|id| self.git.find_object(id, None));
-            if let Ok(commit) = object.and_then(|object| object.peel_to_commit())
-                && commit.id() != head
-            {
-                parents.insert(commit.id());
+    /// Stores what the work tree holds at these paths by now, whatever that is.
+    fn store_now(&self, wanted: &[(&RepoPath, &Blob)]) -> Result<(), RepoError> {
+        let place = self.place();
+        let now = || {
+            let (mut files, mut links) = (Vec::new(), Vec::new());
+            for (path, blob) in wanted.iter().filter(|(path, _)| !place.is_beyond_link(path)) {
+                let absolute = place.absolute(path);
+                let Ok(metadata) = absolute.symlink_metadata() else { continue };
+                if blob.mode == FileMode::Symlink {
+                    let target = std::fs::read_link(&absolute);
+                    links.extend(target.map(|target| (target.into_os_string().into_vec(), &blob.id)));
+                } else if metadata.is_file() {
+                    files.push((*path, &blob.id));
+                }
             }
-        }
+            (files, links)
+        };
+        let (files, links) = now();
+        let stored = self.backend.store_files(&files).or_else(|error| {
+            // One that has vanished meanwhile fails them all.
+            let (left, _) = now();
+            if left.len() == files.len() { Err(error) } else { self.backend.store_files(&left) }
+        });
+        stored.and_then(|_| self.backend.store_links(&links)).map(|_| ())
+    }
+
+    /// The same from turn to turn while nobody stashes or moves a branch: then git has it already.
+    fn store_kept(
+        &self,
+        head: &ObjectId,
+        surroundings: &Surroundings,
+    ) -> Result<Option<ObjectId>, RepoError> {
+        let stashes = surroundings.stashes.iter().map(|stash| &stash.id);
+        let ids: BTreeSet<&ObjectId> =
+            stashes.chain(surroundings.refs.values()).filter(|id| *id != head).collect();
+        let names: Vec<String> = ids.into_iter().map(|id| format!("{id}^{{commit}}")).collect();
+        let found = self.backend.find(&names)?.into_iter().flatten();
+        let parents: BTreeSet<ObjectId> = found.map(|found| found.id).filter(|id| id != head).collect();
         if parents.is_empty() {
             return Ok(None);
         }
-        let empty = write_to(&self.git)(&[]).map_err(&failed)?;
-        let parents: Vec<Oid> = parents.into_iter().collect();
-        self.write_commit(empty, &parents, "stashes, branches and tags before a turn").map(Some)
-    }
-
-    fn rescue_commit(
-        &self,
-        parents: &[Oid],
-        changes: &BTreeMap<RepoPath, TreeChange>,
-        message: &str,
-    ) -> Result<ObjectId, RepoError> {
-        let failed = self.failed("store copies of uncommitted changes");
-        let base = parents.first().copied().unwrap_or(Oid::ZERO_SHA1);
-        let base = self.git.find_commit(base).and_then(|commit| commit.tree()).map_err(&failed)?;
-        let tree = edit_tree(&self.git, &base, changes, &write_to(&self.git)).map_err(&failed)?;
-        self.write_commit(tree, parents, message)
-    }
-
-    /// Without a time, so that the same content is the same commit.
-    fn write_commit(&self, tree: Oid, parents: &[Oid], message: &str) -> Result<ObjectId, RepoError> {
-        let failed = self.failed("store copies of uncommitted changes");
-        let write = || {
-            let who = git2::Signature::new("baton", "baton@localhost", &git2::Time::new(0, 0))?;
-            let tree = self.git.find_tree(tree)?;
-            let parents: Vec<_> =
-                parents.iter().map(|id| self.git.find_commit(*id)).collect::<Result<_, _>>()?;
-            let parents: Vec<_> = parents.iter().collect();
-            self.git.commit(None, &who, &who, message, &tree, &parents)
-        };
-        write().map(object_id).map_err(failed)
-    }
-
-    fn sync(&self, id: Oid) -> Result<(), RepoError> {
-        let objects = self.common_dir().join("objects");
-        sync_loose_object(&objects, id).map_err(|source| RepoError::Io {
-            doing: "sync",
-            path: objects,
-            source,
-        })
+        let parents: Vec<ObjectId> = parents.into_iter().collect();
+        let message = "stashes, branches and tags before a turn";
+        let copy = Copy { base: None, changes: &Changes::new(), parents: &parents, message };
+        self.backend.store_copy(&copy).map(Some)
     }
 
     /// Names the copies, and the claim's commit, so that git keeps them; what is named already stays.
     pub fn keep_rescue(&self, turn: TurnId, head: &Head, rescue: &Rescue) -> Result<(), RepoError> {
-        let failed = self.failed("name the copies of uncommitted changes");
-        self.name_commit(turn, &head.commit)?;
-        for (part, id) in rescue.parts() {
-            let name = Rescue::name(turn, part);
-            let id = oid(id).map_err(&failed)?;
-            self.git.reference(&name, id, true, "baton: before a turn").map_err(&failed)?;
+        let part = |(part, id): (&str, &ObjectId)| (Rescue::name(turn, part), id.clone());
+        let mut names: BTreeMap<String, ObjectId> = rescue.parts().map(part).collect();
+        if self.place().has_reftable() {
+            names.insert(Rescue::name(turn, "branch"), head.commit.clone());
+        } else {
+            self.name_commit(turn, &head.commit)?;
         }
-        Ok(())
+        if names.is_empty() { Ok(()) } else { self.backend.name_objects(&names) }
     }
 
     /// Without fsync: only a rewritten history together with a loss of power would need it.
@@ -229,14 +219,164 @@ impl Repo {
 
     /// Forgets the names of a turn's copies. The objects go when git collects its garbage.
     pub fn drop_rescue(&self, turn: TurnId) -> Result<(), RepoError> {
-        let failed = self.failed("forget the copies of uncommitted changes");
-        for part in ["branch", "files", "staged", "kept"] {
-            match self.git.find_reference(&Rescue::name(turn, part)).and_then(|mut it| it.delete()) {
-                Ok(()) => {}
-                Err(error) if error.code() == ErrorCode::NotFound => {}
-                Err(error) => return Err(failed(error)),
-            }
+        let names = ["branch", "files", "staged", "kept"].map(|part| Rescue::name(turn, part));
+        if self.forget_alone(&names[0]) { Ok(()) } else { self.backend.forget_names(&names) }
+    }
+
+    /// Removes the file of a name where it is the only one of the turn's: that needs neither a lock nor a process.
+    fn forget_alone(&self, name: &str) -> bool {
+        let file = self.common_dir().join(name);
+        let Some(directory) = file.parent() else { return false };
+        let is_alone = std::fs::read_dir(directory).is_ok_and(|entries| entries.count() == 1);
+        let packed = std::fs::read(self.common_dir().join("packed-refs")).unwrap_or_default();
+        let is_packed = packed.windows(PREFIX.len()).any(|text| text == PREFIX.as_bytes());
+        let forgotten = is_alone && !is_packed && std::fs::remove_file(&file).is_ok();
+        // git removes empty directories too.
+        forgotten && std::fs::remove_dir(directory).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::repo::testing::{TestRepo, Way, turn};
+
+    /// With changed, new, deleted and linked files, staged entries, a stash, another branch and a tag.
+    fn busy() -> TestRepo {
+        let test = TestRepo::with(&[("a", "1"), ("gone", "1"), ("staged", "1"), ("d/b", "1")]);
+        test.git(&["branch", "other"]);
+        test.write("a", "stashed");
+        test.write("untracked", "stashed too");
+        test.git(&["stash", "-q", "-u", "-m", "mine"]);
+        test.git(&["commit", "-q", "--allow-empty", "-m", "second"]);
+        test.git(&["switch", "-q", "other"]);
+        test.git(&["commit", "-q", "--allow-empty", "-m", "on the other"]);
+        test.git(&["switch", "-q", "main"]);
+        test.git(&["tag", "-a", "-m", "t", "v1", "HEAD~1"]);
+        test.write("a", "2");
+        test.write("new \"file\"\n", "n");
+        test.remove("gone");
+        std::os::unix::fs::symlink("a", test.root.join("link")).unwrap();
+        test.write("staged", "2");
+        test.git(&["add", "staged"]);
+        test.write("staged", "3");
+        test.git(&["rm", "-q", "--cached", "d/b"]);
+        test
+    }
+
+    fn copies(repo: &Repo) -> (Surroundings, Rescue) {
+        let (head, dirty) = (repo.head().unwrap(), repo.dirty().unwrap());
+        let surroundings = repo.surroundings(&dirty, head.branch.as_deref()).unwrap();
+        let rescue = repo.store_rescue(&head, &dirty, &surroundings).unwrap();
+        (surroundings, rescue)
+    }
+
+    fn names(test: &TestRepo) -> Vec<String> {
+        let listed = test.git(&["for-each-ref", "--format=%(refname)", "refs/baton-rescue"]);
+        listed.lines().map(|name| name.rsplit('/').next().unwrap().to_owned()).collect()
+    }
+
+    #[rstest]
+    fn copies_are_kept_under_names_of_their_own_and_forgotten(
+        #[values(Way::Library, Way::Program)] way: Way,
+        #[values(false, true)] packed: bool,
+    ) {
+        let test = busy();
+        let before = (test.status(), test.git(&["stash", "list"]));
+        let repo = test.open_as(way);
+        let (_, rescue) = copies(&repo);
+        repo.keep_rescue(turn(), &repo.head().unwrap(), &rescue).unwrap();
+        assert_eq!(names(&test), ["branch", "files", "kept", "staged"]);
+        let from = |part, path: &str| test.git(&["show", &format!("{}:{path}", Rescue::name(turn(), part))]);
+        assert_eq!(from("files", "a"), "2");
+        assert_eq!(from("files", "new \"file\"\n"), "n");
+        assert_eq!(from("files", "link"), "a");
+        assert_eq!(from("files", "staged"), "3");
+        assert_eq!(from("staged", "staged"), "2");
+        assert_eq!(from("staged", "a"), "1");
+        let listed = |part| test.git(&["ls-tree", "-r", "--name-only", &Rescue::name(turn(), part)]);
+        assert!(!listed("files").contains("gone"));
+        assert!(!listed("staged").contains("d/b"));
+        let parents = test.git(&["rev-list", "--no-walk", "--parents", &Rescue::name(turn(), "kept")]);
+        for name in ["refs/stash", "other", "v1^{commit}"] {
+            assert!(parents.contains(test.git(&["rev-parse", name]).trim()), "{name}");
         }
-        Ok(())
+        if packed {
+            test.git(&["pack-refs", "--all"]);
+        }
+        repo.keep_rescue(turn(), &repo.head().unwrap(), &rescue).unwrap();
+        repo.drop_rescue(turn()).unwrap();
+        repo.drop_rescue(turn()).unwrap();
+        assert_eq!(names(&test), Vec::<String>::new());
+        assert_eq!((test.status(), test.git(&["stash", "list"])), before);
+        test.assert_sound();
+    }
+
+    #[rstest]
+    fn a_clean_tree_alone_is_named_by_its_commit(#[values(Way::Library, Way::Program)] way: Way) {
+        let test = TestRepo::with(&[("a", "1")]);
+        let repo = test.open_as(way);
+        let (_, rescue) = copies(&repo);
+        assert_eq!(rescue, Rescue::default());
+        repo.keep_rescue(turn(), &repo.head().unwrap(), &rescue).unwrap();
+        assert_eq!(names(&test), ["branch"]);
+        repo.drop_rescue(turn()).unwrap();
+        assert_eq!(names(&test), Vec::<String>::new());
+        assert!(!test.root.join(".git").join(PREFIX).join(turn().to_string()).exists());
+    }
+
+    #[test]
+    fn both_ways_see_the_same_surroundings_and_make_the_same_copies() {
+        let test = busy();
+        let repos = [Way::Library, Way::Program].map(|way| test.open_as(way));
+        let [library, program] = repos.each_ref().map(copies);
+        assert_eq!(library, program);
+        let (surroundings, rescue) = library;
+        assert_eq!(surroundings.stashes.len(), 1);
+        assert_eq!(surroundings.stashes[0].message, "On main: mine");
+        assert_eq!(surroundings.refs.keys().collect::<Vec<_>>(), ["refs/heads/other", "refs/tags/v1"]);
+        assert!(rescue.files.is_some() && rescue.staged.is_some() && rescue.kept.is_some());
+        let stash = &surroundings.stashes[0].id;
+        let versions = repos.each_ref().map(|repo| repo.stashed_versions(stash).unwrap());
+        assert_eq!(versions[0], versions[1]);
+        assert_eq!(versions[0].keys().map(ToString::to_string).collect::<Vec<_>>(), ["a", "untracked"]);
+    }
+
+    #[rstest]
+    fn what_git_cannot_be_given_is_left_out_and_named(#[values(Way::Library, Way::Program)] way: Way) {
+        let test = TestRepo::with(&[("a", "1")]);
+        test.write("a", "2");
+        test.write("b", "2");
+        let repo = test.open_as(way);
+        let dirty = repo.dirty().unwrap();
+        // Between the scan and the copy.
+        test.remove("a");
+        test.write("b", "3");
+        let rescue = repo.store_rescue(&repo.head().unwrap(), &dirty, &Surroundings::default()).unwrap();
+        assert_eq!(rescue.left_out, ["a".into(), "b".into()]);
+        assert_eq!(rescue.files, None);
+    }
+
+    #[rstest]
+    fn a_table_of_references_keeps_the_names_too(#[values("sha1", "sha256")] objects: &str) {
+        let mut test = TestRepo::unborn();
+        let format = format!("--object-format={objects}");
+        test.git(&["init", "-q", "-b", "main", "--ref-format=reftable", &format, "../tables"]);
+        test.root = test.root.with_file_name("tables");
+        for (key, value) in [("user.name", "Tester"), ("user.email", "t@example.org")] {
+            test.git(&["config", key, value]);
+        }
+        test.git(&["commit", "-q", "--allow-empty", "-m", "first"]);
+        test.write("a", "mine");
+        let repo = test.open_as(Way::Program);
+        let (_, rescue) = copies(&repo);
+        repo.keep_rescue(turn(), &repo.head().unwrap(), &rescue).unwrap();
+        assert_eq!(names(&test), ["branch", "files"]);
+        assert_eq!(test.git(&["show", &format!("{}:a", Rescue::name(turn(), "files"))]), "mine");
+        repo.drop_rescue(turn()).unwrap();
+        assert_eq!(names(&test), Vec::<String>::new());
+        test.assert_sound();
     }
 }

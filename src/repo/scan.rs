@@ -1,18 +1,17 @@
 //! The work tree against HEAD.
 
-use git2::{ErrorClass, Status, StatusOptions, Statuses};
+use std::collections::BTreeSet;
 
-use super::content::ContentReader;
-use super::error::{RepoError, Unsupported};
-use super::object::{file_mode, object_id};
+use super::backend::{Changed, Hashed, Known};
+use super::error::RepoError;
 use super::open::Repo;
-use crate::publish::{Blob, Content, DirtyPath, DirtyRecord, FileMode, Obstacle, RepoPath};
-
-const SCAN_TRIES: u32 = 5;
+use super::work_file::{Look, Looker};
+use crate::publish::{Blob, Content, DirtyPath, DirtyRecord, Obstacle, RepoPath};
 
 impl Repo {
     /// Everything that differs from HEAD, in the work tree or in the index, untracked files one by one; of what is
-    /// ignored, only what [`Repo::include_forced`] names. Reads only: neither the index nor the object database is written.
+    /// ignored, only what [`Repo::include_forced`] names. Reads only: neither the index nor the object database is
+    /// written.
     ///
     /// One status scan, and the hashing of what it found.
     pub fn dirty(&self) -> Result<DirtyRecord, RepoError> {
@@ -25,153 +24,92 @@ impl Repo {
     }
 
     fn scan(&self, before: &DirtyRecord) -> Result<DirtyRecord, RepoError> {
-        let statuses = self.statuses()?;
-        let mut scan = Scan::new(self)?;
-        let mut record = DirtyRecord::default();
-        for entry in statuses.iter() {
-            let bytes = entry.path_bytes();
-            let status = entry.status();
-            if status.is_ignored() || status == Status::CURRENT {
-                continue;
-            }
-            let (path, is_directory) = match bytes.strip_suffix(b"/") {
-                Some(path) => (RepoPath::from_bytes(path), true),
-                None => (RepoPath::from_bytes(bytes), false),
-            };
-            if is_directory {
-                let content = Content::NestedRepository;
-                record.insert(path, DirtyPath { content, head: None, size: 0, obstacle: None });
-            } else if let Some(dirty) = scan.look_at(&path, status)? {
-                record.insert(path, dirty);
-            }
+        let mut seen = Vec::new();
+        let mut conflicts = BTreeSet::new();
+        let status = self.backend.status()?;
+        let forced = self.forced_files(&status)?;
+        let unreported: Vec<&RepoPath> = before
+            .iter()
+            .filter(|(path, was)| {
+                !status.contains_key(path)
+                    && !forced.contains(path)
+                    && was.content != Content::NestedRepository
+            })
+            .map(|(path, _)| path)
+            .collect();
+        let known = self.backend.known(&unreported)?;
+        for (path, known) in unreported.into_iter().zip(known) {
+            seen.push((path.clone(), known));
         }
-        for path in self.forced_files(&scan.index)? {
-            if record.get(&path).is_some() {
-                continue;
-            }
-            if let Some(dirty) = scan.look_at(&path, Status::WT_NEW)? {
-                record.insert(path, dirty);
-            }
+        for path in forced {
+            seen.push((path, Known::default()));
         }
-        for (path, was) in before.iter() {
-            if record.get(path).is_some() {
-                continue;
-            }
-            // A nested repository that is still there is in the record already.
-            let dirty = match was.content {
-                Content::NestedRepository => {
-                    DirtyPath { content: Content::Deleted, head: None, size: 0, obstacle: None }
+        let mut nested = Vec::new();
+        for (path, changed) in status {
+            match changed {
+                Changed::Path { known, conflicted } => {
+                    conflicts.extend(conflicted.then(|| path.clone()));
+                    seen.push((path, known));
                 }
-                _ => scan.dirty_path(path, None)?,
-            };
-            record.insert(path.clone(), dirty);
+                Changed::Nested => nested.push(path),
+            }
+        }
+        let mut record = self.look_at(seen)?;
+        for path in conflicts {
+            if let Some(dirty) = record.get(&path).cloned() {
+                record.insert(path, DirtyPath { obstacle: Some(Obstacle::Conflicted), ..dirty });
+            }
+        }
+        // A nested repository that was there before and is not reported any more is gone.
+        let without = |content| DirtyPath { content, head: None, size: 0, obstacle: None };
+        for (path, was) in before.iter() {
+            if was.content == Content::NestedRepository && record.get(path).is_none() {
+                record.insert(path.clone(), without(Content::Deleted));
+            }
+        }
+        for path in nested {
+            record.insert(path, without(Content::NestedRepository));
         }
         Ok(record)
     }
 
-    /// libgit2 may meet an index that another git replaces just then, and take it for a broken one.
-    fn statuses(&self) -> Result<Statuses<'_>, RepoError> {
-        let mut options = StatusOptions::new();
-        options.include_untracked(true).recurse_untracked_dirs(true).include_ignored(false);
-        let mut tries = 1;
-        loop {
-            match self.git.statuses(Some(&mut options)) {
-                Ok(statuses) => return Ok(statuses),
-                Err(error) if error.class() == ErrorClass::Index && tries < SCAN_TRIES => tries += 1,
-                Err(error) => return Err(self.scan_failed(error)),
+    /// What the work tree holds at these paths, of which git knows these versions.
+    pub(super) fn look_at(&self, paths: Vec<(RepoPath, Known)>) -> Result<DirtyRecord, RepoError> {
+        let looker = Looker::new(self.backend.as_ref());
+        let mut record = DirtyRecord::default();
+        let mut files = Vec::new();
+        for (path, known) in paths {
+            match looker.look_at(&path, known.head.as_ref().or(known.index.as_ref()))? {
+                Look::File { mode, size } => files.push((path, known.head, mode, size)),
+                Look::Settled { content, size } => {
+                    record.insert(path, DirtyPath { content, head: known.head, size, obstacle: None });
+                }
             }
         }
-    }
-
-    fn scan_failed(&self, error: git2::Error) -> RepoError {
-        let feature = if error.message().contains("'sdir'") {
-            Unsupported::SparseIndex
-        } else if error.message().contains("'link'") {
-            Unsupported::SplitIndex
-        } else {
-            return self.failed("compare the work tree with HEAD")(error);
-        };
-        RepoError::Unsupported { workspace: self.workspace().to_owned(), feature }
-    }
-}
-
-struct Scan<'repo> {
-    repo: &'repo Repo,
-    reader: ContentReader<'repo>,
-    head: Option<git2::Tree<'repo>>,
-    index: git2::Index,
-}
-
-impl<'repo> Scan<'repo> {
-    fn new(repo: &'repo Repo) -> Result<Self, RepoError> {
-        let head = repo.git.head().and_then(|head| head.peel_to_tree()).ok();
-        let index = repo.git.index().map_err(|error| repo.scan_failed(error))?;
-        Ok(Self { repo, reader: ContentReader::new(repo)?, head, index })
-    }
-
-    fn look_at(&mut self, path: &RepoPath, status: Status) -> Result<Option<DirtyPath>, RepoError> {
-        if status == Status::WT_DELETED && self.is_meant_to_be_absent(path) {
-            return Ok(None);
+        let names: Vec<&RepoPath> = files.iter().map(|(path, ..)| path).collect();
+        let hashed = self.backend.hash_files(&names)?;
+        for ((path, head, mode, size), hashed) in files.into_iter().zip(hashed) {
+            let dirty = match hashed {
+                Some(Hashed { id, obstacle }) => {
+                    DirtyPath { content: Content::File(Blob { id, mode }), head, size, obstacle }
+                }
+                None => DirtyPath { content: Content::Deleted, head, size: 0, obstacle: None },
+            };
+            record.insert(path, dirty);
         }
-        if status == Status::WT_NEW {
-            let work = self.reader.read(path, None)?;
-            return Ok(Some(DirtyPath {
-                content: work.content,
-                head: None,
-                size: work.size,
-                obstacle: work.obstacle,
-            }));
-        }
-        let conflict = status.is_conflicted().then_some(Obstacle::Conflicted);
-        self.dirty_path(path, conflict).map(Some)
-    }
-
-    fn dirty_path(&mut self, path: &RepoPath, conflict: Option<Obstacle>) -> Result<DirtyPath, RepoError> {
-        let head = self.in_head(path)?;
-        let known = match &head {
-            Some(blob) => Some(blob.clone()),
-            None => self.in_index(path),
-        };
-        let work = self.reader.read(path, known.as_ref())?;
-        Ok(DirtyPath { content: work.content, head, size: work.size, obstacle: conflict.or(work.obstacle) })
-    }
-
-    /// Left out by a sparse checkout, or declared as unchanged: its absence is no deletion.
-    fn is_meant_to_be_absent(&self, path: &RepoPath) -> bool {
-        self.index.get_path(path.as_path(), 0).is_some_and(|entry| {
-            let extended = git2::IndexEntryExtendedFlag::from_bits_truncate(entry.flags_extended);
-            extended.is_skip_worktree() || git2::IndexEntryFlag::from_bits_truncate(entry.flags).is_valid()
-        })
-    }
-
-    fn in_head(&self, path: &RepoPath) -> Result<Option<Blob>, RepoError> {
-        let Some(tree) = &self.head else { return Ok(None) };
-        let entry = match tree.get_path(path.as_path()) {
-            Ok(entry) => entry,
-            Err(error) if super::preflight::is_missing(&error) => return Ok(None),
-            // One of its parents is a file in HEAD.
-            Err(error) if error.class() == git2::ErrorClass::Tree => return Ok(None),
-            Err(error) => return Err(self.repo.failed("read HEAD's tree")(error)),
-        };
-        #[expect(clippy::cast_sign_loss, reason = "a file mode is never negative")]
-        let mode = file_mode(entry.filemode_raw() as u32);
-        Ok(mode.map(|mode| Blob { id: object_id(entry.id()), mode }))
-    }
-
-    fn in_index(&self, path: &RepoPath) -> Option<Blob> {
-        let entry = self.index.get_path(path.as_path(), 0)?;
-        let mode: FileMode = file_mode(entry.mode)?;
-        Some(Blob { id: object_id(entry.id), mode })
+        Ok(record)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use std::os::unix::fs::{FileTypeExt as _, PermissionsExt};
     use std::os::unix::net::UnixListener;
 
     use super::*;
-    use crate::repo::testing::TestRepo;
+    use crate::repo::testing::{TestRepo, Way};
 
     fn summary(record: &DirtyRecord) -> Vec<(String, String)> {
         let kind = |dirty: &DirtyPath| match (&dirty.content, &dirty.head) {
@@ -192,8 +130,10 @@ mod tests {
         assert_eq!(summary(record), expected);
     }
 
-    #[test]
-    fn everything_that_differs_is_found_and_nothing_that_is_ignored() {
+    #[rstest]
+    fn everything_that_differs_is_found_and_nothing_that_is_ignored(
+        #[values(Way::Library, Way::Program)] way: Way,
+    ) {
         let test = TestRepo::with(&[
             (".gitignore", "*.o\n"),
             ("changed", "1"),
@@ -213,7 +153,7 @@ mod tests {
         test.git(&["add", "staged-back"]);
         test.write("staged-back", "1");
         let index = std::fs::read(test.root.join(".git/index")).unwrap();
-        let record = test.open().dirty().unwrap();
+        let record = test.open_as(way).dirty().unwrap();
         expect(
             &record,
             &[
@@ -232,12 +172,14 @@ mod tests {
         assert_eq!(std::fs::read(test.root.join(".git/index")).unwrap(), index);
     }
 
-    #[test]
-    fn paths_of_the_earlier_record_are_looked_at_even_if_they_are_clean_now() {
+    #[rstest]
+    fn paths_of_the_earlier_record_are_looked_at_even_if_they_are_clean_now(
+        #[values(Way::Library, Way::Program)] way: Way,
+    ) {
         let test = TestRepo::with(&[("a", "1"), ("b", "1")]);
         test.write("a", "2");
         test.write("new", "n");
-        let repo = test.open();
+        let repo = test.open_as(way);
         let before = repo.dirty().unwrap();
         test.git(&["commit", "-qam", "the agent's own"]);
         test.remove("new");
@@ -246,8 +188,10 @@ mod tests {
         assert_eq!(now.get(&"a".into()).unwrap().content, before.get(&"a".into()).unwrap().content);
     }
 
-    #[test]
-    fn submodules_and_nested_repositories_are_told_from_files() {
+    #[rstest]
+    fn submodules_and_nested_repositories_are_told_from_files(
+        #[values(Way::Library, Way::Program)] way: Way,
+    ) {
         let inner = TestRepo::with(&[("i", "1")]);
         let test = TestRepo::with(&[("a", "1")]);
         let url = inner.root.to_str().unwrap();
@@ -260,7 +204,7 @@ mod tests {
         );
         test.git(&["init", "-q", "nested"]);
         test.write("nested/file", "n");
-        let repo = test.open();
+        let repo = test.open_as(way);
         let record = repo.dirty().unwrap();
         expect(&record, &[("nested", "nested"), ("sub", "submodule")]);
         let tip = String::from_utf8(test.run_in(&sub, &["rev-parse", "HEAD"]).stdout).unwrap();
@@ -269,37 +213,37 @@ mod tests {
         assert_eq!(repo.dirty_since(&record).unwrap(), record);
     }
 
-    #[test]
-    fn a_socket_in_the_place_of_a_file_is_never_opened() {
+    #[rstest]
+    fn a_socket_in_the_place_of_a_file_is_never_opened(#[values(Way::Library, Way::Program)] way: Way) {
         let test = TestRepo::with(&[("a", "1")]);
         test.remove("a");
         let _listener = UnixListener::bind(test.root.join("a")).unwrap();
         assert!(test.root.join("a").symlink_metadata().unwrap().file_type().is_socket());
-        expect(&test.open().dirty().unwrap(), &[("a", "special")]);
+        expect(&test.open_as(way).dirty().unwrap(), &[("a", "special")]);
     }
 
-    #[test]
-    fn files_behind_a_link_are_not_the_repositorys() {
+    #[rstest]
+    fn files_behind_a_link_are_not_the_repositorys(#[values(Way::Library, Way::Program)] way: Way) {
         let test = TestRepo::with(&[("dir/a", "1")]);
         test.write("elsewhere/a", "1");
         std::fs::remove_dir_all(test.root.join("dir")).unwrap();
         std::os::unix::fs::symlink("elsewhere", test.root.join("dir")).unwrap();
         expect(
-            &test.open().dirty().unwrap(),
+            &test.open_as(way).dirty().unwrap(),
             &[("dir", "added"), ("dir/a", "deleted"), ("elsewhere/a", "added")],
         );
     }
 
-    #[test]
-    fn what_a_sparse_checkout_leaves_out_is_not_deleted() {
+    #[rstest]
+    fn what_a_sparse_checkout_leaves_out_is_not_deleted(#[values(Way::Library, Way::Program)] way: Way) {
         let test = TestRepo::with(&[("in/a", "1"), ("out/b", "1")]);
         test.git(&["sparse-checkout", "set", "in"]);
         assert!(!test.root.join("out").exists());
-        assert!(test.open().dirty().unwrap().is_empty());
+        assert!(test.open_as(way).dirty().unwrap().is_empty());
     }
 
-    #[test]
-    fn an_unmerged_path_is_marked() {
+    #[rstest]
+    fn an_unmerged_path_is_marked(#[values(Way::Library, Way::Program)] way: Way) {
         let test = TestRepo::with(&[("a", "1\n")]);
         test.git(&["switch", "-q", "-c", "side"]);
         test.write("a", "2\n");
@@ -308,7 +252,7 @@ mod tests {
         test.write("a", "3\n");
         test.git(&["commit", "-qam", "main"]);
         assert!(!test.run(&["merge", "side"]).status.success());
-        let record = test.open().dirty().unwrap();
+        let record = test.open_as(way).dirty().unwrap();
         assert_eq!(record.get(&"a".into()).unwrap().obstacle, Some(Obstacle::Conflicted));
     }
 }

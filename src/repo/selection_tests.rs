@@ -5,9 +5,10 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use proptest::prelude::*;
+use rstest::rstest;
 
 use super::open::Repo;
-use super::testing::{TestRepo, commit};
+use super::testing::{TestRepo, Way, commit};
 use crate::model::{Actor, ByteSize};
 use crate::publish::{DirtyRecord, RepoPath, RuleSpec, Rules, Selection, decide_selection};
 
@@ -24,8 +25,8 @@ fn select(repo: &Repo, before: &DirtyRecord, actor: Actor) -> Selection {
 }
 
 /// One turn of ralph's; what it did, in words.
-fn turn(test: &TestRepo, change: impl FnOnce()) -> Vec<String> {
-    let repo = test.open();
+fn turn(way: Way, test: &TestRepo, change: impl FnOnce()) -> Vec<String> {
+    let repo = test.open_as(way);
     let before = repo.dirty().unwrap();
     change();
     let selection = select(&repo, &before, Actor::Ralph);
@@ -60,11 +61,13 @@ fn head_entry(test: &TestRepo, path: &str) -> String {
     test.git(&["ls-tree", "--format=%(objectmode)", "HEAD", path]).trim().to_owned()
 }
 
-#[test]
-fn a_submodule_that_is_added_is_left_alone_and_does_not_block() {
+#[rstest]
+fn a_submodule_that_is_added_is_left_alone_and_does_not_block(
+    #[values(Way::Library, Way::Program)] way: Way,
+) {
     let inner = TestRepo::with(&[("i", "1")]);
     let test = TestRepo::with(&[("a", "1")]);
-    let did = turn(&test, || {
+    let did = turn(way, &test, || {
         add_submodule(&test, &inner, "sub");
         test.write("a", "2");
     });
@@ -72,10 +75,12 @@ fn a_submodule_that_is_added_is_left_alone_and_does_not_block() {
     assert_eq!(head_entry(&test, "sub"), "");
 }
 
-#[test]
-fn a_submodule_that_is_moved_is_left_alone_and_does_not_block() {
+#[rstest]
+fn a_submodule_that_is_moved_is_left_alone_and_does_not_block(
+    #[values(Way::Library, Way::Program)] way: Way,
+) {
     let (test, _inner) = with_submodule();
-    let did = turn(&test, || {
+    let did = turn(way, &test, || {
         test.git(&["mv", "sub", "elsewhere"]);
         test.write("a", "2");
     });
@@ -91,10 +96,12 @@ fn a_submodule_that_is_moved_is_left_alone_and_does_not_block() {
     assert_eq!(head_entry(&test, "sub"), "160000");
 }
 
-#[test]
-fn a_submodule_that_is_deleted_is_left_alone_and_does_not_block() {
+#[rstest]
+fn a_submodule_that_is_deleted_is_left_alone_and_does_not_block(
+    #[values(Way::Library, Way::Program)] way: Way,
+) {
     let (test, _inner) = with_submodule();
-    let did = turn(&test, || {
+    let did = turn(way, &test, || {
         std::fs::remove_dir_all(test.root.join("sub")).unwrap();
         test.write("a", "2");
     });
@@ -102,10 +109,12 @@ fn a_submodule_that_is_deleted_is_left_alone_and_does_not_block() {
     assert_eq!(head_entry(&test, "sub"), "160000");
 }
 
-#[test]
-fn files_in_the_place_of_a_submodule_do_not_displace_its_entry() {
+#[rstest]
+fn files_in_the_place_of_a_submodule_do_not_displace_its_entry(
+    #[values(Way::Library, Way::Program)] way: Way,
+) {
     let (test, _inner) = with_submodule();
-    let did = turn(&test, || {
+    let did = turn(way, &test, || {
         test.git(&["rm", "-q", "--cached", "sub"]);
         std::fs::remove_file(test.root.join("sub/.git")).unwrap();
         test.write("a", "2");
@@ -121,10 +130,12 @@ fn files_in_the_place_of_a_submodule_do_not_displace_its_entry() {
     assert_eq!(head_entry(&test, "sub"), "160000");
 }
 
-#[test]
-fn a_directory_that_becomes_a_repository_keeps_what_is_committed_of_it() {
+#[rstest]
+fn a_directory_that_becomes_a_repository_keeps_what_is_committed_of_it(
+    #[values(Way::Library, Way::Program)] way: Way,
+) {
     let test = TestRepo::with(&[("d/a", "1"), ("d/b", "1"), ("x", "1")]);
-    let did = turn(&test, || {
+    let did = turn(way, &test, || {
         test.git(&["init", "-q", "d"]);
         test.write("d/a", "2");
         test.write("d/new", "n");
@@ -135,16 +146,16 @@ fn a_directory_that_becomes_a_repository_keeps_what_is_committed_of_it() {
     assert!(!test.git(&["ls-tree", "-r", "HEAD"]).contains("160000"), "{did:?}");
 }
 
-#[test]
-fn a_file_becomes_a_directory_and_a_file_again() {
+#[rstest]
+fn a_file_becomes_a_directory_and_a_file_again(#[values(Way::Library, Way::Program)] way: Way) {
     let test = TestRepo::with(&[("plans/p.md", "1"), ("thing", "2")]);
-    let did = turn(&test, || {
+    let did = turn(way, &test, || {
         test.remove("thing");
         test.write("thing/reports/r.md", "r");
         test.write("thing/code", "c");
     });
     assert_eq!(did, ["reports evidence: D thing, A thing/reports/r.md", "work: A thing/code"]);
-    let did = turn(&test, || {
+    let did = turn(way, &test, || {
         std::fs::remove_dir_all(test.root.join("thing")).unwrap();
         test.write("thing", "2");
     });
@@ -152,10 +163,10 @@ fn a_file_becomes_a_directory_and_a_file_again() {
     assert_eq!(test.status(), "");
 }
 
-#[test]
-fn only_the_case_of_a_name_changes() {
+#[rstest]
+fn only_the_case_of_a_name_changes(#[values(Way::Library, Way::Program)] way: Way) {
     let test = TestRepo::with(&[("Readme.md", "long enough to be known again\n"), ("Src/a", "1")]);
-    let did = turn(&test, || {
+    let did = turn(way, &test, || {
         std::fs::rename(test.root.join("Readme.md"), test.root.join("README.md")).unwrap();
         std::fs::rename(test.root.join("Src"), test.root.join("src")).unwrap();
     });
@@ -164,10 +175,10 @@ fn only_the_case_of_a_name_changes() {
     assert_eq!(test.status(), "");
 }
 
-#[test]
-fn modes_links_and_empty_files_go_to_their_category() {
+#[rstest]
+fn modes_links_and_empty_files_go_to_their_category(#[values(Way::Library, Way::Program)] way: Way) {
     let test = TestRepo::with(&[("reports/run.sh", "#!/bin/sh\n"), ("input.md", "1"), ("b", "b")]);
-    let did = turn(&test, || {
+    let did = turn(way, &test, || {
         std::fs::set_permissions(test.root.join("reports/run.sh"), PermissionsExt::from_mode(0o755)).unwrap();
         test.remove("input.md");
         symlink("nowhere", test.root.join("input.md")).unwrap();
@@ -188,11 +199,11 @@ fn modes_links_and_empty_files_go_to_their_category() {
     assert_eq!(test.status(), "");
 }
 
-#[test]
-fn a_report_with_any_name_is_committed_and_found_again() {
+#[rstest]
+fn a_report_with_any_name_is_committed_and_found_again(#[values(Way::Library, Way::Program)] way: Way) {
     let test = TestRepo::with(&[("x", "x")]);
     let name: &[u8] = b"reports/two\nlines\xff.txt";
-    let did = turn(&test, || {
+    let did = turn(way, &test, || {
         std::fs::create_dir(test.root.join("reports")).unwrap();
         std::fs::write(test.root.join(RepoPath::from_bytes(name).as_path()), "r").unwrap();
     });
@@ -200,10 +211,12 @@ fn a_report_with_any_name_is_committed_and_found_again() {
     assert_eq!(test.status(), "");
 }
 
-#[test]
-fn a_file_that_is_ignored_from_now_on_is_not_added_and_one_that_is_tracked_stays() {
+#[rstest]
+fn a_file_that_is_ignored_from_now_on_is_not_added_and_one_that_is_tracked_stays(
+    #[values(Way::Library, Way::Program)] way: Way,
+) {
     let test = TestRepo::with(&[("out/kept", "1")]);
-    let did = turn(&test, || {
+    let did = turn(way, &test, || {
         test.write(".gitignore", "out/\n");
         test.write("out/new", "n");
         test.write("out/kept", "2");
@@ -212,10 +225,10 @@ fn a_file_that_is_ignored_from_now_on_is_not_added_and_one_that_is_tracked_stays
     assert_eq!(test.status(), "");
 }
 
-#[test]
-fn the_caps_leave_out_what_does_not_fit() {
+#[rstest]
+fn the_caps_leave_out_what_does_not_fit(#[values(Way::Library, Way::Program)] way: Way) {
     let test = TestRepo::with(&[("reports/shrinks.md", &"x".repeat(50))]);
-    let did = turn(&test, || {
+    let did = turn(way, &test, || {
         test.write("reports/a.md", &"a".repeat(35));
         test.write("reports/b.md", &"b".repeat(35));
         test.write("reports/c.md", &"c".repeat(41));
@@ -314,6 +327,7 @@ proptest! {
         persons in any_deeds(4),
         turns in any_deeds(12),
         galph: bool,
+        program: bool,
     ) {
         let actor = if galph { Actor::Galph } else { Actor::Ralph };
         let test = TestRepo::with(&[(".gitignore", "ignored/\n")]);
@@ -321,7 +335,7 @@ proptest! {
         test.git(&["add", "-A"]);
         test.git(&["commit", "-q", "--allow-empty", "-m", "second"]);
         perform(&test.root, &persons);
-        let repo = test.open();
+        let repo = test.open_as(if program { Way::Program } else { Way::Library });
         let before = repo.dirty().unwrap();
         let base = repo.head().unwrap().commit;
         perform(&test.root, &turns);

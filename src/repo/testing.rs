@@ -5,16 +5,31 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
+use super::backend::Backend;
+use super::choice::Choice;
 use super::commit::{CommitOrder, CommitPlan, Committed};
 use super::error::RepoError;
-use super::index::IndexBackend;
+use super::library::Library;
 use super::open::Repo;
+use super::program::{GitProgram, Installed};
 use crate::ambient::Ambient;
 use crate::model::{Actor, TurnId};
 use crate::publish::{
     CommitContext, DirtyRecord, RepoPath, RuleSpec, Rules, Selection, commit_message, decide_selection,
 };
+
+/// The ways to work with git that one suite runs over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// libgit2, and the installed git for the index.
+    Library,
+    /// libgit2 on a machine without git.
+    LibraryAlone,
+    /// The installed git.
+    Program,
+}
 
 pub(super) struct TestRepo {
     pub(super) root: PathBuf,
@@ -75,18 +90,44 @@ impl TestRepo {
         Ambient::fixed("2026-01-02T03:04:05Z".parse().unwrap(), self.env.clone())
     }
 
+    /// As `auto` would where nothing needs the installed git.
     pub(super) fn open(&self) -> Repo {
-        self.try_open(&self.root).unwrap()
+        self.open_as(Way::Library)
     }
 
-    pub(super) fn open_built_in(&self) -> Repo {
-        self.open().with_index_backend(IndexBackend::BuiltIn)
+    pub(super) fn open_as(&self, way: Way) -> Repo {
+        self.try_open_as(way, &self.root).unwrap()
+    }
+
+    pub(super) fn open_patient(&self, way: Way) -> Repo {
+        self.open_in(way, &self.root, Duration::from_secs(20)).unwrap()
     }
 
     pub(super) fn try_open(&self, workspace: &Path) -> Result<Repo, RepoError> {
-        let mut repo = Repo::open(workspace, &self.ambient())?;
-        repo.lock_patience = std::time::Duration::from_millis(20);
-        Ok(repo)
+        self.try_open_as(Way::Library, workspace)
+    }
+
+    pub(super) fn try_open_as(&self, way: Way, workspace: &Path) -> Result<Repo, RepoError> {
+        self.open_in(way, workspace, Duration::from_millis(20))
+    }
+
+    fn open_in(&self, way: Way, workspace: &Path, lock_patience: Duration) -> Result<Repo, RepoError> {
+        let ambient = self.ambient();
+        if way == Way::Program {
+            let program = GitProgram::find(workspace, Duration::from_mins(1), &ambient).unwrap();
+            let mut installed = Installed::open(workspace, program, &ambient)?;
+            installed.place.lock_patience = lock_patience;
+            return Ok(Repo { backend: Box::new(installed), choice: Choice::Library, forced: None });
+        }
+        let mut library = Library::open(workspace, &ambient)?;
+        library.place.lock_patience = lock_patience;
+        let program = GitProgram::find(&library.place.root, Duration::from_mins(1), &ambient);
+        let backend: Box<dyn Backend> = match way {
+            Way::Library => Box::new(library.with_program(program)),
+            Way::LibraryAlone => Box::new(library),
+            Way::Program => unreachable!("opened above"),
+        };
+        Ok(Repo { backend, choice: Choice::Library, forced: None })
     }
 
     pub(super) fn write(&self, path: &str, text: &str) {

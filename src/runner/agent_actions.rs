@@ -6,80 +6,94 @@ use std::collections::BTreeMap;
 
 use crate::model::{State, TurnId};
 use crate::publish::{Blob, Content, ObjectId, RefusedReason, RepoPath, Rules, Selection};
-use crate::repo::{Movement, Operation, Repo, RepoError, Rescue};
+use crate::repo::{Head, Movement, Operation, Repo, RepoError, Rescue};
 use crate::state;
 
 use super::RunnerError;
 use super::commit::short;
 use super::journal::Base;
 
-/// What stands in the way of any commit: the branch is not where the turn can go on, something of git's is unfinished.
-pub(super) fn obstacles(repo: &Repo, turn: TurnId, base: &Base) -> Result<Vec<String>, RunnerError> {
+/// HEAD, or what stands in the way of any commit: the branch is not where the turn can go on, something of git's is
+/// unfinished.
+pub(super) fn obstacles(
+    repo: &Repo,
+    turn: TurnId,
+    base: &Base,
+) -> Result<Result<Head, Vec<String>>, RunnerError> {
     let branch = base.head.branch.clone().unwrap_or_default();
     let mut problems = Vec::new();
-    let operation = repo.operation_in_progress();
+    let operation = repo.operation_in_progress()?;
     if let Some(operation) = operation {
         problems.push(RepoError::InProgress { operation }.to_string());
     }
     problems.extend(repo.standing_locks(&branch).iter().map(ToString::to_string));
     // A rebase leaves the branch and comes back to it; its own remedy says how.
-    if operation != Some(Operation::Rebase)
-        && let Some(problem) = moved(repo, turn, base, &branch)?
-    {
-        problems.push(problem);
+    if operation == Some(Operation::Rebase) {
+        return Ok(Err(problems));
     }
-    Ok(problems)
+    Ok(match moved(repo, turn, base, &branch)? {
+        Ok(head) if problems.is_empty() => Ok(head),
+        Ok(_) => Err(problems),
+        Err(problem) => {
+            problems.push(problem);
+            Err(problems)
+        }
+    })
 }
 
-/// Why the branch is not where commits can be put, in words.
+/// HEAD, or why the branch is not where commits can be put, in words.
 pub(super) fn moved(
     repo: &Repo,
     turn: TurnId,
     base: &Base,
     branch: &str,
-) -> Result<Option<String>, RunnerError> {
+) -> Result<Result<Head, String>, RunnerError> {
     let kept = Rescue::name(turn, "branch");
-    let movement = match repo.movement_since(&base.head) {
-        Ok(movement) => movement,
+    let head = repo.head();
+    let movement = match &head {
+        Ok(head) => repo.movement(&base.head, head)?,
         Err(RepoError::NoCommits { branch: unborn }) if unborn == branch => {
-            return Ok(Some(format!(
+            return Ok(Err(format!(
                 "the branch {branch} was deleted during the turn: `git update-ref refs/heads/{branch} {kept}` brings \
                  it back"
             )));
         }
-        Err(RepoError::NoCommits { branch: to }) => Movement::Switched { to },
-        Err(error) => return Err(error.into()),
+        Err(RepoError::NoCommits { branch: to }) => Movement::Switched { to: to.clone() },
+        Err(_) => return Ok(Ok(head?)),
     };
-    Ok(match movement {
-        Movement::Unmoved | Movement::Advanced(_) => None,
-        Movement::Switched { to } if repo.has_branch(branch) => Some(format!(
-            "the branch was switched from {branch} to {to} during the turn: `git switch {branch}`"
-        )),
-        Movement::Switched { to } => Some(format!(
+    let problem = match movement {
+        Movement::Unmoved | Movement::Advanced => return Ok(Ok(head?)),
+        Movement::Switched { to } if repo.has_branch(branch) => {
+            format!("the branch was switched from {branch} to {to} during the turn: `git switch {branch}`")
+        }
+        Movement::Switched { to } => format!(
             "the branch {branch} is gone and {to} is checked out since the turn: `git branch -m {to} {branch}` if it \
              was renamed, else `git switch -c {branch} {kept}`"
-        )),
-        Movement::Detached { at } => Some(format!(
+        ),
+        Movement::Detached { at } => format!(
             "HEAD was detached from {branch} during the turn, at {}: `git switch {branch}`",
             short(at.as_str())
-        )),
+        ),
         // Back to an older commit: its files are the older ones too. Else the new history's files are the work.
-        Movement::Rewritten { to } if repo.is_below(&to, &base.head.commit) => Some(format!(
+        Movement::Rewritten { to } if repo.is_below(&to, &base.head.commit) => format!(
             "{branch} was rewritten during the turn and has lost {}: `git reset --keep {kept}` puts branch and files \
              back, and keeps other changes",
             base.head.short
-        )),
-        Movement::Rewritten { .. } => Some(format!(
+        ),
+        Movement::Rewritten { .. } => format!(
             "{branch} was rewritten during the turn and has lost {}: `git reset --soft {kept}` puts the branch back \
              and touches no file",
             base.head.short
-        )),
-    })
+        ),
+    };
+    Ok(Err(problem))
 }
 
 /// What is known of the commits that were made since the claim, not by baton.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CommitsSince<'a> {
+    /// HEAD now.
+    pub(super) head: &'a Head,
     /// HEAD when the agent had ended; later commits are a person's.
     pub(super) ended_at: Option<&'a ObjectId>,
     /// The commit up to which a person accepts them.
@@ -164,7 +178,10 @@ fn protected_in_commits(
     rules: &Rules,
     since: &CommitsSince<'_>,
 ) -> Result<Vec<String>, RunnerError> {
-    let head = repo.head()?;
+    let head = since.head;
+    if head.commit == base.head.commit {
+        return Ok(Vec::new());
+    }
     let from = accepted_until(repo, base, &head.commit, since.accepted);
     if from == head.commit {
         return Ok(Vec::new());

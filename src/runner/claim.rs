@@ -226,8 +226,10 @@ impl Runner<'_> {
 
     /// HEAD and what is dirty now, less what earlier turns of this seat have left behind: that is this seat's own.
     fn record_base(&self, repo: &Repo, actor: Actor) -> Result<Base, RunnerError> {
+        // A commit by somebody else that comes in between is found when the turn commits: it began before.
+        let head = repo.head()?;
         let now = repo.dirty()?;
-        let fingerprint = repo.fingerprint(&now, &self.workspace.rules)?;
+        let fingerprint = repo.fingerprint(&head.commit, &now, &self.workspace.rules)?;
         let (mut own, mut by_agents) = (Vec::new(), Vec::new());
         for seat in Actor::ALL {
             let last = self.workspace.ledger.turns(TurnFilter { actor: Some(seat), limit: 1 })?;
@@ -248,7 +250,7 @@ impl Runner<'_> {
         let still =
             |left: &Leftover| now.get(&left.path).is_some_and(|dirty| dirty.content == left.now.content);
         let by_agents = by_agents.into_iter().filter(still).map(|left| left.path).collect();
-        let mut base = Base { head: repo.head()?, fingerprint, dirty, by_agents, guard: None };
+        let mut base = Base { head, fingerprint, dirty, by_agents, guard: None };
         base.guard = Some(self.guard(repo, &base.head, &base)?);
         Ok(base)
     }

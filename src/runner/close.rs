@@ -154,7 +154,8 @@ impl Runner<'_> {
     /// What the turn changed and did not commit. Best effort: a repository that cannot be read now tells nothing.
     fn leftovers(&self, turn: &TurnRecord) -> Vec<Leftover> {
         let (Some(repo), Some(base)) = (&self.workspace.repo, turn.base()) else { return Vec::new() };
-        let Ok(now) = scan(repo, base) else { return Vec::new() };
+        let now = repo.head().map_err(Into::into).and_then(|head| scan(repo, base, &head));
+        let Ok(now) = now else { return Vec::new() };
         now.iter()
             .filter(|(path, dirty)| {
                 let before = base.dirty.get(path).map(|before| &before.content);

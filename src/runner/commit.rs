@@ -1,6 +1,6 @@
 //! The commits: what this turn changed, by category, on the branch that was claimed.
 
-use crate::publish::{CommitContext, DirtyRecord, Selection, commit_message, decide_selection};
+use crate::publish::{CommitContext, DirtyRecord, RepoPath, Selection, commit_message, decide_selection};
 use crate::repo::{CommitOrder, CommitPlan as RepoCommitPlan, Fingerprint, Head, IndexRefresh, Repo};
 
 use super::RunnerError;
@@ -21,16 +21,17 @@ impl Runner<'_> {
         };
         let (actor, id) = (turn.opening.actor, turn.opening.id);
         self.workspace.refuse_gone()?;
-        let problems = obstacles(repo, id, base)?;
-        if !problems.is_empty() {
-            return self.stop_at_commit(turn, problems);
-        }
-        let now = scan(repo, base)?;
-        let head = repo.head()?;
+        // One look at HEAD for all that follows: the commits are made only if it is there still.
+        let head = match obstacles(repo, id, base)? {
+            Ok(head) => head,
+            Err(problems) => return self.stop_at_commit(turn, problems),
+        };
+        let now = scan(repo, base, &head)?;
         let rules = &self.workspace.rules;
         let mut selection = decide_selection(&before(base, &now), &now, actor, rules);
         self.leave_persons_settings(turn, &mut selection);
         let commits = CommitsSince {
+            head: &head,
             ended_at: turn.ran.as_ref().and_then(|ran| ran.fingerprint.as_ref()).map(|after| &after.head),
             accepted: self.accepted.as_deref(),
             claimed: turn.claimed_state().map(|claimed| &claimed.after),
@@ -47,17 +48,24 @@ impl Runner<'_> {
         if let Some(branch) = base.head.branch.as_deref().filter(|_| head.commit != base.head.commit) {
             repo.sync_commits_since(&base.head.commit, branch)?;
         }
-        if let Some(signal) = self.refuse_secrets(turn, &selection)? {
+        if let Some(signal) = self.refuse_secrets(turn, &head, &selection)? {
             return Ok(Step::Suspend(signal));
         }
         let (Some(repo), Some(base)) = (&self.workspace.repo, turn.base()) else { return Ok(Step::Go) };
-        let work_tree = repo.fingerprint(&now, &self.workspace.rules)?;
+        let mut work_tree = repo.fingerprint(&head.commit, &now, &self.workspace.rules)?;
         let mut committed = describe(&selection, base, &now);
-        committed.by_agent = made_by_agent(repo, base)?;
+        committed.by_agent = made_by_agent(repo, base, &head)?;
         if only_say {
             keep_selected(&mut committed, &selection, base, &now);
         } else if !selection.batches.is_empty() {
-            self.make_commits(turn, selection, &head, &mut committed)?;
+            let restaged = self.make_commits(turn, selection, &head, &mut committed)?;
+            // The last of the commits is what HEAD was moved to.
+            if let Some(tip) = committed.commits.last().and_then(|made| made.id.parse().ok()) {
+                work_tree.head = tip;
+            }
+            if !restaged.is_empty() {
+                work_tree = self.look_after_hooks(turn, &restaged, &mut committed)?.unwrap_or(work_tree);
+            }
         }
         self.finish_commit(turn, committed, work_tree)?;
         Ok(Step::Go)
@@ -85,7 +93,7 @@ impl Runner<'_> {
         selection: Selection,
         head: &Head,
         committed: &mut Committed,
-    ) -> Result<(), RunnerError> {
+    ) -> Result<Vec<RepoPath>, RunnerError> {
         let prompt = turn.prompt().map(ToString::to_string).unwrap_or_default();
         let context = CommitContext {
             actor: turn.opening.actor,
@@ -102,9 +110,16 @@ impl Runner<'_> {
             })
             .collect();
         self.journal_begin(turn, Record::CommitBegin(CommitPlan { head: head.clone() }))?;
-        let Some(repo) = &self.workspace.repo else { return Ok(()) };
+        let Some(repo) = &self.workspace.repo else { return Ok(Vec::new()) };
         let identity = repo.identity()?;
-        let made = repo.commit(CommitOrder { head, plans: &plans, identity: &identity })?;
+        let made = repo.commit(CommitOrder { head, plans: &plans, identity: &identity });
+        let made = match made {
+            Err(refusal) if refusal.is_refusal() => {
+                let (actor, problems) = (turn.opening.actor, vec![refusal.to_string()]);
+                return Err(RunnerError::Unpublishable { actor, problems });
+            }
+            made => made?,
+        };
         let subjects = plans.iter().map(|plan| plan.message.lines().next().unwrap_or_default());
         committed.commits = made
             .commits
@@ -113,7 +128,25 @@ impl Runner<'_> {
             .map(|((id, _), subject)| CommitMade { id: id.to_string(), subject: subject.to_owned() })
             .collect();
         self.report_index(&made.index);
-        Ok(())
+        Ok(made.restaged)
+    }
+
+    /// What the work tree holds when a hook has changed what was committed: nothing has verified that.
+    fn look_after_hooks(
+        &mut self,
+        turn: &TurnRecord,
+        restaged: &[RepoPath],
+        committed: &mut Committed,
+    ) -> Result<Option<Fingerprint>, RunnerError> {
+        let (Some(repo), Some(base)) = (&self.workspace.repo, turn.base()) else { return Ok(None) };
+        let head = repo.head()?;
+        let now = repo.dirty_since(&base.dirty)?;
+        let differs = |path: &&RepoPath| now.get(path).is_some_and(|dirty| !dirty.matches_head());
+        committed.uncommitted.extend(restaged.iter().filter(differs).map(ToString::to_string));
+        let work_tree = repo.fingerprint(&head.commit, &now, &self.workspace.rules)?;
+        let named: Vec<String> = restaged.iter().take(NAMED_PATHS).map(ToString::to_string).collect();
+        self.warn(&format!("committed as a hook changed it, after the verification: {}", named.join(", ")));
+        Ok(Some(work_tree))
     }
 
     /// Commits that were begun: those with this turn's trailer are there already; then only the index is behind.
@@ -127,12 +160,13 @@ impl Runner<'_> {
             return self.commit(turn);
         }
         let refresh = repo.refresh_index_after(&found)?;
-        let now = scan(repo, base)?;
+        let head = repo.head()?;
+        let now = scan(repo, base, &head)?;
         let selection =
             decide_selection(&before(base, &now), &now, turn.opening.actor, &self.workspace.rules);
-        let work_tree = repo.fingerprint(&now, &self.workspace.rules)?;
+        let work_tree = repo.fingerprint(&head.commit, &now, &self.workspace.rules)?;
         let mut committed = describe(&selection, base, &now);
-        committed.by_agent = made_by_agent(repo, base)?;
+        committed.by_agent = made_by_agent(repo, base, &head)?;
         committed.commits = found
             .into_iter()
             .map(|commit| CommitMade { id: commit.id.to_string(), subject: commit.subject })
@@ -149,12 +183,8 @@ impl Runner<'_> {
         mut committed: Committed,
         work_tree: Fingerprint,
     ) -> Result<(), RunnerError> {
-        let head = match &self.workspace.repo {
-            Some(repo) => repo.head()?.commit,
-            None => work_tree.head.clone(),
-        };
         committed.head_tree_is_work_tree = committed.uncommitted.is_empty();
-        committed.fingerprint = Some(Fingerprint { head, tree: work_tree.tree });
+        committed.fingerprint = Some(work_tree);
         for made in &committed.commits {
             let short = short(&made.id);
             self.observer.event(&Event::Committed { commit: short, subject: &made.subject });
@@ -194,9 +224,9 @@ impl Runner<'_> {
 }
 
 /// The work tree now, with what only a changed ignore file has made visible marked as such.
-pub(super) fn scan(repo: &Repo, base: &Base) -> Result<DirtyRecord, RunnerError> {
+pub(super) fn scan(repo: &Repo, base: &Base, head: &Head) -> Result<DirtyRecord, RunnerError> {
     let mut now = repo.dirty_since(&base.dirty)?;
-    repo.mark_ignored_at(&base.head.commit, &mut now)?;
+    repo.mark_ignored_at(&base.head.commit, &head.commit, &mut now)?;
     Ok(now)
 }
 
@@ -226,7 +256,10 @@ fn describe(selection: &Selection, base: &Base, now: &DirtyRecord) -> Committed 
     Committed { left, uncommitted, leftovers, ..Committed::default() }
 }
 
-fn made_by_agent(repo: &Repo, base: &Base) -> Result<Vec<CommitMade>, RunnerError> {
+fn made_by_agent(repo: &Repo, base: &Base, head: &Head) -> Result<Vec<CommitMade>, RunnerError> {
+    if head.commit == base.head.commit {
+        return Ok(Vec::new());
+    }
     let commits = repo.commits_since(&base.head.commit)?;
     Ok(commits
         .into_iter()

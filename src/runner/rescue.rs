@@ -105,7 +105,7 @@ impl Runner<'_> {
         let id = turn.opening.id;
         let branch = base.head.branch.clone().unwrap_or_default();
         let mut findings = Vec::new();
-        if let Some(text) = moved(repo, id, base, &branch)? {
+        if let Err(text) = moved(repo, id, base, &branch)? {
             findings.push(Finding { text, needs_copies: true });
         }
         findings.extend(self.changed_files(repo, id, base)?);
@@ -165,10 +165,10 @@ impl Runner<'_> {
     fn changed_files(&self, repo: &Repo, turn: TurnId, base: &Base) -> Result<Vec<Finding>, RunnerError> {
         let persons = self.persons(base);
         let now = repo.look_again(persons.iter())?;
+        let heads = repo.in_head(persons.iter().map(|(path, _)| path))?;
         let mut findings = Vec::new();
-        for (path, was) in persons.iter() {
+        for ((path, was), head) in persons.iter().zip(heads) {
             let Some(now) = now.get(path) else { continue };
-            let head = repo.in_head(path);
             let in_head = match now {
                 Content::File(blob) => head.as_ref() == Some(blob),
                 Content::Deleted => head.is_none(),
@@ -202,10 +202,13 @@ impl Runner<'_> {
 fn changed_entries(repo: &Repo, turn: TurnId, guard: &Guard) -> Result<Vec<Finding>, RunnerError> {
     let staged = &guard.surroundings.staged;
     let now = repo.index_entries(staged.keys())?;
-    Ok(staged
-        .iter()
-        .zip(now)
-        .filter(|((path, was), now)| **was != *now && repo.in_head(path) != **was)
+    let differing = staged.iter().zip(now).filter(|((_, was), now)| *was != now).map(|it| it.0);
+    let differing: Vec<_> = differing.collect();
+    let heads = repo.in_head(differing.iter().map(|(path, _)| *path))?;
+    Ok(differing
+        .into_iter()
+        .zip(heads)
+        .filter(|((_, was), head)| head != *was)
         .map(|((path, _), _)| {
             let from = Rescue::name(turn, "staged");
             let place = in_shell(path);

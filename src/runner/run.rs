@@ -288,14 +288,14 @@ impl Runner<'_> {
     pub(super) fn fingerprint_since(&self, turn: &TurnRecord) -> Result<Option<Fingerprint>, RunnerError> {
         let (Some(repo), Some(base)) = (&self.workspace.repo, turn.base()) else { return Ok(None) };
         self.workspace.refuse_gone()?;
-        match repo.head() {
-            Ok(_) => {}
+        let head = match repo.head() {
+            Ok(head) => head,
             // The branch was deleted during the turn: the commit phase says so, with the remedy.
             Err(RepoError::NoCommits { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
-        }
+        };
         let now = repo.dirty_since(&base.dirty)?;
-        Ok(Some(repo.fingerprint(&now, &self.workspace.rules)?))
+        Ok(Some(repo.fingerprint(&head.commit, &now, &self.workspace.rules)?))
     }
 
     fn last_summary(&self) -> Result<Option<PathBuf>, RunnerError> {

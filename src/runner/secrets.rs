@@ -12,7 +12,7 @@ use crate::config::{self, SecretsConfig};
 use crate::model::Actor;
 use crate::publish::secret::{Fingerprint, Hit, SAMPLE_BYTES, Scan, find_name, scan};
 use crate::publish::{FileMode, LeftReason, ObjectId, RepoPath, Rules, Selection};
-use crate::repo::{Introduced, IntroducedFile, Repo};
+use crate::repo::{Head, Introduced, IntroducedFile, Repo};
 
 use super::RunnerError;
 use super::commit::short;
@@ -58,6 +58,7 @@ impl Runner<'_> {
     pub(super) fn refuse_secrets(
         &mut self,
         turn: &TurnRecord,
+        head: &Head,
         selection: &Selection,
     ) -> Result<Option<InterruptSignal>, RunnerError> {
         let (Some(repo), Some(base)) = (&self.workspace.repo, turn.base()) else { return Ok(None) };
@@ -65,7 +66,7 @@ impl Runner<'_> {
         if !settings.enabled && settings.scanner.is_none() {
             return Ok(None);
         }
-        let introduced = if repo.head()?.commit == base.head.commit {
+        let introduced = if head.commit == base.head.commit {
             Vec::new()
         } else {
             repo.introduced_since(&base.head.commit)?

@@ -74,7 +74,7 @@ impl Workspace {
     pub fn open(opening: Opening<'_>, seats: &[Actor], ambient: &Ambient) -> Result<Self, RunnerError> {
         let Opening { root, config, git, branch } = opening;
         let mut repo = match git {
-            GitUse::Use => Some(Repo::open(root, ambient)?),
+            GitUse::Use => Some(Repo::open_configured(root, &config.git, ambient)?),
             GitUse::Avoid => None,
         };
         let home = Self::home(root, repo.as_ref(), ambient)?;

@@ -213,7 +213,7 @@ fn a_branch_under_rebase_elsewhere_and_a_directory_in_the_way_are_refused() {
 
 #[test]
 fn a_filter_that_only_git_runs_is_refused_and_a_tree_made_by_git_is_taken() {
-    let beside = Beside::new();
+    let beside = Beside::configured("git: { backend: git2 }\n");
     beside.workspace.git(&["config", "filter.rot13.smudge", "tr a-z n-za-m"]);
     // Configured, as for everybody who has installed one, and used by no file.
     beside.run().assert_code(0);

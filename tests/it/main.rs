@@ -10,6 +10,8 @@ mod agent_actions;
 mod agent_replies;
 mod agent_streams;
 mod agents;
+mod backend;
+mod backend_turns;
 mod bad_input;
 mod combined;
 mod demo;

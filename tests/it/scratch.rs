@@ -36,8 +36,13 @@ impl Scratch {
 
     /// A repository on `main` with an identity, both seats' prompts for the shell agent, and one commit.
     pub(crate) fn new() -> Self {
+        Self::with_format(&[])
+    }
+
+    /// The same with options of `git init`.
+    pub(crate) fn with_format(options: &[&str]) -> Self {
         let scratch = Self::empty();
-        scratch.git(&["init", "--quiet", "--initial-branch=main", "."]);
+        scratch.git(&[&["init", "--quiet", "--initial-branch=main"], options, &["."]].concat());
         scratch.git(&["config", "user.name", "Somebody"]);
         scratch.git(&["config", "user.email", "somebody@example.invalid"]);
         scratch.write("orchestration.yaml", "agent: { default: shell }\n");
@@ -81,7 +86,12 @@ impl Scratch {
 
     /// The binary under test, in the workspace.
     pub(crate) fn baton(&self, args: &[&str]) -> Run {
-        let output = self.baton_command().args(args).output().unwrap();
+        self.run(self.baton_command().args(args))
+    }
+
+    /// The same by a command of one's own.
+    pub(crate) fn run(&self, command: &mut Command) -> Run {
+        let output = command.output().unwrap();
         let text =
             |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(self.root().to_str().unwrap(), "/w");
         Run { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }

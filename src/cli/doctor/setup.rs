@@ -11,7 +11,7 @@ use crate::attempt::seek_program;
 use crate::config::{Config, PROJECT_FILE};
 use crate::ledger::IsolatedPlace;
 use crate::model::{Actor, PromptName};
-use crate::repo::{Repo, RepoError};
+use crate::repo::{Choice, Repo, RepoError};
 use crate::runner::{RunnerError, read_prompt, refuse_gone, settings};
 
 pub(super) fn examine(site: &Site<'_>) -> Vec<Finding> {
@@ -101,10 +101,26 @@ fn repository(site: &Site<'_>) -> Vec<Finding> {
             findings.push(identity(repo));
         }
     }
+    findings.push(backend(repo));
     if let Some(config) = site.config() {
         findings.push(excludes(repo, config));
     }
     findings
+}
+
+/// Which git works here, and why.
+fn backend(repo: &Repo) -> Finding {
+    let described = repo.choice().to_string();
+    match repo.choice() {
+        Choice::LibraryAsAsked(needs) if !needs.is_empty() => Finding::warn(
+            "git backend",
+            format!("{described}; {}", repo.choice().notice().unwrap_or_default()),
+            "leave `git.backend` out to use the installed git",
+        ),
+        Choice::Library | Choice::LibraryAsAsked(_) | Choice::Program(..) | Choice::ProgramAsAsked(_) => {
+            Finding::ok("git backend", described)
+        }
+    }
 }
 
 fn identity(repo: &Repo) -> Finding {

@@ -16,7 +16,7 @@ pub(crate) use report::report_end;
 use std::path::{Path, PathBuf};
 
 use crate::attempt::Interrupts;
-use crate::config::{Isolation, Loaded, pending_notices};
+use crate::config::{Config, Isolation, Loaded, pending_notices};
 use crate::mode::{CombinedOptions, LoopReport, SoloOptions, run_combined, run_solo};
 use crate::model::Actor;
 use crate::runner::{
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         return Err(role_mode_is_missing());
     }
     let Located { mut root, mut config, .. } = locate(context, &overrides, seat)?;
-    let chosen = isolate(args, &root, config.config.turn.isolation, context)?;
+    let chosen = isolate(args, &root, &config.config, context)?;
     if let Some(chosen) = &chosen {
         Located { root, config, .. } = load_at(chosen.root.clone(), context, &overrides, seat)?;
     }
@@ -78,12 +78,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
 }
 
 /// The work tree that turns are taken in, where that is not the person's own.
-fn isolate(
-    args: &Args,
-    root: &Path,
-    isolation: Isolation,
-    context: &Context,
-) -> Result<Option<Chosen>, Failure> {
+fn isolate(args: &Args, root: &Path, config: &Config, context: &Context) -> Result<Option<Chosen>, Failure> {
+    let isolation = config.turn.isolation;
     if args.no_git {
         return match isolation {
             Isolation::None => Ok(None),
@@ -94,7 +90,7 @@ fn isolate(
             .help("leave `--no-git` out, or add `--isolation none`")),
         };
     }
-    prepare_run(root, isolation, args.branch.as_deref(), context)
+    prepare_run(root, isolation, args.branch.as_deref(), &config.git, context)
 }
 
 fn role_mode_is_missing() -> Failure {
@@ -142,6 +138,9 @@ pub(crate) fn run_loop(
     };
     let opening = Opening { root: order.root, config, git: order.git, branch: order.branch };
     let workspace = Workspace::open(opening, seats, ambient).map_err(fail)?;
+    if let Some(notice) = workspace.repo.as_ref().and_then(|repo| repo.choice().notice()) {
+        context.output.note(format!("note: {notice}"));
+    }
     let mode = match order.plan {
         LoopPlan::Combined => COMBINED,
         LoopPlan::Solo(_) => SOLO,

@@ -2,25 +2,18 @@
 //!
 //! Its files are those of `git worktree add`, written one by one, so that each half-made one is recognised.
 
-use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write as _};
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use git2::build::CheckoutBuilder;
-use git2::{Status, StatusOptions};
-
 use crate::ambient::Ambient;
+use crate::config::GitConfig;
 use crate::repo::error::RepoError;
 use crate::repo::head::Head;
 use crate::repo::open::Repo;
 
 /// Why git should leave our entry alone; it is shown by `git worktree list -v`.
 const LOCK_REASON: &str = "baton: `baton worktree remove` removes it";
-
-/// The mode of a submodule in an index.
-const SUBMODULE: u32 = 0o160_000;
 
 /// One linked work tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,29 +162,20 @@ impl LinkedTree {
     }
 
     /// Writes the files of the branch into a tree that was made just now.
-    pub fn check_out(&self, ambient: &Ambient) -> Result<(), RepoError> {
-        let repo = self.open(ambient)?;
-        repo.git.checkout_head(Some(CheckoutBuilder::new().force())).map_err(repo.failed("check out"))?;
+    pub fn check_out(&self, git: &GitConfig, ambient: &Ambient) -> Result<(), RepoError> {
+        self.open(git, ambient)?.backend.check_out()?;
         self.sync()
     }
 
     /// Puts back files that are not there, and an index where there is none; what was changed stays changed.
-    pub fn restore_missing(&self, ambient: &Ambient) -> Result<(), RepoError> {
-        let repo = self.open(ambient)?;
-        let failed = repo.failed("restore missing files");
-        if !repo.git_dir().join("index").is_file() {
-            let tree = repo.git.head().and_then(|head| head.peel_to_tree()).map_err(&failed)?;
-            let mut index = repo.git.index().map_err(&failed)?;
-            index.read_tree(&tree).and_then(|()| index.write()).map_err(&failed)?;
-        }
-        let mut options = CheckoutBuilder::new();
-        repo.git.checkout_head(Some(options.safe().recreate_missing(true))).map_err(&failed)?;
+    pub fn restore_missing(&self, git: &GitConfig, ambient: &Ambient) -> Result<(), RepoError> {
+        self.open(git, ambient)?.backend.restore_missing()?;
         self.sync()
     }
 
     /// The tree as a repository: this one and no other that a search upward would find.
-    pub fn open(&self, ambient: &Ambient) -> Result<Repo, RepoError> {
-        let repo = Repo::open(&self.path, ambient)?;
+    pub fn open(&self, git: &GitConfig, ambient: &Ambient) -> Result<Repo, RepoError> {
+        let repo = Repo::open_configured(&self.path, git, ambient)?;
         if !same_place(repo.root(), &self.path) {
             return Err(RepoError::NotARepository { workspace: self.path.clone() });
         }
@@ -200,9 +184,9 @@ impl LinkedTree {
 
     /// What would be lost with the tree. It is an error that its HEAD is not on its branch, or that an operation of git
     /// has not ended: then commits may be lost too.
-    pub fn contents_beside_branch(&self, ambient: &Ambient) -> Result<Contents, RepoError> {
-        let repo = self.open(ambient)?;
-        if let Some(operation) = repo.operation() {
+    pub fn contents_beside_branch(&self, git: &GitConfig, ambient: &Ambient) -> Result<Contents, RepoError> {
+        let repo = self.open(git, ambient)?;
+        if let Some(operation) = repo.operation()? {
             return Err(RepoError::InProgress { operation });
         }
         match repo.head()? {
@@ -212,28 +196,15 @@ impl LinkedTree {
             }
             Head { commit, .. } => return Err(RepoError::DetachedHead { commit: commit.to_string() }),
         }
-        let failed = repo.failed("compare the work tree with HEAD");
-        let mut options = StatusOptions::new();
-        options.include_untracked(true).recurse_untracked_dirs(true).include_ignored(true);
-        let statuses = repo.git.statuses(Some(&mut options)).map_err(&failed)?;
-        let mut contents = Contents::default();
-        for entry in statuses.iter() {
-            let path = String::from_utf8_lossy(entry.path_bytes()).into_owned();
-            // libgit2 calls a repository without commits ignored.
-            if path.ends_with('/') && self.path.join(&path).join(".git").exists() {
-                contents.nested.push(path);
-            } else if entry.status().is_ignored() {
-                contents.ignored.push(path);
-            } else if entry.status() != Status::CURRENT {
-                contents.uncommitted.push(path);
-            }
-        }
-        let index = repo.git.index().map_err(&failed)?;
-        let submodules = index.iter().filter(|entry| entry.mode == SUBMODULE);
-        let path = |entry: git2::IndexEntry| PathBuf::from(OsStr::from_bytes(&entry.path));
-        let populated = submodules.map(path).filter(|path| self.path.join(path).join(".git").exists());
-        contents.nested.extend(populated.map(|path| path.display().to_string()));
-        Ok(contents)
+        let found = repo.backend.beside_head()?;
+        let holds_git = |path: &String| self.path.join(path).join(".git").exists();
+        // A repository without commits may be called ignored.
+        let is_nested = |path: &String| path.ends_with('/') && holds_git(path);
+        let (mut nested, ignored): (Vec<_>, Vec<_>) = found.ignored.into_iter().partition(is_nested);
+        let (others, uncommitted): (Vec<_>, Vec<_>) = found.changed.into_iter().partition(is_nested);
+        nested.extend(others);
+        nested.extend(found.submodules.into_iter().filter(holds_git));
+        Ok(Contents { uncommitted, ignored, nested })
     }
 
     /// A power cut must not leave a tree that is called finished with files that are not.

@@ -3,54 +3,47 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use git2::{ObjectType, Repository, TreeWalkMode, TreeWalkResult};
-
 use super::linked::{LinkedTree, same_place};
-use crate::repo::error::{RepoError, opening_failed};
+use crate::ambient::Ambient;
+use crate::config::GitConfig;
+use crate::repo::choice::open_shared;
+use crate::repo::error::RepoError;
 
 /// The attribute by which git converts a file's encoding.
 const ENCODING: &[u8] = b"working-tree-encoding";
 
 /// All work trees of one repository, seen from its shared git directory.
+#[derive(Debug)]
 pub struct WorkTrees {
-    git: Repository,
     common: PathBuf,
-}
-
-impl std::fmt::Debug for WorkTrees {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WorkTrees").field("common", &self.common).finish_non_exhaustive()
-    }
 }
 
 impl WorkTrees {
     /// Those of the repository whose shared git directory is `common`.
-    pub fn open(common: &Path) -> Result<Self, RepoError> {
-        let git = Repository::open(common).map_err(|source| opening_failed(common, source))?;
-        Ok(Self { git, common: common.to_owned() })
-    }
-
-    fn failed(&self, doing: &'static str) -> impl Fn(git2::Error) -> RepoError + '_ {
-        move |source| RepoError::Git { doing, place: self.common.clone(), source }
+    pub fn of(common: &Path) -> Self {
+        Self { common: common.to_owned() }
     }
 
     /// Whether this branch has a commit.
-    pub fn has_branch(&self, branch: &str) -> Result<bool, RepoError> {
-        match self.git.refname_to_id(&format!("refs/heads/{branch}")) {
-            Ok(_) => Ok(true),
-            Err(error)
-                if matches!(error.code(), git2::ErrorCode::NotFound | git2::ErrorCode::InvalidSpec) =>
-            {
-                Ok(false)
-            }
-            Err(error) => Err(self.failed("read a branch")(error)),
+    pub fn has_branch(&self, branch: &str, git: &GitConfig, ambient: &Ambient) -> Result<bool, RepoError> {
+        open_shared(&self.common, git, ambient)?.has_branch(branch)
+    }
+
+    /// The work tree that belongs to the git directory itself, if there is one.
+    fn main_tree(&self) -> Option<PathBuf> {
+        let config = git2::Config::open(&self.common.join("config")).ok();
+        let config = config.as_ref();
+        if let Some(tree) = config.and_then(|config| config.get_path("core.worktree").ok()) {
+            return Some(self.common.join(tree));
         }
+        let is_bare = config.is_some_and(|config| config.get_bool("core.bare").unwrap_or(false));
+        if is_bare { None } else { self.common.parent().map(Path::to_owned) }
     }
 
     /// The work tree other than this one that has its branch checked out, or is rebasing or bisecting it.
     pub fn other_holder(&self, of: &LinkedTree) -> Option<PathBuf> {
         let branch = &of.branch;
-        let main = self.git.workdir().map(|tree| (self.common.clone(), tree.to_owned()));
+        let main = self.main_tree().map(|tree| (self.common.clone(), tree));
         let linked = fs::read_dir(self.common.join("worktrees")).into_iter().flatten().filter_map(|entry| {
             let git_dir = entry.ok()?.path();
             let link = fs::read_to_string(git_dir.join("gitdir")).ok()?;
@@ -77,27 +70,17 @@ impl WorkTrees {
 
     /// A filter program (such as `lfs`), or the conversion of encodings, that git would apply to files of this branch; the
     /// built-in git applies neither.
-    pub fn filter_of(&self, branch: &str) -> Result<Option<String>, RepoError> {
-        let failed = self.failed("read the filters");
-        let config = self.git.config().map_err(&failed)?;
-        let mut drivers = Vec::new();
-        let mut entries = config.entries(Some("^filter\\..*\\.(smudge|process)$")).map_err(&failed)?;
-        while let Some(entry) = entries.next() {
-            let name = entry.map_err(&failed)?.name().map(str::to_owned).unwrap_or_default();
-            let driver = name.strip_prefix("filter.").and_then(|rest| rest.rsplit_once('.'));
-            drivers.extend(driver.map(|(driver, _)| driver.to_owned()));
-        }
-        let mut attributes = vec![fs::read(self.common.join("info/attributes")).unwrap_or_default()];
-        let reference = self.git.find_reference(&format!("refs/heads/{branch}")).map_err(&failed)?;
-        let tree = reference.peel_to_tree().map_err(&failed)?;
-        tree.walk(TreeWalkMode::PreOrder, |_, entry| {
-            if entry.name_bytes() == b".gitattributes" && entry.kind() == Some(ObjectType::Blob) {
-                let blob = entry.to_object(&self.git).and_then(|object| object.peel_to_blob());
-                attributes.extend(blob.map(|blob| blob.content().to_vec()));
-            }
-            TreeWalkResult::Ok
-        })
-        .map_err(&failed)?;
+    pub fn filter_of(
+        &self,
+        branch: &str,
+        git: &GitConfig,
+        ambient: &Ambient,
+    ) -> Result<Option<String>, RepoError> {
+        let shared = open_shared(&self.common, git, ambient)?;
+        let driver = |key: &String| Some(key.strip_prefix("filter.")?.rsplit_once('.')?.0.to_owned());
+        let drivers: Vec<String> = shared.filter_keys()?.iter().filter_map(driver).collect();
+        let mut attributes = shared.attributes(branch)?;
+        attributes.push(fs::read(self.common.join("info/attributes")).unwrap_or_default());
         let words = || attributes.iter().flat_map(|text| text.split(u8::is_ascii_whitespace));
         if words().any(|word| word.starts_with(ENCODING) && word.get(ENCODING.len()) == Some(&b'=')) {
             return Ok(Some(String::from_utf8_lossy(ENCODING).into_owned()));

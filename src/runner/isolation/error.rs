@@ -18,6 +18,11 @@ pub enum IsolationError {
         /// The branch.
         branch: String,
     },
+    /// The entry of a work tree is made of files.
+    #[error(
+        "the repository stores its references as a reftable, in which turns get no work tree of their own yet"
+    )]
+    Reftable,
     /// Somebody else has the branch.
     #[error(
         "the branch `{branch}` is checked out at `{}`, and git has a branch in one work tree at a time",

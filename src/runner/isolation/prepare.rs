@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use crate::ambient::Ambient;
+use crate::config::{GitBackend, GitConfig};
 use crate::ledger::{HomeError, IsolatedPlace, IsolationRecord, Locked, Stage};
 use crate::model::Actor;
-use crate::repo::{Directory, EntrySeen, Link, LinkedTree, TreeSeen, WorkTrees};
+use crate::repo::{Directory, EntrySeen, Link, LinkedTree, TreeSeen, WorkTrees, has_git};
 
 use super::error::IsolationError;
 use crate::runner::crash::crash_before_turns;
@@ -57,10 +58,18 @@ pub fn decide_care(stage: Option<Stage>, seen: &TreeSeen) -> Option<Care> {
 }
 
 /// Sees to it that the branch has its work tree, whatever became of an earlier one.
-pub fn prepare_tree(common: &Path, branch: &str, ambient: &Ambient) -> Result<IsolatedTree, IsolationError> {
+pub fn prepare_tree(
+    common: &Path,
+    branch: &str,
+    git: &GitConfig,
+    ambient: &Ambient,
+) -> Result<IsolatedTree, IsolationError> {
     let place = IsolatedPlace::of_branch(common, branch);
-    let trees = WorkTrees::open(common)?;
-    if !trees.has_branch(branch)? {
+    let trees = WorkTrees::of(common);
+    if common.join("reftable").is_dir() {
+        return Err(IsolationError::Reftable);
+    }
+    if !trees.has_branch(branch, git, ambient)? {
         return Err(IsolationError::NoBranch { branch: branch.to_owned() });
     }
     if let Some(at) = trees.other_holder(&linked_tree(&place, branch, place.record()?.as_ref(), &trees)) {
@@ -88,7 +97,7 @@ pub fn prepare_tree(common: &Path, branch: &str, ambient: &Ambient) -> Result<Is
             }
         }
         Care::Make => {
-            refuse_unmakable(&trees, &tree, seen)?;
+            let git = way_to_make(&trees, &tree, seen, git, ambient)?;
             write(Stage::Making)?;
             at("tree:begin");
             tree.remove_files()?;
@@ -96,14 +105,14 @@ pub fn prepare_tree(common: &Path, branch: &str, ambient: &Ambient) -> Result<Is
             at("tree:registered");
             tree.join()?;
             at("tree:joined");
-            tree.check_out(ambient)?;
+            tree.check_out(&git, ambient)?;
             at("tree:files");
             write(Stage::Made)?;
             at("tree:done");
         }
         Care::Relink => {
             tree.join()?;
-            tree.open(ambient)?;
+            tree.open(git, ambient)?;
         }
         Care::Refill | Care::Readopt => {
             write(Stage::Mending)?;
@@ -114,7 +123,7 @@ pub fn prepare_tree(common: &Path, branch: &str, ambient: &Ambient) -> Result<Is
             }
             tree.join()?;
             at("tree:joined");
-            tree.restore_missing(ambient)?;
+            tree.restore_missing(git, ambient)?;
             at("tree:files");
             write(Stage::Made)?;
             at("tree:done");
@@ -144,15 +153,26 @@ pub(super) fn linked_tree(
     known.unwrap_or_else(|| tree(trees.free_entry(&place.entry_name())))
 }
 
-fn refuse_unmakable(trees: &WorkTrees, tree: &LinkedTree, seen: TreeSeen) -> Result<(), IsolationError> {
+/// How to write the tree's files: filters need the installed git, which nothing in an empty tree asks for yet.
+fn way_to_make(
+    trees: &WorkTrees,
+    tree: &LinkedTree,
+    seen: TreeSeen,
+    git: &GitConfig,
+    ambient: &Ambient,
+) -> Result<GitConfig, IsolationError> {
     if let EntrySeen::Locked { reason } = seen.entry {
         return Err(IsolationError::EntryLocked { path: tree.path.clone(), reason });
     }
-    if let Some(filter) = trees.filter_of(&tree.branch)? {
+    let mut way = git.clone();
+    if let Some(filter) = trees.filter_of(&tree.branch, git, ambient)? {
         let (branch, path) = (tree.branch.clone(), tree.path.clone());
-        return Err(IsolationError::Filter { branch, filter, path });
+        if git.backend == GitBackend::Git2 || !has_git(ambient) {
+            return Err(IsolationError::Filter { branch, filter, path });
+        }
+        way.backend = GitBackend::Cli;
     }
-    Ok(())
+    Ok(way)
 }
 
 /// While somebody takes turns in it, nobody mends it.
@@ -168,7 +188,7 @@ fn refuse_seats_taken(place: &IsolatedPlace) -> Result<(), HomeError> {
 
 /// Refuses to go on where the tree is not linked any more: everything in it would count as deleted.
 pub fn refuse_gone(place: &IsolatedPlace) -> Result<(), IsolationError> {
-    let trees = WorkTrees::open(place.common())?;
+    let trees = WorkTrees::of(place.common());
     let record = place.record()?;
     let branch = record.as_ref().map_or("", |record| record.branch.as_str());
     let tree = linked_tree(place, branch, record.as_ref(), &trees);
@@ -178,7 +198,7 @@ pub fn refuse_gone(place: &IsolatedPlace) -> Result<(), IsolationError> {
 /// Refuses a turn while somebody else has the branch, as with `git switch --ignore-other-worktrees`.
 pub(in crate::runner) fn refuse_shared_branch(place: &IsolatedPlace) -> Result<(), IsolationError> {
     let Some(record) = place.record()? else { return Ok(()) };
-    let trees = WorkTrees::open(place.common())?;
+    let trees = WorkTrees::of(place.common());
     match trees.other_holder(&linked_tree(place, &record.branch, Some(&record), &trees)) {
         Some(at) => Err(IsolationError::CheckedOut { branch: record.branch, at }),
         None => Ok(()),

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::ambient::Ambient;
+use crate::config::GitConfig;
 use crate::ledger::{IsolatedPlace, IsolationRecord, Ledger, Lock, Stage};
 use crate::model::Actor;
 use crate::repo::{Directory, Link, LinkedTree, TreeSeen, WorkTrees};
@@ -28,6 +29,7 @@ pub fn remove_tree(
     place: &IsolatedPlace,
     own: &OwnFiles,
     ignored: IgnoredFiles,
+    git: &GitConfig,
     ambient: &Ambient,
 ) -> Result<(), IsolationError> {
     let _lock = place.lock()?;
@@ -47,12 +49,12 @@ pub fn remove_tree(
             iteration: open.opening.iteration,
         });
     }
-    let trees = WorkTrees::open(place.common())?;
+    let trees = WorkTrees::of(place.common());
     let tree = linked_tree(place, &record.branch, Some(&record), &trees);
     let seen = tree.look();
     if seen.directory == Directory::Present && record.stage != Stage::Making {
         locks.push(Lock::on_work_tree(&tree.path)?);
-        refuse_losses(&tree, own, ignored, &seen, ambient)?;
+        refuse_losses(&tree, own, ignored, &seen, (git, ambient))?;
         keep_logs(place, &tree.path.join(&own.logs_dir))?;
     }
     crash_before_turns(ambient, "tree:unused");
@@ -80,12 +82,12 @@ fn refuse_losses(
     own: &OwnFiles,
     ignored: IgnoredFiles,
     seen: &TreeSeen,
-    ambient: &Ambient,
+    (git, ambient): (&GitConfig, &Ambient),
 ) -> Result<(), IsolationError> {
     if seen.link != Link::Right {
         return Err(IsolationError::TreeGone { path: tree.path.clone() });
     }
-    let contents = tree.contents_beside_branch(ambient)?;
+    let contents = tree.contents_beside_branch(git, ambient)?;
     let is_own = |path: &String| {
         let path = Path::new(path.trim_end_matches('/'));
         path.starts_with(&own.logs_dir) || path == own.state_file || is_side_file(path, &own.state_file)

@@ -7,25 +7,18 @@ use std::collections::BTreeMap;
 
 use git2::{ObjectType, Oid, Repository, Tree};
 
-use super::object::{file_mode, mode_bits, sync_loose_object};
-use crate::publish::{FileMode, RepoPath};
-
-/// What becomes of one path.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum TreeChange {
-    /// It holds this object; whatever stood in its way (a directory in its place, a file among its parents) goes.
-    Put { id: Oid, mode: FileMode },
-    /// It is not there; a directory of that name stays.
-    Remove,
-}
+use super::super::backend::{Changes, Difference, TreeChange, Versions};
+use super::super::durable::sync_loose_object;
+use super::object::{file_mode, mode_bits, object_id, oid};
+use crate::publish::{Blob, RepoPath};
 
 /// Stores a serialised tree, or only computes its name.
 pub(super) type TreeSink<'a> = dyn Fn(&[u8]) -> Result<Oid, git2::Error> + 'a;
 
 #[derive(Default)]
-struct Node {
-    change: Option<TreeChange>,
-    children: BTreeMap<Vec<u8>, Node>,
+struct Node<'a> {
+    change: Option<&'a TreeChange>,
+    children: BTreeMap<Vec<u8>, Node<'a>>,
 }
 
 struct Entry {
@@ -39,7 +32,7 @@ const TREE_MODE: u32 = 0o040_000;
 pub(super) fn edit_tree(
     git: &Repository,
     base: &Tree<'_>,
-    changes: &BTreeMap<RepoPath, TreeChange>,
+    changes: &Changes,
     sink: &TreeSink<'_>,
 ) -> Result<Oid, git2::Error> {
     let mut root = Node::default();
@@ -49,7 +42,7 @@ pub(super) fn edit_tree(
             check_name(part)?;
             node = node.children.entry(part.to_vec()).or_default();
         }
-        node.change = Some(*change);
+        node.change = Some(change);
     }
     if root.children.is_empty() {
         return Ok(base.id());
@@ -72,7 +65,7 @@ fn check_name(part: &[u8]) -> Result<(), git2::Error> {
 fn edit_level(
     git: &Repository,
     base: Option<&Tree<'_>>,
-    node: &Node,
+    node: &Node<'_>,
     sink: &TreeSink<'_>,
 ) -> Result<BTreeMap<Vec<u8>, Entry>, git2::Error> {
     let mut entries = BTreeMap::new();
@@ -97,8 +90,9 @@ fn edit_level(
             }
         }
         match child.change {
-            Some(TreeChange::Put { id, mode }) => {
-                entries.insert(name.clone(), Entry { mode: mode_bits(mode), id });
+            Some(TreeChange::Put(blob)) => {
+                let entry = Entry { mode: mode_bits(blob.mode), id: oid(&blob.id)? };
+                entries.insert(name.clone(), entry);
             }
             Some(TreeChange::Remove) if entries.get(name).is_some_and(|old| old.mode != TREE_MODE) => {
                 entries.remove(name);
@@ -129,27 +123,25 @@ fn serialise(entries: BTreeMap<Vec<u8>, Entry>) -> Vec<u8> {
     bytes
 }
 
-/// Paths that differ between two trees, with what the new one and the old one hold.
-pub(super) type TreeDifference = BTreeMap<RepoPath, (Option<(Oid, FileMode)>, Option<(Oid, FileMode)>)>;
-
-/// What changed from `old` to `new`: for each path the new version, then the old one.
+/// What changed from `old` to `new`.
 pub(super) fn tree_difference(
     git: &Repository,
-    old: &Tree<'_>,
+    old: Option<&Tree<'_>>,
     new: &Tree<'_>,
-) -> Result<TreeDifference, git2::Error> {
+) -> Result<Difference, git2::Error> {
     let mut options = git2::DiffOptions::new();
     options.ignore_submodules(false).include_typechange(true).skip_binary_check(true);
-    let diff = git.diff_tree_to_tree(Some(old), Some(new), Some(&mut options))?;
-    let mut difference = TreeDifference::new();
+    let diff = git.diff_tree_to_tree(old, Some(new), Some(&mut options))?;
+    let mut difference = Difference::new();
     for delta in diff.deltas() {
         let version = |file: git2::DiffFile<'_>| {
             let mode = file_mode(u32::from(file.mode()))?;
-            (!file.id().is_zero()).then_some((file.id(), mode))
+            (!file.id().is_zero()).then(|| Blob { id: object_id(file.id()), mode })
         };
         let (old, new) = (delta.old_file(), delta.new_file());
         let Some(path) = new.path_bytes().or_else(|| old.path_bytes()) else { continue };
-        difference.insert(RepoPath::from_bytes(path), (version(new), version(old)));
+        let versions = Versions { new: version(new), old: version(old) };
+        difference.insert(RepoPath::from_bytes(path), versions);
     }
     Ok(difference)
 }
@@ -160,7 +152,7 @@ pub(super) fn write_to(git: &Repository) -> impl Fn(&[u8]) -> Result<Oid, git2::
         let odb = git.odb()?;
         let id = Oid::hash_object(ObjectType::Tree, bytes)?;
         if odb.exists(id) {
-            sync_loose_object(&git.commondir().join("objects"), id)
+            sync_loose_object(&git.commondir().join("objects"), &object_id(id))
                 .map_err(|error| git2::Error::from_str(&error.to_string()))?;
             return Ok(id);
         }

@@ -1,8 +1,5 @@
 //! Between our object names and libgit2's.
 
-use std::fs::File;
-use std::path::Path;
-
 use git2::Oid;
 
 use crate::publish::{FileMode, ObjectId};
@@ -39,20 +36,5 @@ pub(super) const fn mode_bits(mode: FileMode) -> u32 {
         FileMode::Executable => 0o100_755,
         FileMode::Symlink => 0o120_000,
         FileMode::Submodule => 0o160_000,
-    }
-}
-
-/// Makes an object durable that somebody else stored before us: git and agents write objects without fsync, and
-/// libgit2 does not write again what exists. A packed object has no file of its own; packs are synced by git.
-pub(super) fn sync_loose_object(objects: &Path, id: Oid) -> std::io::Result<()> {
-    let name = id.to_string();
-    let directory = objects.join(&name[..2]);
-    match File::open(directory.join(&name[2..])) {
-        Ok(file) => {
-            file.sync_all()?;
-            File::open(directory)?.sync_all()
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
     }
 }

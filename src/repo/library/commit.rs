@@ -1,0 +1,248 @@
+//! Making commits and moving the branch; the primitives of the seam.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use git2::{ErrorCode, ObjectType, Oid};
+
+use super::super::backend::{
+    Backend, BesideHead, Changed, Changes, Copy, Difference, Found, Hashed, Known, Made, RawCommit, Versions,
+    WorkTree,
+};
+use super::super::commit::CommitOrder;
+use super::super::error::{GitLock, RepoError};
+use super::super::head::Head;
+use super::super::introduced::Introduced;
+use super::super::place::{LOCK_PAUSE, Place};
+use super::super::preflight::{Operation, Person};
+use super::super::surroundings::StashEntry;
+use super::content::Hasher;
+use super::object::{object_id, oid};
+use super::open::Library;
+use super::tree::{edit_tree, write_to};
+use crate::publish::{Blob, ObjectId, RepoPath};
+
+impl Library {
+    /// libgit2 does not write again what exists, and whoever wrote it may not have synced it.
+    fn store(
+        &self,
+        expected: &ObjectId,
+        write: impl FnOnce() -> Result<Oid, git2::Error>,
+    ) -> Result<ObjectId, RepoError> {
+        let failed = self.failed("store a file");
+        let expected = oid(expected).map_err(&failed)?;
+        let existed = self.git.odb().map_err(&failed)?.exists(expected);
+        let stored = write().map_err(&failed)?;
+        if existed {
+            self.place.sync_object(&object_id(expected))?;
+        }
+        Ok(object_id(stored))
+    }
+}
+
+impl Backend for Library {
+    fn place(&self) -> &Place {
+        &self.place
+    }
+
+    fn head(&self) -> Result<Head, RepoError> {
+        self.read_head()
+    }
+
+    fn settings(&self, keys: &[&str]) -> Result<Vec<Option<String>>, RepoError> {
+        self.read_settings(keys)
+    }
+
+    fn trusts_mode_bits(&self) -> bool {
+        self.git.config().and_then(|config| config.get_bool("core.filemode")).unwrap_or(true)
+    }
+
+    /// With references in files, every operation leaves a file.
+    fn operation_among_references(&self) -> Result<Option<Operation>, RepoError> {
+        Ok(None)
+    }
+
+    fn check_person(&self, person: &Person) -> Result<(), RepoError> {
+        self.signature(person).map(|_| ())
+    }
+
+    fn status(&self) -> Result<BTreeMap<RepoPath, Changed>, RepoError> {
+        self.scan()
+    }
+
+    fn known(&self, paths: &[&RepoPath]) -> Result<Vec<Known>, RepoError> {
+        self.known_versions(paths)
+    }
+
+    fn staged(&self, paths: &[&RepoPath]) -> Result<Vec<Option<Blob>>, RepoError> {
+        self.staged_versions(paths)
+    }
+
+    fn versions_at(&self, commit: &ObjectId, paths: &[&RepoPath]) -> Result<Vec<Option<Blob>>, RepoError> {
+        self.versions_of(commit, paths)
+    }
+
+    fn find(&self, names: &[String]) -> Result<Vec<Option<Found>>, RepoError> {
+        names.iter().map(|name| self.find_object(name)).collect()
+    }
+
+    fn references(&self) -> Result<BTreeMap<String, ObjectId>, RepoError> {
+        self.list_references()
+    }
+
+    fn stash_log(&self) -> Result<Vec<StashEntry>, RepoError> {
+        self.read_stash_log()
+    }
+
+    fn remote_settings(&self) -> Vec<(String, String)> {
+        self.read_remotes()
+    }
+
+    fn hash_files(&self, paths: &[&RepoPath]) -> Result<Vec<Option<Hashed>>, RepoError> {
+        let mut hasher = Hasher::new(self)?;
+        paths.iter().map(|path| hasher.hash(path).map(Some)).collect()
+    }
+
+    fn hash_bytes(&self, content: &[u8]) -> Result<ObjectId, RepoError> {
+        Oid::hash_object(ObjectType::Blob, content).map(object_id).map_err(self.failed("hash a link"))
+    }
+
+    fn submodule_commit(&self, path: &RepoPath) -> Option<ObjectId> {
+        let none: [&str; 0] = [];
+        let flags = git2::RepositoryOpenFlags::NO_SEARCH;
+        let inner = git2::Repository::open_ext(self.place.absolute(path), flags, none).ok()?;
+        inner.head().ok()?.target().map(object_id)
+    }
+
+    fn blobs(&self, ids: &[&ObjectId]) -> Result<Vec<Option<Vec<u8>>>, RepoError> {
+        ids.iter().map(|id| self.read_blob(id)).collect()
+    }
+
+    fn commits_since(&self, base: &ObjectId) -> Result<Vec<RawCommit>, RepoError> {
+        self.list_commits(base)
+    }
+
+    fn descends(&self, new: &ObjectId, old: &ObjectId) -> Result<bool, RepoError> {
+        self.is_descendant(new, old)
+    }
+
+    fn introduced(&self, base: &ObjectId) -> Result<Vec<Introduced>, RepoError> {
+        self.list_introduced(base)
+    }
+
+    fn objects_since(&self, base: &ObjectId) -> Result<BTreeSet<ObjectId>, RepoError> {
+        self.list_objects(base)
+    }
+
+    fn difference(&self, old: Option<&ObjectId>, new: &ObjectId) -> Result<Difference, RepoError> {
+        self.commit_difference(old, new)
+    }
+
+    fn seek_version(
+        &self,
+        path: &RepoPath,
+        accept: &mut dyn FnMut(&[u8]) -> bool,
+    ) -> Result<Option<String>, RepoError> {
+        self.seek(path, accept)
+    }
+
+    fn tree_with(&self, commit: &ObjectId, changes: &Changes) -> Result<ObjectId, RepoError> {
+        let failed = self.failed("read HEAD's tree");
+        let commit = oid(commit).and_then(|id| self.git.find_commit(id)).map_err(&failed)?;
+        let tree = commit.tree().map_err(&failed)?;
+        let hash = |bytes: &[u8]| Oid::hash_object(ObjectType::Tree, bytes);
+        edit_tree(&self.git, &tree, changes, &hash).map(object_id).map_err(&failed)
+    }
+
+    fn store_files(&self, files: &[(&RepoPath, &ObjectId)]) -> Result<Vec<ObjectId>, RepoError> {
+        let store = |(path, expected): &(&RepoPath, &ObjectId)| {
+            self.store(expected, || self.git.blob_path(&self.place.absolute(path)))
+        };
+        files.iter().map(store).collect()
+    }
+
+    fn store_links(&self, links: &[(Vec<u8>, &ObjectId)]) -> Result<Vec<ObjectId>, RepoError> {
+        links.iter().map(|(target, expected)| self.store(expected, || self.git.blob(target))).collect()
+    }
+
+    fn make_commits(&self, order: &CommitOrder<'_>, changes: &[Changes]) -> Result<Made, RepoError> {
+        let failed = self.failed("make a commit");
+        let author = self.signature(&order.identity.author)?;
+        let committer = self.signature(&order.identity.committer)?;
+        let mut tip = oid(&order.head.commit).and_then(|base| self.git.find_commit(base)).map_err(&failed)?;
+        let mut made = Made::default();
+        for (at, (plan, changes)) in order.plans.iter().zip(changes).enumerate() {
+            let parent_tree = tip.tree().map_err(&failed)?;
+            let tree = edit_tree(&self.git, &parent_tree, changes, &write_to(&self.git)).map_err(&failed)?;
+            if tree == parent_tree.id() {
+                continue;
+            }
+            let tree = self.git.find_tree(tree).map_err(&failed)?;
+            let id =
+                self.git.commit(None, &author, &committer, &plan.message, &tree, &[&tip]).map_err(&failed)?;
+            tip = self.git.find_commit(id).map_err(&failed)?;
+            made.commits.push((at, object_id(id)));
+        }
+        if !made.commits.is_empty() {
+            // libgit2 syncs the directory that an object is put into, not the one in which it made that directory.
+            self.place.sync_objects_directory()?;
+        }
+        Ok(made)
+    }
+
+    fn store_copy(&self, copy: &Copy<'_>) -> Result<ObjectId, RepoError> {
+        self.write_copy(copy)
+    }
+
+    fn name_objects(&self, names: &BTreeMap<String, ObjectId>) -> Result<(), RepoError> {
+        self.write_references(names)
+    }
+
+    fn forget_names(&self, names: &[String]) -> Result<(), RepoError> {
+        self.delete_references(names)
+    }
+
+    fn check_out(&self) -> Result<(), RepoError> {
+        self.check_out_head()
+    }
+
+    fn restore_missing(&self) -> Result<(), RepoError> {
+        self.check_out_missing()
+    }
+
+    fn beside_head(&self) -> Result<BesideHead, RepoError> {
+        self.list_beside_head()
+    }
+
+    fn move_branch(&self, branch: &str, from: &ObjectId, to: &ObjectId, log: &str) -> Result<(), RepoError> {
+        let failed = self.failed("move the branch");
+        let reference = format!("refs/heads/{branch}");
+        let (old, new) = (oid(from).map_err(&failed)?, oid(to).map_err(&failed)?);
+        let waiting = self.place.ambient.stopwatch();
+        loop {
+            match self.git.reference_matching(&reference, new, true, old, log) {
+                Ok(_) => return Ok(()),
+                Err(error) if error.code() == ErrorCode::Modified => {
+                    return Err(RepoError::BranchMoved { branch: branch.to_owned(), expected: from.clone() });
+                }
+                Err(error) if error.code() == ErrorCode::Locked => {
+                    if waiting.elapsed() > self.place.lock_patience {
+                        let path = self.place.common_dir.join(format!("{reference}.lock"));
+                        return Err(RepoError::Locked { lock: GitLock { path } });
+                    }
+                    std::thread::sleep(LOCK_PAUSE);
+                }
+                Err(error) => return Err(failed(error)),
+            }
+        }
+    }
+
+    /// libgit2 runs no hook.
+    fn after_commits(&self, _order: &CommitOrder<'_>) {}
+
+    fn write_index(&self, due: &BTreeMap<&RepoPath, &Versions>, work_tree: WorkTree) -> Result<(), String> {
+        match &self.program {
+            Some(program) => program.update_index(&self.place, due, work_tree, &[]),
+            None => self.update_index(due, work_tree),
+        }
+    }
+}

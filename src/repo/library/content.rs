@@ -1,0 +1,116 @@
+//! The object that git would store for a file, computed without storing it.
+
+use git2::{AttrCheckFlags, AttrValue, ObjectType, Odb, Oid, Repository, RepositoryOpenFlags};
+
+use super::super::backend::Hashed;
+use super::super::error::RepoError;
+use super::object::object_id;
+use super::open::Library;
+use crate::publish::{Obstacle, RepoPath};
+
+/// Hashes files; made anew for each scan, so that it sees the configuration as it is.
+pub(super) struct Hasher<'a> {
+    library: &'a Library,
+    converts_by_default: bool,
+    /// Its object database lives in memory: hashing through the line-ending filters stores nothing.
+    scratch: Option<Repository>,
+}
+
+/// What the attributes of a path ask for.
+enum Conversion {
+    None,
+    LineEndings,
+    /// Beyond libgit2.
+    Unavailable(String),
+}
+
+impl<'a> Hasher<'a> {
+    pub(super) fn new(library: &'a Library) -> Result<Self, RepoError> {
+        let config = library.git.config().map_err(library.failed("read the configuration"))?;
+        let autocrlf = config.get_string("core.autocrlf").unwrap_or_default();
+        let is_off = matches!(autocrlf.to_ascii_lowercase().as_str(), "" | "false" | "no" | "off" | "0");
+        Ok(Self { library, converts_by_default: !is_off, scratch: None })
+    }
+
+    pub(super) fn hash(&mut self, path: &RepoPath) -> Result<Hashed, RepoError> {
+        let library = self.library;
+        let absolute = library.place.absolute(path);
+        let failed = library.failed("hash a file");
+        let raw = || Oid::hash_file(ObjectType::Blob, &absolute).map(object_id).map_err(&failed);
+        match self.conversion(path)? {
+            Conversion::None => Ok(Hashed { id: raw()?, obstacle: None }),
+            Conversion::Unavailable(name) => {
+                Ok(Hashed { id: raw()?, obstacle: Some(Obstacle::Filter(name)) })
+            }
+            Conversion::LineEndings => {
+                let converted = self.scratch().and_then(|scratch| {
+                    scratch.set_odb(&memory_odb(library)?)?;
+                    scratch.blob_path(&absolute)
+                });
+                match converted {
+                    Ok(id) => Ok(Hashed { id: object_id(id), obstacle: None }),
+                    Err(error) if error.class() == git2::ErrorClass::Filter => {
+                        let obstacle = Some(Obstacle::Filter("core.safecrlf".to_owned()));
+                        Ok(Hashed { id: raw()?, obstacle })
+                    }
+                    Err(error) => Err(failed(error)),
+                }
+            }
+        }
+    }
+
+    fn conversion(&self, path: &RepoPath) -> Result<Conversion, RepoError> {
+        let attribute = |name| {
+            self.library
+                .git
+                .get_attr_bytes(path.as_path(), name, AttrCheckFlags::FILE_THEN_INDEX)
+                .map(AttrValue::always_bytes)
+                .map_err(self.library.failed("read the attributes of a file"))
+        };
+        for name in ["filter", "working-tree-encoding"] {
+            if let AttrValue::Bytes(value) = attribute(name)? {
+                return Ok(Conversion::Unavailable(String::from_utf8_lossy(value).into_owned()));
+            }
+        }
+        if !matches!(attribute("ident")?, AttrValue::Unspecified | AttrValue::False) {
+            return Ok(Conversion::LineEndings);
+        }
+        let asks = |name| {
+            attribute(name).map(|value| match value {
+                AttrValue::Unspecified => None,
+                AttrValue::False => Some(false),
+                _ => Some(true),
+            })
+        };
+        let asked = match asks("text")? {
+            None => match asks("crlf")? {
+                None => asks("eol")?,
+                some => some,
+            },
+            some => some,
+        };
+        Ok(if asked.unwrap_or(self.converts_by_default) { Conversion::LineEndings } else { Conversion::None })
+    }
+
+    fn scratch(&mut self) -> Result<&Repository, git2::Error> {
+        if self.scratch.is_none() {
+            let none: [&str; 0] = [];
+            let scratch =
+                Repository::open_ext(&self.library.place.root, RepositoryOpenFlags::NO_SEARCH, none)?;
+            scratch.set_config(&self.library.git.config()?)?;
+            self.scratch = Some(scratch);
+        }
+        self.scratch.as_ref().ok_or_else(|| git2::Error::from_str("no scratch repository"))
+    }
+}
+
+/// Reads from the repository's objects, writes to memory that goes with it.
+fn memory_odb(library: &Library) -> Result<Odb<'static>, git2::Error> {
+    let odb = Odb::new()?;
+    let objects = library.git.commondir().join("objects");
+    let objects =
+        objects.to_str().ok_or_else(|| git2::Error::from_str("the path of the repository is not UTF-8"))?;
+    odb.add_disk_alternate(objects)?;
+    odb.add_new_mempack_backend(1000)?;
+    Ok(odb)
+}

@@ -1,0 +1,84 @@
+//! Looking back: commits, what they changed, earlier versions of a file.
+
+use git2::{ErrorCode, Sort};
+
+use super::super::backend::{Difference, RawCommit};
+use super::super::error::RepoError;
+use super::object::{object_id, oid};
+use super::open::Library;
+use super::tree::tree_difference;
+use crate::publish::{ObjectId, RepoPath};
+
+impl Library {
+    pub(super) fn list_commits(&self, base: &ObjectId) -> Result<Vec<RawCommit>, RepoError> {
+        let failed = self.failed("list commits");
+        let mut walk = self.git.revwalk().map_err(&failed)?;
+        walk.set_sorting(Sort::TOPOLOGICAL | Sort::REVERSE).map_err(&failed)?;
+        walk.push_head().map_err(&failed)?;
+        oid(base).and_then(|base| walk.hide(base)).map_err(&failed)?;
+        let mut commits = Vec::new();
+        for id in walk {
+            let commit = id.and_then(|id| self.git.find_commit(id)).map_err(&failed)?;
+            let message = String::from_utf8_lossy(commit.message_bytes()).into_owned();
+            commits.push(RawCommit { id: object_id(commit.id()), message });
+        }
+        Ok(commits)
+    }
+
+    pub(super) fn is_descendant(&self, new: &ObjectId, old: &ObjectId) -> Result<bool, RepoError> {
+        let failed = self.failed("compare commits");
+        let (old, new) = (oid(old).map_err(&failed)?, oid(new).map_err(&failed)?);
+        // A rewritten history may have been pruned: then the old commit itself is gone.
+        let exists = self.git.odb().map_err(&failed)?.exists(old);
+        Ok(exists && self.git.graph_descendant_of(new, old).map_err(&failed)?)
+    }
+
+    pub(super) fn commit_difference(
+        &self,
+        old: Option<&ObjectId>,
+        new: &ObjectId,
+    ) -> Result<Difference, RepoError> {
+        let failed = self.failed("compare commits");
+        let commit = |id: &ObjectId| oid(id).and_then(|id| self.git.find_commit(id));
+        let new = commit(new).map_err(&failed)?;
+        let old = match old {
+            Some(old) => Some(commit(old)),
+            None if new.parent_count() == 0 => None,
+            None => Some(new.parent(0)),
+        };
+        let old = old.map(|old| old.and_then(|old| old.tree())).transpose().map_err(&failed)?;
+        let new = new.tree().map_err(&failed)?;
+        tree_difference(&self.git, old.as_ref(), &new).map_err(&failed)
+    }
+
+    pub(super) fn seek(
+        &self,
+        path: &RepoPath,
+        accept: &mut dyn FnMut(&[u8]) -> bool,
+    ) -> Result<Option<String>, RepoError> {
+        let failed = self.failed("read the history");
+        let head = self.read_head()?;
+        let mut walk = self.git.revwalk().map_err(&failed)?;
+        walk.set_sorting(Sort::TOPOLOGICAL).map_err(&failed)?;
+        walk.simplify_first_parent().map_err(&failed)?;
+        oid(&head.commit).and_then(|head| walk.push(head)).map_err(&failed)?;
+        let mut seen = None;
+        for id in walk {
+            let commit = id.and_then(|id| self.git.find_commit(id)).map_err(&failed)?;
+            let entry = match commit.tree().and_then(|tree| tree.get_path(path.as_path())) {
+                Ok(entry) => entry,
+                Err(error) if error.code() == ErrorCode::NotFound => continue,
+                Err(error) => return Err(failed(error)),
+            };
+            if seen.replace(entry.id()) == Some(entry.id()) {
+                continue;
+            }
+            let Ok(blob) = self.git.find_blob(entry.id()) else { continue };
+            if accept(blob.content()) {
+                let short = commit.as_object().short_id().map_err(&failed)?;
+                return Ok(Some(String::from_utf8_lossy(&short).into_owned()));
+            }
+        }
+        Ok(None)
+    }
+}

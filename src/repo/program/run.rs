@@ -1,0 +1,241 @@
+//! Starting the installed git: the one place that does.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::super::error::RepoError;
+use crate::ambient::Ambient;
+
+/// How much of what git says is kept for an error, in bytes; the end of it.
+const KEPT: u64 = 4096;
+
+/// Neither a hook nor a program that the repository's configuration names for watching files runs.
+const NO_PROGRAMS: [&str; 4] = ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"];
+
+/// A git program, for one work tree.
+#[derive(Debug, Clone)]
+pub(in super::super) struct GitProgram {
+    path: PathBuf,
+    /// Where it runs.
+    root: PathBuf,
+    time_limit: Duration,
+    ambient: Ambient,
+}
+
+/// Why git did not do what it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in super::super) struct GitFailure {
+    /// Its exit code; `None` where it was ended or could not be started.
+    pub(in super::super) code: Option<i32>,
+    /// The end of what it said on its standard error.
+    pub(in super::super) said: String,
+}
+
+/// Variables of a call.
+pub(in super::super) type Environment = Vec<(&'static str, OsString)>;
+
+/// One invocation.
+#[derive(Debug)]
+pub(in super::super) struct Call<'a> {
+    program: &'a GitProgram,
+    arguments: Vec<OsString>,
+    environment: Environment,
+    input: &'a [u8],
+}
+
+impl GitProgram {
+    /// The first executable `git` on the search path.
+    pub(in super::super) fn find(root: &Path, time_limit: Duration, ambient: &Ambient) -> Option<Self> {
+        let path = ambient.env().get(OsStr::new("PATH"))?;
+        let is_program = |file: &PathBuf| {
+            file.metadata().is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
+        };
+        let path = std::env::split_paths(path)
+            .filter(|directory| directory.is_absolute())
+            .map(|directory| directory.join("git"))
+            .find(is_program)?;
+        Some(Self { path, root: root.to_owned(), time_limit, ambient: ambient.clone() })
+    }
+
+    pub(in super::super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The same program for another work tree.
+    pub(in super::super) fn at(self, root: &Path) -> Self {
+        Self { root: root.to_owned(), ..self }
+    }
+
+    pub(in super::super) fn failed(&self, doing: &'static str) -> impl Fn(GitFailure) -> RepoError + '_ {
+        move |failure| RepoError::Program { doing, place: self.root.clone(), said: failure.said }
+    }
+
+    /// A call that only looks: it takes no lock and runs no hook.
+    pub(in super::super) fn look(&self, arguments: &[&str]) -> Call<'_> {
+        self.call(&["--no-optional-locks"]).arguments(NO_PROGRAMS).arguments(arguments)
+    }
+
+    /// A call that writes durably and runs no hook.
+    pub(in super::super) fn write(&self, arguments: &[&str]) -> Call<'_> {
+        self.write_with_hooks(&[]).arguments(NO_PROGRAMS).arguments(arguments)
+    }
+
+    /// A call that writes durably, with the hooks of the repository.
+    pub(in super::super) fn write_with_hooks(&self, arguments: &[&str]) -> Call<'_> {
+        self.call(&["-c", "core.fsync=committed,loose-object,reference", "-c", "core.fsyncMethod=fsync"])
+            .arguments(arguments)
+    }
+
+    /// A call whose children may be anybody's programs: they get the user's own language.
+    pub(in super::super) fn call_for_hook(&self, arguments: &[&str]) -> Call<'_> {
+        let language = self.ambient.env().get(OsStr::new("LC_ALL")).cloned();
+        self.call(arguments).env("LC_ALL", language.unwrap_or_default()).env("GIT_EDITOR", ":")
+    }
+
+    /// Another program, run likewise.
+    pub(in super::super) fn instead(self, program: &Path) -> Self {
+        Self { path: program.to_owned(), ..self }
+    }
+
+    /// A call with nothing added.
+    pub(in super::super) fn call(&self, arguments: &[&str]) -> Call<'_> {
+        let call = Call { program: self, arguments: Vec::new(), environment: Vec::new(), input: b"" };
+        call.arguments(arguments)
+    }
+}
+
+impl<'a> Call<'a> {
+    #[must_use]
+    pub(in super::super) fn arguments<A: AsRef<OsStr>>(
+        mut self,
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Self {
+        self.arguments.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
+        self
+    }
+
+    #[must_use]
+    pub(in super::super) fn env(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.environment.push((name, value.into()));
+        self
+    }
+
+    #[must_use]
+    pub(in super::super) fn envs(mut self, environment: &Environment) -> Self {
+        self.environment.extend_from_slice(environment);
+        self
+    }
+
+    #[must_use]
+    pub(in super::super) fn input(self, input: &'a [u8]) -> Self {
+        Self { input, ..self }
+    }
+
+    /// What it printed.
+    pub(in super::super) fn run(self) -> Result<Vec<u8>, GitFailure> {
+        let unstartable = |error: std::io::Error| GitFailure {
+            code: None,
+            said: format!("cannot run {}: {error}", self.program.path.display()),
+        };
+        let mut stdin = tempfile::tempfile().map_err(unstartable)?;
+        stdin.write_all(self.input).and_then(|()| stdin.rewind()).map_err(unstartable)?;
+        let mut stdout = tempfile::tempfile().map_err(unstartable)?;
+        let stderr = tempfile::tempfile().map_err(unstartable)?;
+        let outputs = (stdout.try_clone().map_err(unstartable)?, stderr.try_clone().map_err(unstartable)?);
+        let ended = self.start_and_wait(stdin, outputs.0, outputs.1).map_err(unstartable)?;
+        if ended.is_some_and(|status| status.success()) {
+            let mut printed = Vec::new();
+            stdout.rewind().and_then(|()| stdout.read_to_end(&mut printed)).map_err(unstartable)?;
+            return Ok(printed);
+        }
+        let said = end_of(stderr);
+        Err(match ended {
+            None => GitFailure {
+                code: None,
+                said: format!(
+                    "it was ended after {} s (`git.timeout`) {said}",
+                    self.program.time_limit.as_secs()
+                )
+                .trim_end()
+                .to_owned(),
+            },
+            Some(status) if said.is_empty() => GitFailure { code: status.code(), said: status.to_string() },
+            Some(status) => GitFailure { code: status.code(), said },
+        })
+    }
+
+    /// `None`: it was ended at the time limit, with everything that it had started.
+    fn start_and_wait(&self, stdin: File, stdout: File, stderr: File) -> std::io::Result<Option<ExitStatus>> {
+        let program = self.program;
+        #[expect(clippy::disallowed_methods, reason = "git is a helper that must not outlive its call")]
+        let mut command = std::process::Command::new(&program.path);
+        let mut child = command
+            .args(&self.arguments)
+            .current_dir(&program.root)
+            .env_clear()
+            .envs(environment(&program.ambient))
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .process_group(0)
+            .stdin(stdin)
+            .stdout(Stdio::from(stdout))
+            .stderr(stderr)
+            .spawn()?;
+        let running = program.ambient.stopwatch();
+        loop {
+            if let Some(status) = child.try_wait()? {
+                return Ok(Some(status));
+            }
+            let elapsed = running.elapsed();
+            if elapsed > program.time_limit {
+                end_group(&mut child)?;
+                return Ok(None);
+            }
+            let early = elapsed < Duration::from_millis(20);
+            std::thread::sleep(if early { Duration::from_micros(100) } else { Duration::from_millis(5) });
+        }
+    }
+}
+
+fn end_group(child: &mut Child) -> std::io::Result<()> {
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    match group.map(|group| kill_process_group(group, Signal::KILL)) {
+        Some(Ok(())) => {}
+        Some(Err(_)) | None => child.kill()?,
+    }
+    child.wait().map(|_| ())
+}
+
+fn end_of(mut output: File) -> String {
+    let mut bytes = Vec::new();
+    let length = output.metadata().map_or(0, |metadata| metadata.len());
+    let start = std::io::SeekFrom::Start(length.saturating_sub(KEPT));
+    // What cannot be read is not said.
+    let _ = output.seek(start).and_then(|_| output.read_to_end(&mut bytes));
+    String::from_utf8_lossy(&bytes).trim().to_owned()
+}
+
+/// Whether a variable may reach git: those that would point it elsewhere, or make it print more, do not.
+fn may_pass(name: &str) -> bool {
+    const PASSING: [&str; 7] =
+        ["GIT_CONFIG_", "GIT_SSH", "GIT_ASKPASS", "GIT_SSL_", "GIT_EXEC_PATH", "GIT_PROXY_", "GIT_HTTP_"];
+    !name.starts_with("GIT_") || PASSING.iter().any(|prefix| name.starts_with(prefix))
+}
+
+fn environment(ambient: &Ambient) -> impl Iterator<Item = (OsString, OsString)> {
+    ambient
+        .env()
+        .iter()
+        .filter(|(name, _)| name.to_str().is_none_or(may_pass))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .chain(
+            [("LC_ALL", "C"), ("GIT_TERMINAL_PROMPT", "0")].map(|(name, value)| (name.into(), value.into())),
+        )
+}
