@@ -8,7 +8,7 @@ use super::content::ContentReader;
 use super::error::{GitLock, RepoError};
 use super::head::Head;
 use super::index::{IndexRefresh, LOCK_PAUSE, Refreshed, WorkTree};
-use super::object::{object_id, oid};
+use super::object::{object_id, oid, store_commit};
 use super::open::Repo;
 use super::preflight::Identity;
 use super::tree::{TreeChange, TreeDifference, edit_tree, tree_difference, write_to};
@@ -93,8 +93,8 @@ impl Repo {
                 &mut refreshed,
                 tree_difference(&self.git, &parent_tree, &tree).map_err(&failed)?,
             );
-            let id =
-                self.git.commit(None, &author, &committer, &plan.message, &tree, &[&tip]).map_err(&failed)?;
+            let id = store_commit(&self.git, (&author, &committer), &plan.message, &tree, &[&tip])
+                .map_err(&failed)?;
             tip = self.git.find_commit(id).map_err(&failed)?;
             commits.push((object_id(id), plan.batch.clone()));
         }

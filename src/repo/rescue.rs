@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::content::ContentReader;
 use super::error::RepoError;
 use super::head::Head;
-use super::object::{object_id, oid, sync_loose_object};
+use super::object::{object_id, oid, store_commit, sync_loose_object};
 use super::open::Repo;
 use super::surroundings::Surroundings;
 use super::tree::{TreeChange, edit_tree, write_to};
@@ -189,7 +189,7 @@ impl Repo {
             let parents: Vec<_> =
                 parents.iter().map(|id| self.git.find_commit(*id)).collect::<Result<_, _>>()?;
             let parents: Vec<_> = parents.iter().collect();
-            self.git.commit(None, &who, &who, message, &tree, &parents)
+            store_commit(&self.git, (&who, &who), message, &tree, &parents)
         };
         write().map(object_id).map_err(failed)
     }
@@ -215,14 +215,19 @@ impl Repo {
         Ok(())
     }
 
-    /// Without fsync: only a rewritten history together with a loss of power would need it.
+    /// The name itself may be lost with the power: only a rewritten history besides would need it. A name without its
+    /// content must not stay, since git calls that a broken repository.
     fn name_commit(&self, turn: TurnId, commit: &ObjectId) -> Result<(), RepoError> {
         let path: PathBuf = self.common_dir().join(Rescue::name(turn, "branch"));
         let write = || {
             if let Some(directory) = path.parent() {
                 std::fs::create_dir_all(directory)?;
             }
-            File::create(&path)?.write_all(format!("{commit}\n").as_bytes())
+            // Not beside it: git takes every file below `refs` for a name.
+            let mut file = tempfile::Builder::new().prefix("baton-ref").tempfile_in(self.common_dir())?;
+            file.write_all(format!("{commit}\n").as_bytes())?;
+            file.as_file().sync_data()?;
+            file.persist(&path).map(drop).map_err(|error| error.error)
         };
         write().map_err(|source| RepoError::Io { doing: "write", path: path.clone(), source })
     }

@@ -285,6 +285,27 @@ fn a_kill_between_the_commit_and_the_index_leaves_no_reverse_change_staged() {
     workspace.assert_whole(1);
 }
 
+/// A killed git leaves its lock; going on past it would leave the index behind the commits for good.
+#[test]
+fn a_lock_of_the_index_left_after_the_commit_is_named_and_the_index_brought_up_when_it_is_gone() {
+    let workspace = Workspace::new(Git::Used);
+    workspace.crash(&LOOP, "committed:effect#2");
+    let index = workspace.root().join(".git/index");
+    let before_the_commit = std::fs::read(&index).unwrap();
+    workspace.crash(&LOOP, "committed:done");
+    std::fs::write(&index, before_the_commit).unwrap();
+    let lock = workspace.root().join(".git/index.lock");
+    std::fs::write(&lock, "").unwrap();
+    workspace.run(&LOOP).assert_code(5).assert_says(&format!(
+        "error: ralph's work cannot be committed:\n    `{}` exists: another git is at work there, or was killed; if no git \
+         is running in this repository, remove the file and start again\n",
+        lock.canonicalize().unwrap().display()
+    ));
+    std::fs::remove_file(&lock).unwrap();
+    workspace.run(&LOOP).assert_code(0);
+    workspace.assert_whole(1);
+}
+
 struct Row {
     cut: Cut,
     /// As the table shows it.
