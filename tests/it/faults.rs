@@ -6,12 +6,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Mutex;
 
+use rstest::rstest;
+
 use crate::support::{Effects, Ended, Git, Workspace, await_event, check_table};
 
 const LOOP: [&str; 1] = ["--sync-loops=1"];
 
 /// The points of a turn at which a debug build can kill itself, and what each of them lies between.
-const POINTS: &[(&str, &str)] = &[
+pub(crate) const POINTS: &[(&str, &str)] = &[
     ("claimed:begin", "before the claim is journalled"),
     ("claimed:effect", "claim journalled, state not written"),
     ("claimed:done", "state written"),
@@ -151,14 +153,23 @@ fn workspace_for(row: &Row, git: Git) -> Workspace {
 #[test]
 fn a_signal_ends_the_loop_with_its_state_saved_wherever_it_comes() {
     let rows: Vec<Row> = rows();
-    let outcomes = in_parallel(&rows, signal_and_restart);
+    let outcomes = in_parallel(&rows, |row, git| {
+        let mut seen = SIGNALS.iter().map(|signal| signal_and_restart(row, git, *signal));
+        let first = seen.next().unwrap();
+        seen.for_each(|other| assert_eq!(other, first, "{}, {git:?}", row.place));
+        first
+    });
     check_table(
         "signal-points",
         &render("a SIGTERM at", "what it does, and the next start", &rows, &outcomes),
     );
 }
 
-fn signal_and_restart(row: &Row, git: Git) -> String {
+/// Each with its exit code; the default suite takes the first at each place, and all of them in mid-run.
+const SIGNALS: &[(&str, i32)] =
+    if cfg!(feature = "faults") { &[("TERM", 143), ("INT", 130), ("HUP", 143)] } else { &[("TERM", 143)] };
+
+fn signal_and_restart(row: &Row, git: Git, (signal, code): (&str, i32)) -> String {
     let workspace = workspace_for(row, git);
     let place = row.place.split('#').next().unwrap();
     let seat = match row.cut {
@@ -173,7 +184,8 @@ fn signal_and_restart(row: &Row, git: Git) -> String {
         workspace.prepare_release();
         workspace.script_once(seat, "wait_for_release");
     }
-    workspace.run_signalled(&LOOP, &row.crash_at).assert_code(143).assert_says("with the state saved");
+    let at = format!("{signal}@{}", row.crash_at);
+    workspace.run_signalled(&LOOP, &at).assert_code(code).assert_says("with the state saved");
     workspace.assert_nobody_runs();
     workspace.forget_script(seat);
     let state = workspace.state();
@@ -283,6 +295,28 @@ fn a_kill_between_the_commit_and_the_index_leaves_no_reverse_change_staged() {
     assert_ne!(workspace.git(&["diff", "--cached", "--name-status"]), "A\tstaged.txt\n");
     workspace.run(&LOOP).assert_code(0);
     workspace.assert_whole(1);
+}
+
+#[rstest]
+fn the_agents_own_commit_is_there_once_whatever_is_killed_beside_it(
+    #[values("begin", "effect", "done")] edge: &str,
+) {
+    let workspace = Workspace::new(Git::Used);
+    let own = "work; git add src; git commit -qm 'by the agent' src; echo more > src/more.rs";
+    workspace.script_once("ralph", own);
+    workspace.crash(&LOOP, &format!("committed:{edge}#2"));
+    workspace.run(&LOOP).assert_code(0);
+    workspace.assert_iterations(1);
+    workspace.assert_nobody_runs();
+    workspace.assert_persons_files();
+    workspace.assert_index_is_the_persons();
+    assert_eq!(workspace.effects().starts().len(), 2);
+    let log = workspace.git(&["log", "--reverse", "--format=commit %s", "--name-only", "HEAD~2.."]);
+    let expected = "commit by the agent\n\nsrc/counter.rs\nsrc/made-1.rs\n\
+         commit RALPH AUTO (prompt=main.md) (iter=00001): work\n\nsrc/more.rs\n";
+    assert_eq!(log, expected);
+    assert_eq!(workspace.git(&["rev-list", "--count", "HEAD"]), "4\n");
+    workspace.git(&["fsck", "--strict", "--no-progress"]);
 }
 
 /// A killed git leaves its lock; going on past it would leave the index behind the commits for good.

@@ -152,6 +152,45 @@ mount -o remount,bind,rw "$B/repo/{place}""#
     workspace.assert_whole(1);
 }
 
+/// A file by itself: everything around it can be written.
+#[rstest]
+#[case::state("sync/state.json", Git::Used, "cannot write sync/state.json")]
+#[case::state_without_git("sync/state.json", Git::Avoided, "cannot write sync/state.json")]
+#[case::ledger(".git/baton/ledger.db", Git::Used, "readonly database")]
+fn a_single_file_that_cannot_be_written_stops_before_the_agent(
+    #[case] file: &str,
+    #[case] git: Git,
+    #[case] says: &str,
+) {
+    let workspace = Workspace::new(git);
+    workspace.run(&["--sync-loops=1"]).assert_code(0);
+    let before = format!(
+        r#"cp "$B/fake/effects" "$B/effects.0"
+mount --bind "$B/repo/{file}" "$B/repo/{file}"
+mount -o remount,bind,ro "$B/repo/{file}""#
+    );
+    let between = format!(r#"cmp "$B/fake/effects" "$B/effects.0" >&2; umount "$B/repo/{file}""#);
+    let [first, second] = run_twice(&workspace, git, &before, &between, "");
+    assert_eq!(first.code, 1, "{}", first.stderr);
+    assert!(first.stderr.contains(says), "{}", first.stderr);
+    assert_eq!(second.code, 0, "{}", second.stderr);
+    workspace.assert_whole(2);
+}
+
+#[rstest]
+fn a_full_directory_of_logs_is_named_and_costs_no_run(#[values(Git::Used, Git::Avoided)] git: Git) {
+    let workspace = Workspace::new(git);
+    fs::create_dir_all(workspace.root().join("logs")).unwrap();
+    let before = r#"mount -t tmpfs -o size=4k tmpfs "$B/repo/logs"; head -c 4096 /dev/zero > "$B/repo/logs/fill""#;
+    let between = r#"[ ! -e "$B/fake/effects" ] || exit 1; umount "$B/repo/logs""#;
+    let [first, second] = run_twice(&workspace, git, before, between, "");
+    assert_eq!(first.code, 1, "{}", first.stderr);
+    assert_says_where_no_space_is_left(&first.stderr);
+    assert!(first.stderr.contains("logs"), "{}", first.stderr);
+    assert_eq!(second.code, 0, "{}", second.stderr);
+    workspace.assert_whole(1);
+}
+
 #[test]
 fn a_full_directory_for_temporary_files_is_named_and_costs_nothing() {
     let workspace = Workspace::new(Git::Used);
