@@ -29,7 +29,8 @@ impl CrashPoints {
         let (sent, signal_at) = match signal_at.and_then(|text| text.split_once('@')) {
             Some(("INT", place)) => (Signal::INT, Some(place)),
             Some(("HUP", place)) => (Signal::HUP, Some(place)),
-            Some(_) | None => (Signal::TERM, signal_at),
+            Some((_, place)) => (Signal::TERM, Some(place)),
+            None => (Signal::TERM, signal_at),
         };
         let count = self.passed.entry(place.to_owned()).or_default();
         *count += 1;

@@ -319,6 +319,43 @@ fn the_agents_own_commit_is_there_once_whatever_is_killed_beside_it(
     workspace.git(&["fsck", "--strict", "--no-progress"]);
 }
 
+#[rstest]
+fn commits_of_all_four_categories_are_there_once_wherever_they_are_cut(
+    #[values("begin", "effect", "done")] edge: &str,
+) {
+    let workspace = Workspace::new(Git::Used);
+    workspace.write("tests/fixtures/golden.json", "[]\n");
+    workspace.git(&["add", "tests"]);
+    workspace.git(&["commit", "--quiet", "--message=a fixture", "--", "tests"]);
+    let script = "work; mkdir -p plans/active/reports; echo 3 ms > plans/active/reports/step.txt\n\
+        echo '[1]' > tests/fixtures/golden.json; echo '- [x] step' >> docs/fix_plan.md";
+    workspace.script_once("ralph", script);
+    workspace.crash(&LOOP, &format!("committed:{edge}#2"));
+    workspace.run(&LOOP).assert_code(0);
+    workspace.assert_iterations(1);
+    workspace.assert_nobody_runs();
+    workspace.assert_persons_files();
+    workspace.assert_index_is_the_persons();
+    assert_eq!(workspace.effects().starts().len(), 2);
+    let log = workspace.git(&["log", "--reverse", "--format=> %s", "--name-only", "HEAD~4.."]);
+    let lines: Vec<&str> = log.lines().filter(|line| !line.is_empty()).collect();
+    let subject = |category: &str| format!("> RALPH AUTO (prompt=main.md) (iter=00001): {category}");
+    let expected = [
+        &subject("reports evidence"),
+        "plans/active/reports/step.txt",
+        &subject("tracked outputs"),
+        "tests/fixtures/golden.json",
+        &subject("doc/meta hygiene"),
+        "docs/fix_plan.md",
+        &subject("work"),
+        "src/counter.rs",
+        "src/made-1.rs",
+    ];
+    assert_eq!(lines, expected);
+    assert_eq!(workspace.git(&["rev-list", "--count", "HEAD"]), "7\n");
+    workspace.git(&["fsck", "--strict", "--no-progress"]);
+}
+
 /// A killed git leaves its lock; going on past it would leave the index behind the commits for good.
 #[test]
 fn a_lock_of_the_index_left_after_the_commit_is_named_and_the_index_brought_up_when_it_is_gone() {

@@ -839,5 +839,5 @@ fn an_isolated_turn_that_is_killed_anywhere_is_carried_on_beside_the_person() {
             killed += 1;
         }
     }
-    assert_eq!(killed, 40);
+    assert_eq!(killed, 38);
 }
