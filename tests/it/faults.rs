@@ -125,7 +125,9 @@ fn in_parallel(rows: &[Row], experiment: impl Fn(&Row, Git) -> String + Sync) ->
             });
         }
     });
-    outcomes.into_inner().unwrap()
+    let outcomes = outcomes.into_inner().unwrap();
+    assert_eq!((rows.len(), outcomes.len()), (56, 106), "rows, and cells with `--no-git`");
+    outcomes
 }
 
 fn render(fault: &str, happened: &str, rows: &[Row], outcomes: &Outcomes) -> String {

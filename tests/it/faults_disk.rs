@@ -128,7 +128,10 @@ fn assert_says_where_no_space_is_left(said: &str) {
     let error = said.split("error: ").nth(1).unwrap_or_else(|| panic!("no error in:\n{said}"));
     let reason = error.to_lowercase().contains("no space left") || error.contains("disk is full");
     let place = ["/repo", "/tmp/baton-", " sync/state.json"].iter().any(|place| error.contains(place));
-    assert!(reason && place && error.contains("help: free some space, then the same command goes on"), "{said}");
+    assert!(
+        reason && place && error.contains("help: free some space, then the same command goes on"),
+        "{said}"
+    );
 }
 
 #[rstest]
@@ -189,13 +192,24 @@ mount -o remount,bind,ro "$B/repo/{file}""#
 fn a_full_directory_of_logs_is_told_of_and_costs_nothing(#[values(Git::Used, Git::Avoided)] git: Git) {
     let workspace = Workspace::new(git);
     fs::create_dir_all(workspace.root().join("logs")).unwrap();
-    let before = r#"mount -t tmpfs -o size=4k tmpfs "$B/repo/logs"; head -c 4096 /dev/zero > "$B/repo/logs/fill""#;
+    let before =
+        r#"mount -t tmpfs -o size=4k tmpfs "$B/repo/logs"; head -c 4096 /dev/zero > "$B/repo/logs/fill""#;
     let between = r#"umount "$B/repo/logs""#;
     let [first, second] = run_twice(&workspace, git, before, between, "");
     assert_eq!(first.code, 0, "{}", first.stderr);
     let warned = |line: &&str| line.starts_with("warning: cannot write ") && line.contains("No space left");
-    assert_eq!(first.stderr.lines().filter(warned).count(), 4, "a log and a summary a turn:\n{}", first.stderr);
-    assert_eq!((second.code, second.stderr.contains("warning: cannot write")), (0, false), "{}", second.stderr);
+    assert_eq!(
+        first.stderr.lines().filter(warned).count(),
+        4,
+        "a log and a summary a turn:\n{}",
+        first.stderr
+    );
+    assert_eq!(
+        (second.code, second.stderr.contains("warning: cannot write")),
+        (0, false),
+        "{}",
+        second.stderr
+    );
     workspace.assert_whole(2);
 }
 

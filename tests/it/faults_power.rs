@@ -180,10 +180,16 @@ fn restart(workspace: &Workspace, loss: &Loss) -> Result<usize, String> {
 }
 
 /// One thread a mode; each image is checked at the place where the run was recorded, since records hold its paths.
-fn cut_power(name: &str, git: Git) {
+fn cut_power(name: &str, git: Git, (cuts, at_least): (usize, usize)) {
     let mut recording = record(git);
     let images = recording.losses.len();
-    assert!(recording.cuts > 60 && images > 150, "{} cuts, {images} images", recording.cuts);
+    // A little below what was counted: threads interleave differently each time.
+    assert!(recording.cuts >= cuts && images >= at_least, "{} cuts, {images} images", recording.cuts);
+    // For whoever mends a violation: only the cuts after calls on such paths.
+    if let Ok(part) = std::env::var("BATON_POWER_ONLY") {
+        recording.losses.retain(|loss| loss.event.contains(&part));
+        say(&format!("{name}: only {} images, after calls on paths with `{part}`", recording.losses.len()));
+    }
     let mut checked: BTreeMap<Reading, usize> = BTreeMap::new();
     let (mut locked, mut wrong) = (0, 0);
     for loss in recording.losses.drain(..) {
@@ -191,7 +197,12 @@ fn cut_power(name: &str, git: Git) {
             Ok(locks) => locked += usize::from(locks > 0),
             Err(what) => {
                 wrong += 1;
-                say(&format!("== {name}, after call {} ({}), {}:\n{what}", loss.call, loss.event, loss.reading.name()));
+                say(&format!(
+                    "== {name}, after call {} ({}), {}:\n{what}",
+                    loss.call,
+                    loss.event,
+                    loss.reading.name()
+                ));
             }
         }
         *checked.entry(loss.reading).or_default() += 1;
@@ -199,7 +210,10 @@ fn cut_power(name: &str, git: Git) {
     let by_reading: Vec<String> =
         checked.iter().map(|(reading, count)| format!("{count} ({})", reading.name())).collect();
     let cuts = recording.cuts;
-    say(&format!("{name}: {cuts} cuts, {images} images, {locked} with a lock of git: {}", by_reading.join(", ")));
+    say(&format!(
+        "{name}: {cuts} cuts, {images} images, {locked} with a lock of git: {}",
+        by_reading.join(", ")
+    ));
     assert_eq!(wrong, 0, "violations, each told above");
 }
 
@@ -210,10 +224,10 @@ fn say(text: &str) {
 
 #[test]
 fn a_loss_of_power_with_git_loses_nothing_that_was_paid_for() {
-    cut_power("with git", Git::Used);
+    cut_power("with git", Git::Used, (450, 800));
 }
 
 #[test]
 fn a_loss_of_power_without_git_loses_nothing_that_was_paid_for() {
-    cut_power("--no-git", Git::Avoided);
+    cut_power("--no-git", Git::Avoided, (250, 450));
 }
