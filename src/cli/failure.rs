@@ -26,7 +26,18 @@ impl Failure {
     pub(crate) fn from_error(exit: Exit, error: &dyn Error) -> Self {
         let mut failure = Self::new(exit, error.to_string());
         failure.push_chain(error.source());
+        if failure.is_of_a_full_disk() {
+            return failure.help("free some space, then the same command goes on");
+        }
         failure
+    }
+
+    /// By its words: git and SQLite pass on no more than those.
+    fn is_of_a_full_disk(&self) -> bool {
+        std::iter::once(&self.message).chain(&self.causes).any(|text| {
+            let text = text.to_ascii_lowercase();
+            text.contains("no space left") || text.contains("disk is full") || text.contains("quota exceeded")
+        })
     }
 
     /// Adds a cause, and the causes of that cause.

@@ -1,5 +1,7 @@
 //! From a room's error to what a person reads: the exit code and what to do next.
 
+use std::io::ErrorKind;
+
 use crate::config::Config;
 use crate::ledger::HomeError;
 use crate::repo::RepoError;
@@ -143,6 +145,11 @@ fn home_failure(error: &HomeError) -> Failure {
             failure.help("wait for it to end, or stop it; `baton status` tells what it does")
         }
         HomeError::NoStateDirectory => failure.help("set HOME or XDG_STATE_HOME"),
+        HomeError::Unusable { source, .. }
+            if matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) =>
+        {
+            failure
+        }
         HomeError::Unusable { .. } => failure.help("make the directory writable for this user"),
     }
 }

@@ -144,11 +144,12 @@ fn events_failed(pid: u32) -> impl FnOnce(io::Error) -> ExecError {
 
 /// The supervisor ended; its log says why.
 fn gone(dir: &AttemptDir) -> ExecError {
-    let log = std::fs::read(dir.supervisor_log_path()).unwrap_or_default();
+    let path = dir.supervisor_log_path();
+    let log = std::fs::read(&path).unwrap_or_default();
     let text = String::from_utf8_lossy(&log).trim().to_owned();
     ExecError::SupervisorFailed {
         detail: if text.is_empty() {
-            "it left no message (it cannot where no space is left on the disk)".to_owned()
+            format!("it left no message in `{}`; is there no space left on that disk?", path.display())
         } else {
             text
         },

@@ -4,7 +4,6 @@
 //! no push sends and no checkout shows; they go when the turn ends with everything in its place.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
@@ -205,14 +204,19 @@ impl Repo {
         if names.is_empty() { Ok(()) } else { self.backend.name_objects(&names) }
     }
 
-    /// Without fsync: only a rewritten history together with a loss of power would need it.
+    /// The name itself may be lost with the power: only a rewritten history besides would need it. A name without its
+    /// content must not stay, since git calls that a broken repository.
     fn name_commit(&self, turn: TurnId, commit: &ObjectId) -> Result<(), RepoError> {
         let path: PathBuf = self.common_dir().join(Rescue::name(turn, "branch"));
         let write = || {
             if let Some(directory) = path.parent() {
                 std::fs::create_dir_all(directory)?;
             }
-            File::create(&path)?.write_all(format!("{commit}\n").as_bytes())
+            // Not beside it: git takes every file below `refs` for a name.
+            let mut file = tempfile::Builder::new().prefix("baton-ref").tempfile_in(self.common_dir())?;
+            file.write_all(format!("{commit}\n").as_bytes())?;
+            file.as_file().sync_data()?;
+            file.persist(&path).map(drop).map_err(|error| error.error)
         };
         write().map_err(|source| RepoError::Io { doing: "write", path: path.clone(), source })
     }

@@ -159,6 +159,13 @@ impl Runner<'_> {
         if found.is_empty() {
             return self.commit(turn);
         }
+        // Going on past git's own lock, which a kill or a loss of power has left, would show the commits as staged in
+        // reverse for good.
+        let branch = plan.head.branch.as_deref().unwrap_or_default();
+        let problems: Vec<String> = repo.standing_locks(branch).iter().map(ToString::to_string).collect();
+        if !problems.is_empty() {
+            return self.stop_at_commit(turn, problems);
+        }
         let refresh = repo.refresh_index_after(&found)?;
         let head = repo.head()?;
         let now = scan(repo, base, &head)?;

@@ -15,7 +15,8 @@ pub(crate) struct CrashPoints {
 
 impl CrashPoints {
     /// Dies here if `BATON_CRASH_AT` names this place: `running:done`, or `running:done#3` for the third passing. Is
-    /// sent SIGTERM if `BATON_SIGNAL_AT` does, and goes on when that was heard.
+    /// sent SIGTERM if `BATON_SIGNAL_AT` does (or `INT@running:done`, `HUP@running:done`: those), and goes on when
+    /// that was heard.
     #[cfg(debug_assertions)]
     pub(crate) fn pass(&mut self, ambient: &Ambient, interrupts: &Interrupts, place: &str) {
         use rustix::process::{Signal, getpid, kill_process};
@@ -24,9 +25,16 @@ impl CrashPoints {
         if wanted == [None, None] {
             return;
         }
+        let [crash_at, signal_at] = wanted;
+        let (sent, signal_at) = match signal_at.and_then(|text| text.split_once('@')) {
+            Some(("INT", place)) => (Signal::INT, Some(place)),
+            Some(("HUP", place)) => (Signal::HUP, Some(place)),
+            Some((_, place)) => (Signal::TERM, Some(place)),
+            None => (Signal::TERM, signal_at),
+        };
         let count = self.passed.entry(place.to_owned()).or_default();
         *count += 1;
-        let [crash, signal] = wanted.map(|wanted| {
+        let [crash, signal] = [crash_at, signal_at].map(|wanted| {
             let (name, nth) = wanted.map_or(("", "1"), |text| text.split_once('#').unwrap_or((text, "1")));
             name == place && nth.parse() == Ok(*count)
         });
@@ -39,7 +47,7 @@ impl CrashPoints {
         }
         if signal {
             let heard = interrupts.count();
-            let _ = kill_process(getpid(), Signal::TERM);
+            let _ = kill_process(getpid(), sent);
             while interrupts.count() == heard {
                 std::thread::yield_now();
             }

@@ -451,7 +451,11 @@ fn a_supervisor_that_cannot_run_is_an_error_and_starts_nothing() {
         submit(&scene.dir, scene.script("touch ran"), "/bin/false".as_ref(), &scene.ambient).unwrap();
     assert_eq!(
         prepared.ready().unwrap_err().to_string(),
-        "the attempt's supervisor ended before it was ready (the agent was not started): it left no message (it cannot where no space is left on the disk)"
+        format!(
+            "the attempt's supervisor ended before it was ready (the agent was not started): it left no message in `{}`; \
+             is there no space left on that disk?",
+            scene.dir.supervisor_log_path().display()
+        )
     );
     assert!(!scene.file("ran").exists());
 }

@@ -6,12 +6,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Mutex;
 
+use rstest::rstest;
+
 use crate::support::{Effects, Ended, Git, Workspace, await_event, check_table};
 
 const LOOP: [&str; 1] = ["--sync-loops=1"];
 
 /// The points of a turn at which a debug build can kill itself, and what each of them lies between.
-const POINTS: &[(&str, &str)] = &[
+pub(crate) const POINTS: &[(&str, &str)] = &[
     ("claimed:begin", "before the claim is journalled"),
     ("claimed:effect", "claim journalled, state not written"),
     ("claimed:done", "state written"),
@@ -123,7 +125,9 @@ fn in_parallel(rows: &[Row], experiment: impl Fn(&Row, Git) -> String + Sync) ->
             });
         }
     });
-    outcomes.into_inner().unwrap()
+    let outcomes = outcomes.into_inner().unwrap();
+    assert_eq!((rows.len(), outcomes.len()), (56, 106), "rows, and cells with `--no-git`");
+    outcomes
 }
 
 fn render(fault: &str, happened: &str, rows: &[Row], outcomes: &Outcomes) -> String {
@@ -151,14 +155,23 @@ fn workspace_for(row: &Row, git: Git) -> Workspace {
 #[test]
 fn a_signal_ends_the_loop_with_its_state_saved_wherever_it_comes() {
     let rows: Vec<Row> = rows();
-    let outcomes = in_parallel(&rows, signal_and_restart);
+    let outcomes = in_parallel(&rows, |row, git| {
+        let mut seen = SIGNALS.iter().map(|signal| signal_and_restart(row, git, *signal));
+        let first = seen.next().unwrap();
+        seen.for_each(|other| assert_eq!(other, first, "{}, {git:?}", row.place));
+        first
+    });
     check_table(
         "signal-points",
         &render("a SIGTERM at", "what it does, and the next start", &rows, &outcomes),
     );
 }
 
-fn signal_and_restart(row: &Row, git: Git) -> String {
+/// Each with its exit code; the default suite takes the first at each place, and all of them in mid-run.
+const SIGNALS: &[(&str, i32)] =
+    if cfg!(feature = "faults") { &[("TERM", 143), ("INT", 130), ("HUP", 143)] } else { &[("TERM", 143)] };
+
+fn signal_and_restart(row: &Row, git: Git, (signal, code): (&str, i32)) -> String {
     let workspace = workspace_for(row, git);
     let place = row.place.split('#').next().unwrap();
     let seat = match row.cut {
@@ -173,7 +186,8 @@ fn signal_and_restart(row: &Row, git: Git) -> String {
         workspace.prepare_release();
         workspace.script_once(seat, "wait_for_release");
     }
-    workspace.run_signalled(&LOOP, &row.crash_at).assert_code(143).assert_says("with the state saved");
+    let at = format!("{signal}@{}", row.crash_at);
+    workspace.run_signalled(&LOOP, &at).assert_code(code).assert_says("with the state saved");
     workspace.assert_nobody_runs();
     workspace.forget_script(seat);
     let state = workspace.state();
@@ -281,6 +295,86 @@ fn a_kill_between_the_commit_and_the_index_leaves_no_reverse_change_staged() {
     workspace.crash(&LOOP, "committed:done");
     std::fs::write(&index, before_the_commit).unwrap();
     assert_ne!(workspace.git(&["diff", "--cached", "--name-status"]), "A\tstaged.txt\n");
+    workspace.run(&LOOP).assert_code(0);
+    workspace.assert_whole(1);
+}
+
+#[rstest]
+fn the_agents_own_commit_is_there_once_whatever_is_killed_beside_it(
+    #[values("begin", "effect", "done")] edge: &str,
+) {
+    let workspace = Workspace::new(Git::Used);
+    let own = "work; git add src; git commit -qm 'by the agent' src; echo more > src/more.rs";
+    workspace.script_once("ralph", own);
+    workspace.crash(&LOOP, &format!("committed:{edge}#2"));
+    workspace.run(&LOOP).assert_code(0);
+    workspace.assert_iterations(1);
+    workspace.assert_nobody_runs();
+    workspace.assert_persons_files();
+    workspace.assert_index_is_the_persons();
+    assert_eq!(workspace.effects().starts().len(), 2);
+    let log = workspace.git(&["log", "--reverse", "--format=commit %s", "--name-only", "HEAD~2.."]);
+    let expected = "commit by the agent\n\nsrc/counter.rs\nsrc/made-1.rs\n\
+         commit RALPH AUTO (prompt=main.md) (iter=00001): work\n\nsrc/more.rs\n";
+    assert_eq!(log, expected);
+    assert_eq!(workspace.git(&["rev-list", "--count", "HEAD"]), "4\n");
+    workspace.git(&["fsck", "--strict", "--no-progress"]);
+}
+
+#[rstest]
+fn commits_of_all_four_categories_are_there_once_wherever_they_are_cut(
+    #[values("begin", "effect", "done")] edge: &str,
+) {
+    let workspace = Workspace::new(Git::Used);
+    workspace.write("tests/fixtures/golden.json", "[]\n");
+    workspace.git(&["add", "tests"]);
+    workspace.git(&["commit", "--quiet", "--message=a fixture", "--", "tests"]);
+    let script = "work; mkdir -p plans/active/reports; echo 3 ms > plans/active/reports/step.txt\n\
+        echo '[1]' > tests/fixtures/golden.json; echo '- [x] step' >> docs/fix_plan.md";
+    workspace.script_once("ralph", script);
+    workspace.crash(&LOOP, &format!("committed:{edge}#2"));
+    workspace.run(&LOOP).assert_code(0);
+    workspace.assert_iterations(1);
+    workspace.assert_nobody_runs();
+    workspace.assert_persons_files();
+    workspace.assert_index_is_the_persons();
+    assert_eq!(workspace.effects().starts().len(), 2);
+    let log = workspace.git(&["log", "--reverse", "--format=> %s", "--name-only", "HEAD~4.."]);
+    let lines: Vec<&str> = log.lines().filter(|line| !line.is_empty()).collect();
+    let subject = |category: &str| format!("> RALPH AUTO (prompt=main.md) (iter=00001): {category}");
+    let expected = [
+        &subject("reports evidence"),
+        "plans/active/reports/step.txt",
+        &subject("tracked outputs"),
+        "tests/fixtures/golden.json",
+        &subject("doc/meta hygiene"),
+        "docs/fix_plan.md",
+        &subject("work"),
+        "src/counter.rs",
+        "src/made-1.rs",
+    ];
+    assert_eq!(lines, expected);
+    assert_eq!(workspace.git(&["rev-list", "--count", "HEAD"]), "7\n");
+    workspace.git(&["fsck", "--strict", "--no-progress"]);
+}
+
+/// A killed git leaves its lock; going on past it would leave the index behind the commits for good.
+#[test]
+fn a_lock_of_the_index_left_after_the_commit_is_named_and_the_index_brought_up_when_it_is_gone() {
+    let workspace = Workspace::new(Git::Used);
+    workspace.crash(&LOOP, "committed:effect#2");
+    let index = workspace.root().join(".git/index");
+    let before_the_commit = std::fs::read(&index).unwrap();
+    workspace.crash(&LOOP, "committed:done");
+    std::fs::write(&index, before_the_commit).unwrap();
+    let lock = workspace.root().join(".git/index.lock");
+    std::fs::write(&lock, "").unwrap();
+    workspace.run(&LOOP).assert_code(5).assert_says(&format!(
+        "error: ralph's work cannot be committed:\n    `{}` exists: another git is at work there, or was killed; if no git \
+         is running in this repository, remove the file and start again\n",
+        lock.canonicalize().unwrap().display()
+    ));
+    std::fs::remove_file(&lock).unwrap();
     workspace.run(&LOOP).assert_code(0);
     workspace.assert_whole(1);
 }

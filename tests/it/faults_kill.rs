@@ -158,6 +158,29 @@ fn the_orchestrator_and_those_below_it_are_killed_together(
 }
 
 #[rstest]
+fn a_verify_command_that_is_killed_with_the_orchestrator_costs_no_second_run_of_the_agent(
+    #[values(Git::Used, Git::Avoided)] git: Git,
+    #[values(Along::Agent, Along::Supervisor, Along::Both)] along: Along,
+) {
+    let workspace = Workspace::with_checks(git);
+    workspace.prepare_release();
+    workspace.script_once("ralph", "work; echo wait_for_release > \"$FAKE_DIR/once.first\"");
+    let orchestrator = workspace.start(&LOOP, None);
+    let check = workspace.await_waiting("first");
+    orchestrator.signal(Signal::KILL);
+    orchestrator.wait().assert_killed();
+    if along != Along::Agent {
+        Workspace::kill(check.supervisor);
+    }
+    if along != Along::Supervisor {
+        Workspace::kill(check.pid);
+    }
+    workspace.run(&LOOP).assert_code(0);
+    workspace.assert_whole(1);
+    assert_eq!(workspace.effects().starts().len(), 2);
+}
+
+#[rstest]
 fn a_killed_router_prompt_selects_nothing_and_is_asked_again(#[values(Git::Used, Git::Avoided)] git: Git) {
     let workspace = Workspace::configured(git, "router: { enabled: true, prompt: router.md }\n");
     workspace.prepare_release();

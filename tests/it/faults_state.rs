@@ -200,7 +200,11 @@ fn a_lock_of_git_that_stays_is_named_before_anything_is_claimed() {
     let workspace = Workspace::new(Git::Used);
     let lock = workspace.root().join(".git/index.lock");
     std::fs::write(&lock, "").unwrap();
-    workspace.run(&LOOP).assert_code(1).assert_says("index.lock");
+    workspace.run(&LOOP).assert_code(1).assert_says(&format!(
+        "error: `{}` exists: another git is at work there, or was killed; if no git is running in this repository, \
+         remove the file and start again\n",
+        lock.canonicalize().unwrap().display()
+    ));
     assert_eq!(workspace.read("sync/state.json"), None);
     assert_eq!(workspace.effects().starts().len(), 0);
     assert!(lock.exists(), "nobody deletes another's lock");

@@ -817,3 +817,27 @@ fn a_workspace_below_the_root_and_a_persons_linked_tree_have_isolated_loops_too(
     let tree = Path::new(".git/baton/worktrees/deep/sub/src/made-1.rs");
     assert!(root.join(tree).exists());
 }
+
+/// The points inside a turn are the same as without isolation; the default suite kills at those of the work tree.
+#[cfg(feature = "faults")]
+#[test]
+fn an_isolated_turn_that_is_killed_anywhere_is_carried_on_beside_the_person() {
+    let mut killed = 0;
+    for (place, _) in crate::faults::POINTS {
+        // No `verify` commands are configured here.
+        if place.starts_with("baseline") || place.starts_with("verified") {
+            continue;
+        }
+        for nth in ["#1", "#2"] {
+            let beside = Beside::new();
+            beside.workspace.crash(&LOOP, &format!("{place}{nth}"));
+            beside.run().assert_code(0);
+            let over = *place == "close:done" && nth == "#2";
+            let iterations = if over { 2 } else { 1 };
+            beside.assert_whole(iterations);
+            assert_eq!(beside.workspace.effects().starts().len() as u64, 2 * iterations, "{place}{nth}");
+            killed += 1;
+        }
+    }
+    assert_eq!(killed, 38);
+}

@@ -16,7 +16,7 @@ use super::super::place::{LOCK_PAUSE, Place};
 use super::super::preflight::{Operation, Person};
 use super::super::surroundings::StashEntry;
 use super::content::Hasher;
-use super::object::{object_id, oid};
+use super::object::{object_id, oid, store_commit};
 use super::open::Library;
 use super::tree::{edit_tree, write_to};
 use crate::publish::{Blob, ObjectId, RepoPath};
@@ -177,8 +177,8 @@ impl Backend for Library {
                 continue;
             }
             let tree = self.git.find_tree(tree).map_err(&failed)?;
-            let id =
-                self.git.commit(None, &author, &committer, &plan.message, &tree, &[&tip]).map_err(&failed)?;
+            let id = store_commit(&self.git, (&author, &committer), &plan.message, &tree, &[&tip])
+                .map_err(&failed)?;
             tip = self.git.find_commit(id).map_err(&failed)?;
             made.commits.push((at, object_id(id)));
         }

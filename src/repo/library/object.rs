@@ -1,6 +1,6 @@
 //! Between our object names and libgit2's.
 
-use git2::Oid;
+use git2::{Commit, ObjectType, Oid, Repository, Signature, Tree};
 
 use crate::publish::{FileMode, ObjectId};
 
@@ -37,4 +37,16 @@ pub(super) const fn mode_bits(mode: FileMode) -> u32 {
         FileMode::Symlink => 0o120_000,
         FileMode::Submodule => 0o160_000,
     }
+}
+
+/// Stores a commit that no branch names yet. libgit2's own call returns success where the object could not be written.
+pub(super) fn store_commit(
+    git: &Repository,
+    (author, committer): (&Signature<'_>, &Signature<'_>),
+    message: &str,
+    tree: &Tree<'_>,
+    parents: &[&Commit<'_>],
+) -> Result<Oid, git2::Error> {
+    let commit = git.commit_create_buffer(author, committer, message, tree, parents)?;
+    git.odb()?.write(ObjectType::Commit, &commit)
 }

@@ -35,7 +35,8 @@ impl Library {
             return Err(RepoError::Bare { git_dir: git.path().to_owned() });
         };
         let place = Place::new(workspace, &root, git.path().to_owned(), git.commondir().to_owned(), ambient)?;
-        configure(&git, ambient.env())
+        let durable = durable_settings()?;
+        configure(&git, ambient.env(), durable.path())
             .map_err(|source| RepoError::Unopenable { workspace: workspace.to_owned(), source })?;
         Ok(Self { git, place, program: None })
     }
@@ -50,12 +51,16 @@ impl Library {
     }
 }
 /// Gives the handle the configuration that git itself would read, and makes its writes durable.
-fn configure(git: &Repository, env: &BTreeMap<OsString, OsString>) -> Result<(), git2::Error> {
+fn configure(
+    git: &Repository,
+    env: &BTreeMap<OsString, OsString>,
+    durable: &Path,
+) -> Result<(), git2::Error> {
     let overridden = ["GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"]
         .iter()
         .any(|name| env.contains_key(OsStr::new(name)));
     let config = if overridden { config_of_environment(git, env)? } else { git.config()? };
-    make_durable(git)?;
+    make_durable(git, durable)?;
     git.set_config(&config)
 }
 
@@ -90,20 +95,32 @@ fn config_of_environment(
 
 /// libgit2 reads `core.fsyncObjectFiles` once, when it opens the object and the reference database; the global
 /// switch for it is not reachable without `unsafe`. So both are opened under a passing configuration that has it.
-fn make_durable(git: &Repository) -> Result<(), git2::Error> {
-    let io = |error: std::io::Error| git2::Error::from_str(&error.to_string());
-    let mut passing = tempfile::NamedTempFile::new().map_err(io)?;
-    std::io::Write::write_all(&mut passing, b"[core]\n\tfsyncObjectFiles = true\n").map_err(io)?;
+fn make_durable(git: &Repository, durable: &Path) -> Result<(), git2::Error> {
     let mut config = Config::new()?;
     let local = git.commondir().join("config");
     if local.is_file() {
         config.add_file(&local, ConfigLevel::Local, false)?;
     }
-    config.add_file(passing.path(), ConfigLevel::App, false)?;
+    config.add_file(durable, ConfigLevel::App, false)?;
     git.set_config(&config)?;
     git.odb()?;
     git.refdb()?;
     Ok(())
+}
+
+/// That configuration, for as long as this is held.
+fn durable_settings() -> Result<tempfile::NamedTempFile, RepoError> {
+    let directory = std::env::temp_dir();
+    let mut file = tempfile::Builder::new()
+        .prefix("baton-git-config-")
+        .tempfile_in(&directory)
+        .map_err(|source| RepoError::Io { doing: "make a temporary file in", path: directory, source })?;
+    match std::io::Write::write_all(&mut file, b"[core]\n\tfsyncObjectFiles = true\n") {
+        Ok(()) => Ok(file),
+        Err(source) => {
+            Err(RepoError::Io { doing: "write the temporary file", path: file.path().to_owned(), source })
+        }
+    }
 }
 
 #[cfg(test)]

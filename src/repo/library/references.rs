@@ -7,7 +7,7 @@ use git2::{ErrorCode, Oid, Reference};
 use super::super::backend::{Copy, Found};
 use super::super::error::RepoError;
 use super::super::surroundings::StashEntry;
-use super::object::{object_id, oid};
+use super::object::{object_id, oid, store_commit};
 use super::open::Library;
 use super::tree::{edit_tree, write_to};
 use crate::publish::ObjectId;
@@ -72,7 +72,7 @@ impl Library {
             let parents = copy.parents.iter().map(|id| oid(id).and_then(|id| self.git.find_commit(id)));
             let parents = parents.collect::<Result<Vec<_>, _>>()?;
             let parents: Vec<_> = parents.iter().collect();
-            self.git.commit(None, &who, &who, copy.message, &tree, &parents)
+            store_commit(&self.git, (&who, &who), copy.message, &tree, &parents)
         };
         let id = write().map(object_id).map_err(failed)?;
         self.place.sync_object(&id)?;

@@ -1,6 +1,7 @@
 //! Reads what `strace -f -y -xx` wrote: every string and path is in hexadecimal, so that nothing in it can be mistaken.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// A change of the file system, or a promise of durability. Paths are absolute.
@@ -67,6 +68,26 @@ pub(crate) enum Event {
     MakeDirectory {
         path: PathBuf,
     },
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open { path, .. } => write!(f, "open {}", path.display()),
+            Self::Write { path, .. } | Self::WriteAt { path, .. } => write!(f, "write {}", path.display()),
+            Self::Seek { fd, .. } => write!(f, "seek {fd}"),
+            Self::Duplicate { from, to, .. } => write!(f, "dup {from} {to}"),
+            Self::SetSize { path, size } => write!(f, "resize {} to {size}", path.display()),
+            Self::Reserve { path, .. } => write!(f, "reserve {}", path.display()),
+            Self::Sync { path } => write!(f, "fsync {}", path.display()),
+            Self::SyncAll => write!(f, "syncfs"),
+            Self::Rename { from, to } => write!(f, "rename {} to {}", from.display(), to.display()),
+            Self::Link { from, to } => write!(f, "link {} to {}", from.display(), to.display()),
+            Self::Symlink { path, .. } => write!(f, "symlink {}", path.display()),
+            Self::Remove { path } => write!(f, "remove {}", path.display()),
+            Self::MakeDirectory { path } => write!(f, "mkdir {}", path.display()),
+        }
+    }
 }
 
 /// The calls that succeeded, in the order of their ends. A relative path of a call that does not say where it starts

@@ -211,7 +211,7 @@ impl Workspace {
         let _ = fs::remove_file(self.fake().join(format!("once.{who}")));
     }
 
-    /// Runs `baton run`; it is sent SIGTERM when it comes by this place.
+    /// Runs `baton run`; it is sent a signal when it comes by a place: `HUP@running:go`.
     pub(crate) fn run_signalled(&self, arguments: &[&str], place: &str) -> Ended {
         self.start_with(arguments, Some(("BATON_SIGNAL_AT", place))).wait()
     }
