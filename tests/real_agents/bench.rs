@@ -66,8 +66,9 @@ impl Bench {
         bench.write(
             "orchestration.yaml",
             &format!(
-                "agent:\n  default: {name}\n  options:\n    {name}: {{ binary: {program:?}, args: {arguments} }}\n{more}",
+                "agent:\n  default: {name}\n  options:\n    {name}: {{ binary: {program:?}, args: {arguments}, permission: {permission} }}\n{more}",
                 name = cli.name,
+                permission = cli.permission,
             ),
         );
         for (prompt, file) in [("main", "src/made.txt"), ("supervisor", "plans/made.md"), ("reviewer", "plans/r.md")] {
@@ -162,28 +163,39 @@ impl Bench {
     /// Processes that have this place in their environment, their arguments or as their directory: everything that an
     /// attempt could have left behind.
     pub(crate) fn left_alive(&self) -> Vec<String> {
+        self.processes().into_iter().map(|(_, line)| line).collect()
+    }
+
+    fn processes(&self) -> Vec<(i32, String)> {
         let place = self.base.path().to_str().unwrap();
         let mut alive = Vec::new();
         for entry in fs::read_dir("/proc").unwrap().flatten() {
             let path = entry.path();
-            if !path.file_name().unwrap().to_str().unwrap().bytes().all(|byte| byte.is_ascii_digit()) {
-                continue;
-            }
+            let Ok(pid) = path.file_name().unwrap().to_str().unwrap().parse() else { continue };
             let holds = |name: &str| {
                 fs::read(path.join(name)).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(place))
             };
             let works_there = fs::read_link(path.join("cwd")).is_ok_and(|cwd| cwd.starts_with(place));
             if holds("environ") || holds("cmdline") || works_there {
                 let command = fs::read(path.join("cmdline")).unwrap_or_default();
-                alive.push(String::from_utf8_lossy(&command).replace('\0', " "));
+                alive.push((pid, String::from_utf8_lossy(&command).replace('\0', " ")));
             }
         }
         alive
     }
 
-    /// Waits until a model has been asked this many times.
-    pub(crate) fn await_requests(&self, count: usize) {
-        await_event("a request", || (self.server.seen().len() >= count).then_some(()));
+    /// How often a conversation was begun.
+    pub(crate) fn beginnings(&self) -> usize {
+        self.server.seen().iter().filter(|seen| !seen.was_called).count()
+    }
+
+    /// Ends the tool that would run for five minutes, as if it had finished.
+    pub(crate) fn end_long_tool(&self) {
+        for (pid, line) in self.processes() {
+            if line.starts_with("sleep 300") {
+                let _ = kill_process(Pid::from_raw(pid).unwrap(), Signal::TERM);
+            }
+        }
     }
 
     /// Waits until an agent's tool runs.
@@ -202,6 +214,11 @@ impl Started {
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits until it has said this.
+    pub(crate) fn await_words(&self, words: &str) {
+        await_event(words, || read(&self.said).contains(words).then_some(()));
     }
 
     /// Its end, awaited with a bound.

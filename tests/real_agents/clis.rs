@@ -16,6 +16,8 @@ pub(crate) struct Cli {
     pub(crate) arguments: &'static [&'static str],
     /// Whether its tools take absolute paths only.
     pub(crate) wants_absolute_paths: bool,
+    /// `agent.options.<name>.permission`.
+    pub(crate) permission: &'static str,
     point: fn(&Path, &str) -> Vec<(&'static str, String)>,
 }
 
@@ -25,6 +27,7 @@ pub(crate) const CLAUDE: Cli = Cli {
     program: "node_modules/@anthropic-ai/claude-code-linux-x64/claude",
     arguments: &[],
     wants_absolute_paths: false,
+    permission: "bypass",
     point: |_, base| {
         vec![
             ("ANTHROPIC_BASE_URL", base.to_owned()),
@@ -42,6 +45,7 @@ pub(crate) const CODEX: Cli = Cli {
     program: "node_modules/@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex",
     arguments: &[],
     wants_absolute_paths: false,
+    permission: "bypass",
     point: |home, base| {
         let configuration = format!(
             "model = \"fake-model\"\nmodel_provider = \"fake\"\n\
@@ -60,6 +64,7 @@ pub(crate) const OPENCODE: Cli = Cli {
     program: "node_modules/opencode-linux-x64/bin/opencode",
     arguments: &["-m", "fake/fake-model"],
     wants_absolute_paths: false,
+    permission: "bypass",
     point: |home, base| {
         let configuration = serde_json::json!({
             "$schema": "https://opencode.ai/config.json",
@@ -89,6 +94,7 @@ pub(crate) const GEMINI: Cli = Cli {
     program: "node_modules/.bin/gemini",
     arguments: &["-m", "gemini-2.5-flash"],
     wants_absolute_paths: false,
+    permission: "bypass",
     point: |home, base| {
         let settings = serde_json::json!({
             "security": { "auth": { "selectedType": "gemini-api-key" } },
@@ -107,6 +113,7 @@ pub(crate) const COPILOT: Cli = Cli {
     program: "node_modules/@github/copilot-linux-x64/copilot",
     arguments: &[],
     wants_absolute_paths: false,
+    permission: "bypass",
     point: |_, base| {
         vec![
             ("COPILOT_PROVIDER_BASE_URL", format!("{base}/v1")),
@@ -123,6 +130,7 @@ pub(crate) const QWEN: Cli = Cli {
     program: "node_modules/.bin/qwen",
     arguments: &["--auth-type", "openai"],
     wants_absolute_paths: true,
+    permission: "bypass",
     point: |_, base| {
         vec![
             ("OPENAI_BASE_URL", format!("{base}/v1")),
@@ -138,6 +146,7 @@ pub(crate) const GOOSE: Cli = Cli {
     program: "node_modules/@aaif/goose-binary-linux-x64/bin/goose",
     arguments: &[],
     wants_absolute_paths: false,
+    permission: "bypass",
     point: |_, base| {
         vec![
             ("GOOSE_PROVIDER", "openai".to_owned()),
@@ -157,6 +166,7 @@ pub(crate) const AIDER: Cli = Cli {
     program: "bin/aider",
     arguments: &["--model", "openai/fake-model", "--edit-format", "diff"],
     wants_absolute_paths: false,
+    permission: "bypass",
     point: |home, base| {
         // Fresh and not empty, so that no price list is fetched.
         let prices = serde_json::json!({ "openai/fake-model": {
@@ -172,6 +182,11 @@ impl Cli {
     /// The program, installed if need be.
     pub(crate) fn program(&self) -> PathBuf {
         install(self.name, self.package, self.program)
+    }
+
+    /// The same, with the permissions that it has by itself.
+    pub(crate) fn asking(self) -> Self {
+        Self { permission: "default", ..self }
     }
 
     /// Writes its configuration below `home` and says what its environment is, for a server at `base`.

@@ -9,3 +9,27 @@ mod clis;
 mod install;
 mod scenarios;
 mod server;
+mod table;
+
+/// One module a CLI, one test a scenario; what a CLI cannot do is left out by name.
+macro_rules! drive {
+    ($name:ident, $cli:ident: $($scenario:ident)*) => {
+        mod $name {
+            $(
+                #[test]
+                fn $scenario() {
+                    crate::scenarios::$scenario(crate::clis::$cli);
+                }
+            )*
+        }
+    };
+}
+
+drive!(claude, CLAUDE: good usage unauthorized quota overloaded server_error context cut hang denied sigterm sigint adopted resumed);
+drive!(codex, CODEX: good usage unauthorized quota overloaded server_error context cut hang denied sigterm sigint adopted resumed);
+drive!(opencode, OPENCODE: good usage unauthorized quota overloaded server_error context cut hang denied sigterm sigint adopted resumed);
+drive!(gemini, GEMINI: good usage unauthorized quota overloaded server_error context cut hang denied sigterm sigint adopted resumed);
+drive!(copilot, COPILOT: good usage unauthorized quota overloaded server_error context cut hang denied sigterm sigint adopted resumed);
+drive!(qwen, QWEN: good usage unauthorized quota overloaded server_error context cut hang denied sigterm sigint adopted resumed);
+drive!(goose, GOOSE: good usage unauthorized quota overloaded server_error context cut hang denied sigterm sigint adopted resumed);
+drive!(aider, AIDER: good usage unauthorized quota overloaded server_error context cut hang);

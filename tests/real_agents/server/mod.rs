@@ -20,7 +20,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-pub(crate) use behaviour::Behaviour;
+pub(crate) use behaviour::{Behaviour, Refusal};
 use http::{Answer, Request};
 
 /// What every answer says that it used.
@@ -38,7 +38,10 @@ pub(crate) const FINAL: &str = "Done: wrote the file.";
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     pub(crate) behaviour: Behaviour,
-    pub(crate) path: String,
+    /// How many prompts of ours the conversation holds.
+    pub(crate) prompts: usize,
+    /// Whether a tool was called already.
+    pub(crate) was_called: bool,
 }
 
 #[derive(Debug, Default)]
@@ -132,7 +135,14 @@ fn answer(request: &Request, mut to: Answer<'_>, shared: &Shared) -> io::Result<
     let Some(interface) = Interface::of(&rest) else {
         return to.json(404, &[], &json!({ "error": { "message": format!("not found: {rest}") } }));
     };
-    shared.seen.lock().unwrap().push(Seen { behaviour, path: request.path.clone() });
+    let text = String::from_utf8_lossy(&request.body);
+    shared.seen.lock().unwrap().push(Seen {
+        behaviour,
+        prompts: text.matches("FILE=").count(),
+        was_called: ["tool_result", "\"role\":\"tool\"", "_call_output", "functionResponse"]
+            .iter()
+            .any(|mark| text.contains(mark)),
+    });
     if behaviour == Behaviour::Hang {
         return to.wait_for_hang_up();
     }
@@ -145,7 +155,6 @@ fn answer(request: &Request, mut to: Answer<'_>, shared: &Shared) -> io::Result<
         return to.json(refusal.status(), &headers, &body);
     }
     let body: Value = serde_json::from_slice(&request.body).unwrap_or(Value::Null);
-    let text = String::from_utf8_lossy(&request.body);
     match interface {
         Interface::Anthropic => anthropic::answer(&mut to, behaviour, &body, &text),
         Interface::Chat => chat::answer(&mut to, behaviour, &body, &text),
