@@ -12,6 +12,7 @@
 //! | [`publish`] | pure selection of what a turn commits, and why the rest is left alone |
 //! | [`agent`] | pure adapters: a prompt to a command, captured output to a reply |
 //! | [`config`] | `orchestration.yaml`: raw, resolved, with the origin of every value |
+//! | [`durable`] | directories and file systems that outlast a loss of power |
 //! | [`exec`] | supervised processes that outlive us: start, adopt, observe, terminate |
 //! | [`state`] | reading and writing `sync/state.json`, durably |
 //! | [`repo`] | git: open, guard the branch, record what is dirty, commit by category |
@@ -26,6 +27,7 @@ pub mod ambient;
 pub mod attempt;
 pub mod cli;
 pub mod config;
+pub mod durable;
 pub mod exec;
 pub mod ledger;
 pub mod mode;

@@ -2,11 +2,9 @@
 
 use std::borrow::Cow;
 use std::ffi::OsString;
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
-use super::{AgentError, shell};
+use super::{AgentError, OutputFormat, SessionArgs, SessionWish, shell};
 
 /// What one argument can hold on Linux, less the final NUL.
 const MAX_ARGUMENT_BYTES: usize = 128 * 1024 - 1;
@@ -31,45 +29,6 @@ pub enum PromptEncoding {
     AsWritten,
     /// The program that the built-in `shell` agent makes of it.
     ShellScript,
-}
-
-/// How the captured output is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OutputFormat {
-    /// Standard output is the reply, exit code 0 is success.
-    #[default]
-    Text,
-}
-
-impl OutputFormat {
-    /// The word in the configuration.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-        }
-    }
-}
-
-impl fmt::Display for OutputFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// The text names no output format.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown output format `{}`: this version reads `text` only", .0.escape_debug())]
-pub struct ParseOutputFormatError(pub String);
-
-impl FromStr for OutputFormat {
-    type Err = ParseOutputFormatError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "text" => Ok(Self::Text),
-            _ => Err(ParseOutputFormatError(text.to_owned())),
-        }
-    }
 }
 
 /// A CLI of the user's own, from `agent.commands`.
@@ -100,6 +59,12 @@ pub struct CommandSpec {
     pub delivery: PromptDelivery,
     /// What the prompt file holds.
     pub encoding: PromptEncoding,
+    /// The arguments that choose its session, and where among `args` they go.
+    pub session: SessionArgs,
+    /// How many of `args` come before the session's.
+    pub session_at: usize,
+    /// The file in the attempt's directory into which it writes what it used, if it does so.
+    pub usage_file: Option<&'static str>,
     /// How its output is read.
     pub output: OutputFormat,
     /// Beginnings of output lines that mean failure though the exit code is 0.
@@ -117,6 +82,8 @@ pub struct Places<'a> {
     pub workspace: &'a Path,
     /// The attempt's directory, absolute.
     pub attempt_dir: &'a Path,
+    /// The session to run in.
+    pub session: &'a SessionWish,
 }
 
 /// What standard input is.
@@ -144,6 +111,11 @@ pub struct Invocation {
 }
 
 impl CommandSpec {
+    /// Whether one of its sessions can be resumed by its id.
+    pub const fn can_resume(&self) -> bool {
+        self.session.can_resume()
+    }
+
     /// What to write into the prompt file for this prompt.
     pub fn prompt_content<'a>(&self, prompt: &'a str) -> Result<Cow<'a, str>, AgentError> {
         match self.encoding {
@@ -156,7 +128,16 @@ impl CommandSpec {
 
     /// The process to start for one attempt.
     pub fn invocation(&self, places: &Places<'_>) -> Result<Invocation, AgentError> {
-        let mut args: Vec<OsString> = self.args.iter().map(|argument| fill(argument, places)).collect();
+        if matches!(places.session, SessionWish::Resume(_)) && !self.session.can_resume() {
+            return Err(AgentError::CannotResume { agent: self.agent.clone() });
+        }
+        let (before, after) = self.args.split_at(self.session_at.min(self.args.len()));
+        let filled = |arguments: &[String]| -> Vec<OsString> {
+            arguments.iter().map(|argument| fill(argument, places)).collect()
+        };
+        let mut args = filled(before);
+        args.extend(self.session.of(places.session).map(OsString::from));
+        args.extend(filled(after));
         let stdin = match self.delivery {
             PromptDelivery::Stdin => Stdin::File(places.prompt_file.to_owned()),
             PromptDelivery::File => Stdin::Null,

@@ -99,6 +99,12 @@ pub enum AgentError {
         /// The agent.
         agent: String,
     },
+    /// A session is to be resumed, and the CLI cannot.
+    #[error("the agent `{agent}` cannot resume a session: let each of its turns begin anew")]
+    CannotResume {
+        /// The agent.
+        agent: String,
+    },
     /// The prompt is not one that the `shell` agent can run.
     #[error("the agent `shell` cannot run this prompt")]
     Shell {

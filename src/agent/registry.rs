@@ -1,131 +1,15 @@
 //! The agents that baton knows, and how a name becomes a command.
 //!
-//! One line of the table a CLI. An adapter that reads a CLI's event stream will change that line and add one file.
+//! What is known of each CLI is in its file under `adapters`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::{AgentError, CommandSpec, CustomCommand, OutputFormat, PromptDelivery, PromptEncoding};
-
-/// Where a model's name goes.
-#[derive(Debug, Clone, Copy)]
-enum ModelBy {
-    Flag(&'static str),
-    Variable(&'static str),
-}
-
-/// A coding agent's CLI, run headless. Arguments come in this order: `head`, `bypass`, the model, the user's, `tail`.
-struct KnownAgent {
-    name: &'static str,
-    head: &'static [&'static str],
-    /// Without these the agent waits for, or is refused, the permission to work.
-    bypass: &'static [&'static str],
-    bypass_env: &'static [(&'static str, &'static str)],
-    model: ModelBy,
-    tail: &'static [&'static str],
-    /// Stops what an unattended process must not do: update itself, or run on behind a relaunching parent.
-    env: &'static [(&'static str, &'static str)],
-    delivery: PromptDelivery,
-    failure_marks: &'static [&'static str],
-}
-
-const PLAIN: KnownAgent = KnownAgent {
-    name: "",
-    head: &[],
-    bypass: &[],
-    bypass_env: &[],
-    model: ModelBy::Flag("--model"),
-    tail: &[],
-    env: &[],
-    delivery: PromptDelivery::Stdin,
-    failure_marks: &[],
+use super::adapters::KNOWN;
+use super::known::{KnownAgent, ModelBy};
+use super::{
+    AgentError, CommandSpec, CustomCommand, OutputFormat, PromptDelivery, PromptEncoding, SessionArgs,
 };
-
-/// In the order in which `auto` looks for them.
-const KNOWN: [KnownAgent; 8] = [
-    KnownAgent {
-        name: "claude",
-        head: &["-p"],
-        bypass: &["--dangerously-skip-permissions"],
-        env: &[("DISABLE_AUTOUPDATER", "1")],
-        ..PLAIN
-    },
-    KnownAgent {
-        name: "codex",
-        head: &["exec", "--skip-git-repo-check", "-c", "check_for_update_on_startup=false"],
-        bypass: &["--dangerously-bypass-approvals-and-sandbox"],
-        tail: &["-"],
-        ..PLAIN
-    },
-    KnownAgent {
-        name: "gemini",
-        bypass: &["--yolo", "--skip-trust"],
-        env: &[("GEMINI_CLI_NO_RELAUNCH", "true")],
-        ..PLAIN
-    },
-    KnownAgent {
-        name: "opencode",
-        // A title of our own saves the model call that would make one.
-        head: &["run", "--title", "baton"],
-        bypass: &["--auto"],
-        env: &[("OPENCODE_DISABLE_AUTOUPDATE", "1")],
-        ..PLAIN
-    },
-    KnownAgent {
-        name: "copilot",
-        head: &["--no-ask-user"],
-        bypass: &["--allow-all"],
-        env: &[("COPILOT_AUTO_UPDATE", "false")],
-        ..PLAIN
-    },
-    KnownAgent {
-        name: "qwen",
-        bypass: &["--yolo"],
-        env: &[("QWEN_CODE_NO_RELAUNCH", "true")],
-        failure_marks: &["[API Error: "],
-        ..PLAIN
-    },
-    KnownAgent {
-        name: "goose",
-        head: &["run", "-q", "--with-builtin", "developer"],
-        bypass_env: &[("GOOSE_MODE", "auto")],
-        model: ModelBy::Variable("GOOSE_MODEL"),
-        tail: &["-i", "-"],
-        failure_marks: &["Ran into this error: "],
-        ..PLAIN
-    },
-    KnownAgent {
-        name: "aider",
-        head: &[
-            "--no-stream",
-            "--no-pretty",
-            "--no-check-update",
-            "--no-show-release-notes",
-            "--no-show-model-warnings",
-            "--no-gitignore",
-            "--no-detect-urls",
-            "--no-auto-commits",
-        ],
-        bypass: &["--yes-always"],
-        tail: &["--message-file", "${prompt_file}"],
-        env: &[("AIDER_ANALYTICS_DISABLE", "true"), ("LITELLM_LOCAL_MODEL_COST_MAP", "True")],
-        // On standard input it would hold a conversation.
-        delivery: PromptDelivery::File,
-        failure_marks: &[
-            "litellm.APIConnectionError",
-            "litellm.APIError",
-            "litellm.AuthenticationError",
-            "litellm.BadRequestError",
-            "litellm.ContextWindowExceededError",
-            "litellm.InternalServerError",
-            "litellm.NotFoundError",
-            "litellm.RateLimitError",
-            "litellm.ServiceUnavailableError",
-            "litellm.Timeout",
-        ],
-        ..PLAIN
-    },
-];
 
 const AUTO: &str = "auto";
 const SHELL: &str = "shell";
@@ -166,18 +50,33 @@ pub enum Sought {
     Nowhere,
 }
 
+/// A program to look for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted<'a> {
+    /// Its name, or its path from the workspace.
+    pub program: &'a str,
+    /// Paths below a `node_modules` folder. If the program that is found is a file of a package and one of these lies
+    /// in a `node_modules` folder beside or above it, that one is the program: the other only starts it.
+    pub native: &'static [&'static str],
+}
+
 /// The known agents' names, in the order in which `auto` looks for them.
 pub fn known_agents() -> impl Iterator<Item = &'static str> {
     KNOWN.iter().map(|known| known.name)
 }
 
+/// What a person does when the provider refuses this agent's credentials.
+pub fn login_remedy(agent: &str) -> &'static str {
+    KNOWN.iter().find(|known| known.name == agent).map_or(super::known::PLAIN.login, |known| known.login)
+}
+
 /// The command of an agent: `auto`, `shell`, a known one, or one of `commands`.
 ///
-/// `seek` looks for a program, given by name or as a path from the workspace, and answers with an absolute path. `auto` takes the first known agent that is installed; the
-/// built-in `shell` is never taken unless it is named.
+/// `seek` looks for a program and answers with an absolute path. `auto` takes the first measured agent that is installed;
+/// the built-in `shell` is never taken unless it is named.
 pub fn resolve(
     name: &str,
-    seek: &dyn Fn(&str) -> Sought,
+    seek: &dyn Fn(Wanted<'_>) -> Sought,
     commands: &BTreeMap<String, CustomCommand>,
     options: &BTreeMap<String, AgentOptions>,
 ) -> Result<CommandSpec, AgentError> {
@@ -224,36 +123,43 @@ pub fn check_options(name: &str) -> Result<(), AgentError> {
 }
 
 fn resolve_auto(
-    seek: &dyn Fn(&str) -> Sought,
+    seek: &dyn Fn(Wanted<'_>) -> Sought,
     options: &BTreeMap<String, AgentOptions>,
 ) -> Result<CommandSpec, AgentError> {
-    for known in &KNOWN {
+    let candidates = || KNOWN.iter().filter(|known| known.verified.is_some());
+    for known in candidates() {
         match resolve_known(known, seek, options.get(known.name)) {
             Err(AgentError::NotInstalled { .. } | AgentError::NotExecutable { .. }) => {}
             decided => return decided,
         }
     }
-    let looked_for = KNOWN
-        .iter()
-        .map(|known| options.get(known.name).and_then(|own| own.binary.as_deref()).unwrap_or(known.name));
+    let looked_for = candidates().map(|known| {
+        options.get(known.name).and_then(|own| own.binary.as_deref()).unwrap_or(known.program())
+    });
     Err(AgentError::NoneInstalled { looked_for: listed(looked_for) })
 }
 
 fn resolve_known(
     known: &KnownAgent,
-    seek: &dyn Fn(&str) -> Sought,
+    seek: &dyn Fn(Wanted<'_>) -> Sought,
     options: Option<&AgentOptions>,
 ) -> Result<CommandSpec, AgentError> {
     let unset = AgentOptions::default();
     let options = options.unwrap_or(&unset);
-    let sought = options.binary.as_deref().unwrap_or(known.name);
-    let program = found(known.name, sought, seek, &format!("`agent.options.{}.binary`", known.name))?;
+    let wanted = match options.binary.as_deref() {
+        Some(own) => Wanted { program: own, native: &[] },
+        None => Wanted { program: known.program(), native: known.native },
+    };
+    let program = found(known.name, wanted, seek, &format!("`agent.options.{}.binary`", known.name))?;
 
     let mut args = owned(known.head);
     let mut env: BTreeMap<String, String> = pairs(known.env).collect();
-    if options.permission == Permission::Bypass {
-        args.extend(owned(known.bypass));
-        env.extend(pairs(known.bypass_env));
+    match options.permission {
+        Permission::Bypass => {
+            args.extend(owned(known.bypass));
+            env.extend(pairs(known.bypass_env));
+        }
+        Permission::Default => args.extend(owned(known.guarded)),
     }
     match (&options.model, known.model) {
         (None, _) => {}
@@ -263,6 +169,7 @@ fn resolve_known(
         }
     }
     args.extend(options.args.iter().cloned());
+    let session_at = args.len();
     args.extend(owned(known.tail));
     env.extend(options.env.clone());
     Ok(CommandSpec {
@@ -273,24 +180,28 @@ fn resolve_known(
         env_remove: Vec::new(),
         delivery: known.delivery,
         encoding: PromptEncoding::AsWritten,
-        output: OutputFormat::Text,
+        session: known.session,
+        session_at,
+        usage_file: known.usage_file,
+        output: known.output,
         failure_marks: known.failure_marks,
     })
 }
 
-fn resolve_shell(seek: &dyn Fn(&str) -> Sought) -> Result<CommandSpec, AgentError> {
-    let program = found(SHELL, "sh", seek, "PATH to where it is")?;
+fn resolve_shell(seek: &dyn Fn(Wanted<'_>) -> Sought) -> Result<CommandSpec, AgentError> {
+    let program = found(SHELL, Wanted { program: "sh", native: &[] }, seek, "PATH to where it is")?;
     Ok(plain(SHELL, program, owned(&["${prompt_file}"]), PromptDelivery::File, PromptEncoding::ShellScript))
 }
 
 fn resolve_custom(
     name: &str,
     custom: &CustomCommand,
-    seek: &dyn Fn(&str) -> Sought,
+    seek: &dyn Fn(Wanted<'_>) -> Sought,
 ) -> Result<CommandSpec, AgentError> {
     let (sought, args) =
         custom.command.split_first().ok_or_else(|| AgentError::EmptyCommand { name: name.to_owned() })?;
-    let program = found(name, sought, seek, &format!("the first word of `agent.commands.{name}.command`"))?;
+    let wanted = Wanted { program: sought, native: &[] };
+    let program = found(name, wanted, seek, &format!("the first word of `agent.commands.{name}.command`"))?;
     Ok(CommandSpec {
         output: custom.output,
         ..plain(name, program, args.to_vec(), custom.prompt, PromptEncoding::AsWritten)
@@ -312,6 +223,9 @@ fn plain(
         env_remove: Vec::new(),
         delivery,
         encoding,
+        session: SessionArgs::default(),
+        session_at: 0,
+        usage_file: None,
         output: OutputFormat::Text,
         failure_marks: &[],
     }
@@ -319,15 +233,17 @@ fn plain(
 
 fn found(
     agent: &str,
-    program: &str,
-    seek: &dyn Fn(&str) -> Sought,
+    wanted: Wanted<'_>,
+    seek: &dyn Fn(Wanted<'_>) -> Sought,
     remedy: &str,
 ) -> Result<PathBuf, AgentError> {
     let (agent, remedy) = (agent.to_owned(), remedy.to_owned());
-    match seek(program) {
+    match seek(wanted) {
         Sought::Found(path) => Ok(path),
         Sought::NotExecutable(path) => Err(AgentError::NotExecutable { agent, path, remedy }),
-        Sought::Nowhere => Err(AgentError::NotInstalled { agent, program: program.to_owned(), remedy }),
+        Sought::Nowhere => {
+            Err(AgentError::NotInstalled { agent, program: wanted.program.to_owned(), remedy })
+        }
     }
 }
 

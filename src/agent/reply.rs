@@ -4,40 +4,12 @@ use jiff::Timestamp;
 
 use crate::model::{OutcomeClass, Usage};
 
-use super::{CommandSpec, OutputFormat};
+use super::Waiting;
 
 /// How much of an agent's reply is kept: the end of it, which holds the conclusion.
 pub const MAX_REPLY_BYTES: usize = 256 * 1024;
 
 const MAX_DETAIL_CHARACTERS: usize = 300;
-/// How many of the last lines are looked at for a mark of failure: the conclusion, not the work before it.
-const MARKED_LINES: usize = 8;
-/// A line that says that the failure before it was not the end.
-const RETRY_MARK: &str = "Retrying in ";
-
-/// How a process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HowEnded {
-    /// With an exit code.
-    Code(i32),
-    /// By a signal.
-    Signal(i32),
-    /// Nobody knows: it vanished with its supervisor.
-    Vanished,
-}
-
-/// What was captured of an attempt.
-#[derive(Debug, Clone, Copy)]
-pub struct Captured<'a> {
-    /// Standard output; its last [`MAX_REPLY_BYTES`] are enough for text.
-    pub stdout: &'a [u8],
-    /// Standard error, or its end.
-    pub stderr: &'a [u8],
-    /// How the process ended.
-    pub ended: HowEnded,
-    /// Whether we, or the attempt's supervisor, signalled it: whatever it says then is not its own conclusion.
-    pub signalled_by_us: bool,
-}
 
 /// What an agent said, and how its run is classed.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,79 +18,75 @@ pub struct Reply {
     pub text: String,
     /// The class, as far as the output tells. The caller knows of limits and of the work tree.
     pub class: OutcomeClass,
-    /// What the agent says that it used; the caller adds turns and time.
+    /// What the agent says that this turn used; the caller adds turns and time. Where a CLI tells only of its whole
+    /// session, it is that: ask [`usage_since`](Self::usage_since).
     pub usage: Usage,
+    /// What the session has used since it began, for CLIs that count so. To be kept for the session's next turn.
+    pub cumulative: Option<Usage>,
     /// Names the session, to resume it.
     pub session: Option<String>,
     /// When a usage limit ends.
     pub resume_at: Option<Timestamp>,
-    /// Whether the agent reported its own end. Text has no such report.
-    pub terminal: bool,
+    /// The event by which the agent reported its own end, in the CLI's words. Text has none.
+    pub terminal: Option<String>,
     /// Why it failed, for people: one line.
     pub detail: Option<String>,
+    /// What it was waiting for when its output ended; `None` where it went on after its last wait.
+    pub waiting: Option<Waiting>,
 }
 
-/// Reads an agent's captured output. Any bytes are read, none are fatal.
-#[must_use]
-pub fn read_reply(spec: &CommandSpec, captured: &Captured<'_>) -> Reply {
-    match spec.output {
-        OutputFormat::Text => read_text(spec.failure_marks, captured),
-    }
-}
-
-fn read_text(failure_marks: &[&str], captured: &Captured<'_>) -> Reply {
-    let text = lossy_end(captured.stdout, MAX_REPLY_BYTES);
-    let (class, detail) = classify_text(&text, failure_marks, captured);
-    Reply { text, class, usage: Usage::default(), session: None, resume_at: None, terminal: false, detail }
-}
-
-fn classify_text(
-    text: &str,
-    failure_marks: &[&str],
-    captured: &Captured<'_>,
-) -> (OutcomeClass, Option<String>) {
-    if captured.signalled_by_us {
-        return (OutcomeClass::Interrupted, Some("it was stopped from outside".to_owned()));
-    }
-    match captured.ended {
-        HowEnded::Code(0) => match failure_line(text, failure_marks) {
-            None => (OutcomeClass::Ok, None),
-            Some(line) => (OutcomeClass::Failed, Some(format!("exit code 0, but it says: {}", shown(line)))),
-        },
-        HowEnded::Code(code) => {
-            (OutcomeClass::Failed, Some(with_last_line(&format!("exit code {code}"), text, captured)))
-        }
-        HowEnded::Signal(signal) => (
-            OutcomeClass::Failed,
-            Some(with_last_line(&format!("killed by signal {signal}"), text, captured)),
-        ),
-        HowEnded::Vanished => {
-            (OutcomeClass::Interrupted, Some("it vanished, and nobody saw how it ended".to_owned()))
+impl Reply {
+    /// What this turn used, given what its session had used before ([`cumulative`](Self::cumulative) of the turn before it
+    /// in the same session; `None` for a fresh one). A count that went back was begun anew, and is the turn's own.
+    #[must_use]
+    pub fn usage_since(&self, before: Option<&Usage>) -> Usage {
+        let (Some(now), Some(before)) = (self.cumulative, before) else { return self.usage };
+        let differences = (
+            now.input_tokens.checked_sub(before.input_tokens),
+            now.output_tokens.checked_sub(before.output_tokens),
+        );
+        let (Some(input_tokens), Some(output_tokens)) = differences else { return self.usage };
+        Usage {
+            input_tokens,
+            output_tokens,
+            cached_tokens: now.cached_tokens.saturating_sub(before.cached_tokens),
+            cost_usd: match (now.cost_usd, before.cost_usd) {
+                (Some(now), Some(before)) => Some((now - before).max(0.0)),
+                (now, _) => now,
+            },
+            ..self.usage
         }
     }
 }
 
-fn failure_line<'a>(text: &'a str, failure_marks: &[&str]) -> Option<&'a str> {
-    let is_marked = |line: &str| failure_marks.iter().any(|mark| line.starts_with(mark));
-    text.lines()
-        .rev()
-        .filter(|line| !line.trim().is_empty())
-        .take(MARKED_LINES)
-        .take_while(|line| !line.starts_with(RETRY_MARK))
-        .find(|line| is_marked(line))
+/// The end of a stream of bytes, bounded.
+#[derive(Debug)]
+pub(super) struct Tail {
+    bytes: Vec<u8>,
+    limit: usize,
 }
 
-fn with_last_line(what: &str, text: &str, captured: &Captured<'_>) -> String {
-    let errors = lossy_end(captured.stderr, MAX_REPLY_BYTES);
-    let last = |text: &str| text.lines().rev().find(|line| !line.trim().is_empty()).map(shown);
-    match last(&errors).or_else(|| last(text)) {
-        Some(line) => format!("{what}: {line}"),
-        None => format!("{what}, without a word"),
+impl Tail {
+    pub(super) const fn new(limit: usize) -> Self {
+        Self { bytes: Vec::new(), limit }
+    }
+
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        let wanted = &bytes[bytes.len().saturating_sub(self.limit)..];
+        self.bytes.extend_from_slice(wanted);
+        // Cut seldom: moving the rest each time would cost more than the bytes.
+        if self.bytes.len() > 2 * self.limit {
+            self.bytes.drain(..self.bytes.len() - self.limit);
+        }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 }
 
 /// One line of an agent's text as it may stand in a message: trimmed, bounded, control characters escaped.
-fn shown(line: &str) -> String {
+pub(super) fn shown(line: &str) -> String {
     let mut shown: String = line
         .trim()
         .chars()
@@ -132,7 +100,7 @@ fn shown(line: &str) -> String {
 }
 
 /// The end of some bytes as text, beginning at a character where they are UTF-8.
-fn lossy_end(bytes: &[u8], limit: usize) -> String {
+pub(super) fn lossy_end(bytes: &[u8], limit: usize) -> String {
     let mut start = bytes.len().saturating_sub(limit);
     if start > 0 {
         let is_continuation = |byte: &u8| byte & 0b1100_0000 == 0b1000_0000;
@@ -145,97 +113,60 @@ fn lossy_end(bytes: &[u8], limit: usize) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use rstest::rstest;
 
-    fn text(stdout: &[u8], stderr: &[u8], ended: HowEnded) -> Reply {
-        read_text(&["[API Error: "], &Captured { stdout, stderr, ended, signalled_by_us: false })
+    fn used(input: u64, output: u64, cost: Option<f64>) -> Usage {
+        Usage { input_tokens: input, output_tokens: output, cost_usd: cost, ..Usage::default() }
+    }
+
+    fn reply(usage: Usage, cumulative: Option<Usage>) -> Reply {
+        Reply {
+            text: String::new(),
+            class: OutcomeClass::Ok,
+            usage,
+            cumulative,
+            session: None,
+            resume_at: None,
+            terminal: None,
+            detail: None,
+            waiting: None,
+        }
     }
 
     #[test]
-    fn exit_code_0_is_ok_and_standard_output_is_the_reply() {
-        let reply = text(b"done\n<promise>COMPLETE</promise>\n", b"a warning\n", HowEnded::Code(0));
-        assert_eq!(reply.class, OutcomeClass::Ok);
-        assert_eq!(reply.text, "done\n<promise>COMPLETE</promise>\n");
-        assert_eq!((reply.terminal, reply.detail, reply.session), (false, None, None));
-    }
-
-    #[rstest]
-    #[case(HowEnded::Code(7), "", "first\nno such model\n\n", "exit code 7: no such model")]
-    #[case(HowEnded::Code(1), "it is on stdout\n", " \n", "exit code 1: it is on stdout")]
-    #[case(HowEnded::Code(-1), "", "", "exit code -1, without a word")]
-    #[case(HowEnded::Signal(9), "", "", "killed by signal 9, without a word")]
-    #[case(HowEnded::Code(1), "", "\u{1b}[31mred\u{1b}[0m", "exit code 1: \\u{1b}[31mred\\u{1b}[0m")]
-    #[case(
-        HowEnded::Code(0),
-        "x\n[API Error: 401 no key]\n",
-        "",
-        "exit code 0, but it says: [API Error: 401 no key]"
-    )]
-    fn what_ends_otherwise_has_failed_and_says_why_in_one_line(
-        #[case] ended: HowEnded,
-        #[case] stdout: &str,
-        #[case] stderr: &str,
-        #[case] detail: &str,
-    ) {
-        let reply = text(stdout.as_bytes(), stderr.as_bytes(), ended);
-        assert_eq!(reply.class, OutcomeClass::Failed);
-        assert_eq!(reply.detail.as_deref(), Some(detail));
-    }
-
-    #[rstest]
-    #[case(HowEnded::Code(0))]
-    #[case(HowEnded::Code(1))]
-    #[case(HowEnded::Signal(15))]
-    fn what_we_signalled_is_interrupted_whatever_it_says(#[case] ended: HowEnded) {
-        let captured = Captured { stdout: b"all is well\n", stderr: b"", ended, signalled_by_us: true };
-        let reply = read_text(&[], &captured);
-        assert_eq!(reply.class, OutcomeClass::Interrupted);
-        assert_eq!(reply.detail.as_deref(), Some("it was stopped from outside"));
+    fn a_turn_in_a_resumed_session_is_charged_what_the_session_grew_by() {
+        let before = used(2468, 112, Some(0.5));
+        let now = reply(used(3702, 168, Some(0.75)), Some(used(3702, 168, Some(0.75))));
+        assert_eq!(now.usage_since(Some(&before)), used(1234, 56, Some(0.25)));
+        assert_eq!(now.usage_since(None), now.usage);
     }
 
     #[test]
-    fn what_vanished_is_interrupted() {
-        let reply = text(b"all is well\n", b"", HowEnded::Vanished);
-        assert_eq!(reply.class, OutcomeClass::Interrupted);
-        assert_eq!(reply.detail.as_deref(), Some("it vanished, and nobody saw how it ended"));
-    }
-
-    #[rstest]
-    #[case::followed_by_a_retry("[API Error: 429]\nRetrying in 2.0 seconds...\nhere you are\n")]
-    #[case::long_before_the_end("[API Error: 429] is what I mended\n1\n2\n3\n4\n5\n6\n7\n8\n")]
-    #[case::inside_a_line("I saw [API Error: 429]\n")]
-    fn a_mark_of_failure_that_is_not_the_conclusion_does_not_count(#[case] stdout: &str) {
-        assert_eq!(text(stdout.as_bytes(), b"", HowEnded::Code(0)).class, OutcomeClass::Ok);
+    fn a_count_that_went_back_was_begun_anew() {
+        let now = reply(used(10, 5, None), Some(used(10, 5, None)));
+        assert_eq!(now.usage_since(Some(&used(2468, 112, None))), used(10, 5, None));
     }
 
     #[test]
-    fn a_long_reply_keeps_its_end_from_a_whole_character_on() {
-        let stdout = format!("{}é{}", "x".repeat(10), "y".repeat(MAX_REPLY_BYTES - 1));
-        let reply = text(stdout.as_bytes(), b"", HowEnded::Code(0));
-        assert_eq!(reply.text, "y".repeat(MAX_REPLY_BYTES - 1));
+    fn a_turn_that_is_counted_by_itself_needs_nothing_from_before() {
+        let now = reply(used(10, 5, None), None);
+        assert_eq!(now.usage_since(Some(&used(3, 1, None))), used(10, 5, None));
     }
 
     #[test]
-    fn a_long_last_line_is_cut_and_says_so() {
-        let detail = text(b"", "z".repeat(5000).as_bytes(), HowEnded::Code(1)).detail.unwrap();
-        assert_eq!(detail, format!("exit code 1: {}…", "z".repeat(MAX_DETAIL_CHARACTERS)));
+    fn the_end_of_a_long_stream_is_kept_in_bounded_memory() {
+        let mut tail = Tail::new(10);
+        for chunk in [b"0123456789abc".as_slice(), b"d", b"efghij", b"klm"] {
+            tail.push(chunk);
+            assert!(tail.bytes().len() <= 20);
+        }
+        assert!(tail.bytes().ends_with(b"defghijklm"));
     }
 
     proptest! {
         #[test]
-        fn any_bytes_cut_anywhere_are_read(
-            stdout in prop::collection::vec(any::<u8>(), 0..600),
-            stderr in prop::collection::vec(any::<u8>(), 0..200),
-            limit in 0_usize..300,
-            code in -1_i32..3,
-            signalled_by_us in any::<bool>(),
-        ) {
-            let captured = Captured { stdout: &stdout, stderr: &stderr, ended: HowEnded::Code(code), signalled_by_us };
-            let reply = read_text(&["[API Error: "], &captured);
-            prop_assert_eq!(reply.class == OutcomeClass::Ok, code == 0 && !signalled_by_us);
-            prop_assert!(reply.detail.is_none_or(|detail| !detail.contains(char::is_control)));
+        fn the_end_of_bytes_is_no_longer_than_wanted(bytes in prop::collection::vec(any::<u8>(), 0..600), limit in 0_usize..300) {
             // A replacement character takes three bytes where one was.
-            prop_assert!(lossy_end(&stdout, limit).len() <= limit * 3);
+            prop_assert!(lossy_end(&bytes, limit).len() <= limit * 3);
         }
 
         #[test]

@@ -16,8 +16,8 @@ fn words(list: &[&str]) -> Vec<String> {
 }
 
 /// A machine on which these programs are installed.
-fn installed(programs: &'static [&'static str]) -> impl Fn(&str) -> Sought {
-    move |program| {
+fn installed(programs: &'static [&'static str]) -> impl Fn(Wanted<'_>) -> Sought {
+    move |Wanted { program, .. }| {
         if programs.contains(&program) {
             Sought::Found(Path::new("/bin").join(program))
         } else if program == "locked" {
@@ -34,7 +34,7 @@ fn resolved(agent: &str, programs: &'static [&'static str]) -> Result<CommandSpe
 
 fn with_options(agent: &str, options: AgentOptions) -> CommandSpec {
     let options = BTreeMap::from([(agent.to_owned(), options)]);
-    resolve(agent, &|program| Sought::Found(program.into()), &BTreeMap::new(), &options).unwrap()
+    resolve(agent, &|wanted| Sought::Found(wanted.program.into()), &BTreeMap::new(), &options).unwrap()
 }
 
 fn with_command(command: &[&str], prompt: PromptDelivery) -> Result<CommandSpec, AgentError> {
@@ -47,12 +47,19 @@ fn with_command(command: &[&str], prompt: PromptDelivery) -> Result<CommandSpec,
     )
 }
 
+fn fresh_session() -> &'static SessionWish {
+    static FRESH: std::sync::LazyLock<SessionWish> =
+        std::sync::LazyLock::new(|| SessionWish::Fresh("0-1-2".to_owned()));
+    &FRESH
+}
+
 fn places(prompt: &str) -> Places<'_> {
     Places {
         prompt,
         prompt_file: Path::new("/git/attempt/prompt.md"),
         workspace: Path::new("/my tree"),
         attempt_dir: Path::new("/git/attempt"),
+        session: fresh_session(),
     }
 }
 
@@ -166,14 +173,16 @@ fn auto_takes_the_first_installed_agent_and_never_the_shell() {
 
 #[rstest]
 #[case("shell", "sh", PromptDelivery::File, &["${prompt_file}"])]
-#[case("claude", "claude", PromptDelivery::Stdin, &["-p", "--dangerously-skip-permissions"])]
-#[case("codex", "codex", PromptDelivery::Stdin, &["exec", "--skip-git-repo-check", "-c", "check_for_update_on_startup=false", "--dangerously-bypass-approvals-and-sandbox", "-"])]
-#[case("gemini", "gemini", PromptDelivery::Stdin, &["--yolo", "--skip-trust"])]
-#[case("opencode", "opencode", PromptDelivery::Stdin, &["run", "--title", "baton", "--auto"])]
-#[case("copilot", "copilot", PromptDelivery::Stdin, &["--no-ask-user", "--allow-all"])]
-#[case("qwen", "qwen", PromptDelivery::Stdin, &["--yolo"])]
-#[case("goose", "goose", PromptDelivery::Stdin, &["run", "-q", "--with-builtin", "developer", "-i", "-"])]
-#[case("aider", "aider", PromptDelivery::File, &["--no-stream", "--no-pretty", "--no-check-update", "--no-show-release-notes", "--no-show-model-warnings", "--no-gitignore", "--no-detect-urls", "--no-auto-commits", "--yes-always", "--message-file", "${prompt_file}"])]
+#[case("claude", "claude", PromptDelivery::Stdin, &["-p", "--output-format", "stream-json", "--verbose", "--dangerously-skip-permissions"])]
+#[case("codex", "codex", PromptDelivery::Stdin, &["exec", "--json", "--skip-git-repo-check", "--disable", "plugins", "-c", "check_for_update_on_startup=false", "--dangerously-bypass-approvals-and-sandbox", "-"])]
+#[case("gemini", "gemini", PromptDelivery::Stdin, &["-o", "stream-json", "--yolo", "--skip-trust"])]
+#[case("opencode", "opencode", PromptDelivery::Stdin, &["run", "--pure", "--format", "json", "--title", "baton", "--auto"])]
+#[case("copilot", "copilot", PromptDelivery::Stdin, &["--output-format", "json", "--no-ask-user", "--disable-builtin-mcps", "--usage-output-file", "${attempt_dir}/usage.json", "--allow-all"])]
+#[case("qwen", "qwen", PromptDelivery::Stdin, &["-o", "stream-json", "--yolo"])]
+#[case("goose", "goose", PromptDelivery::Stdin, &["run", "-q", "--output-format", "stream-json", "--with-builtin", "developer", "-i", "-"])]
+#[case("aider", "aider", PromptDelivery::File, &["--no-stream", "--no-pretty", "--no-check-update", "--no-show-release-notes", "--no-show-model-warnings", "--no-gitignore", "--no-detect-urls", "--no-auto-commits", "--chat-history-file", "${attempt_dir}/aider.chat.md", "--input-history-file", "${attempt_dir}/aider.input", "--llm-history-file", "${attempt_dir}/aider.llm", "--yes-always", "--message-file", "${prompt_file}"])]
+#[case("amp", "amp", PromptDelivery::Stdin, &["-x", "--stream-json", "--dangerously-allow-all"])]
+#[case("cursor-agent", "cursor-agent", PromptDelivery::Stdin, &["-p", "--output-format", "stream-json", "--force"])]
 fn a_built_in_agent_runs_headless_and_unattended(
     #[case] agent: &str,
     #[case] program: &'static str,
@@ -181,7 +190,8 @@ fn a_built_in_agent_runs_headless_and_unattended(
     #[case] args: &[&str],
 ) {
     let spec =
-        resolve(agent, &|sought| Sought::Found(sought.into()), &BTreeMap::new(), &BTreeMap::new()).unwrap();
+        resolve(agent, &|wanted| Sought::Found(wanted.program.into()), &BTreeMap::new(), &BTreeMap::new())
+            .unwrap();
     assert_eq!((spec.program, spec.delivery, spec.args), (program.into(), delivery, words(args)));
     assert_eq!(spec.encoding == PromptEncoding::ShellScript, agent == "shell");
 }
@@ -189,7 +199,10 @@ fn a_built_in_agent_runs_headless_and_unattended(
 #[test]
 fn every_known_agent_has_its_command_pinned_above() {
     let known: Vec<_> = known_agents().collect();
-    assert_eq!(known, ["claude", "codex", "gemini", "opencode", "copilot", "qwen", "goose", "aider"]);
+    assert_eq!(
+        known,
+        ["claude", "codex", "gemini", "opencode", "copilot", "qwen", "goose", "aider", "amp", "cursor-agent"]
+    );
 }
 
 #[test]
@@ -205,9 +218,14 @@ fn options_change_the_program_the_model_the_arguments_and_the_environment() {
     assert_eq!(spec.program, Path::new("/opt/codex"));
     let expected = [
         "exec",
+        "--json",
         "--skip-git-repo-check",
+        "--disable",
+        "plugins",
         "-c",
         "check_for_update_on_startup=false",
+        "-c",
+        "sandbox_mode=\"workspace-write\"",
         "--model",
         "m-1",
         "-c",
@@ -242,8 +260,8 @@ fn a_variable_of_the_user_wins_over_ours() {
 )]
 #[case(
     "cladue",
-    "unknown agent `cladue`: expected `claude`, `codex`, `gemini`, `opencode`, `copilot`, `qwen`, `goose`, `aider`, `shell`, \
-     `auto`; any other CLI is declared under `agent.commands`"
+    "unknown agent `cladue`: expected `claude`, `codex`, `gemini`, `opencode`, `copilot`, `qwen`, `goose`, `aider`, `amp`, \
+     `cursor-agent`, `shell`, `auto`; any other CLI is declared under `agent.commands`"
 )]
 fn an_agent_that_cannot_run_is_refused_with_the_remedy(#[case] agent: &str, #[case] message: &str) {
     assert_eq!(resolved(agent, &[]).unwrap_err().to_string(), message);
@@ -300,17 +318,83 @@ fn options_of_an_unknown_agent_are_refused() {
     assert_eq!(check_options("goose"), Ok(()));
     assert_eq!(
         check_options("shell").unwrap_err().to_string(),
-        "`agent.options.shell`: expected one of `claude`, `codex`, `gemini`, `opencode`, `copilot`, `qwen`, `goose`, `aider`"
+        "`agent.options.shell`: expected one of `claude`, `codex`, `gemini`, `opencode`, `copilot`, `qwen`, `goose`, `aider`, `amp`, \
+         `cursor-agent`"
     );
 }
 
 #[test]
-fn an_output_format_that_this_version_cannot_read_is_refused() {
-    assert_eq!("text".parse(), Ok(OutputFormat::Text));
+fn output_formats_are_named_after_their_cli() {
+    for format in OutputFormat::ALL {
+        assert_eq!(format.as_str().parse(), Ok(format));
+    }
+    let named: Vec<_> =
+        OutputFormat::ALL.iter().map(|format| format.as_str()).filter(|name| *name != "text").collect();
+    assert!(known_agents().all(|agent| named.contains(&agent)));
     assert_eq!(
-        "claude".parse::<OutputFormat>().unwrap_err().to_string(),
-        "unknown output format `claude`: this version reads `text` only"
+        "clade".parse::<OutputFormat>().unwrap_err().to_string(),
+        "unknown output format `clade`: expected one of `text`, `claude`, `codex`, `gemini`, `opencode`, `copilot`, `qwen`, \
+         `goose`, `aider`, `amp`, `cursor-agent`"
     );
+}
+
+#[rstest]
+#[case("claude", &["--session-id", "0-1-2"], &["--resume", "s-7"])]
+#[case("gemini", &["--session-id", "0-1-2"], &["--resume", "s-7"])]
+#[case("qwen", &["--session-id", "0-1-2"], &["--resume", "s-7"])]
+#[case("cursor-agent", &[], &["--resume", "s-7"])]
+fn a_session_is_begun_or_resumed_by_its_id(
+    #[case] agent: &str,
+    #[case] fresh: &[&str],
+    #[case] resumed: &[&str],
+) {
+    let spec = with_options(agent, AgentOptions::default());
+    let session_args = |wish: &SessionWish| -> Vec<OsString> {
+        let args = spec.invocation(&Places { session: wish, ..places("") }).unwrap().args;
+        args[spec.session_at..].to_vec()
+    };
+    let owned = |list: &[&str]| list.iter().map(OsString::from).collect::<Vec<_>>();
+    assert_eq!(session_args(fresh_session()), owned(fresh));
+    assert_eq!(session_args(&SessionWish::Resume("s-7".to_owned())), owned(resumed));
+    assert!(spec.can_resume());
+}
+
+#[test]
+fn an_agent_that_cannot_resume_a_session_says_so() {
+    let resumed = SessionWish::Resume("s-7".to_owned());
+    let spec = resolved("shell", &["sh"]).unwrap();
+    assert_eq!(
+        spec.invocation(&Places { session: &resumed, ..places("") }).unwrap_err().to_string(),
+        "the agent `shell` cannot resume a session: let each of its turns begin anew"
+    );
+}
+
+#[test]
+fn a_session_id_is_a_uuid_of_version_4() {
+    assert_eq!(session_id(u128::MAX), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+    assert_eq!(session_id(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef), "01234567-89ab-4def-8123-456789abcdef");
+}
+
+#[test]
+fn a_program_of_the_users_own_is_not_exchanged_for_a_native_one() {
+    let sought = std::cell::RefCell::new(Vec::new());
+    let seek = |wanted: Wanted<'_>| {
+        sought.borrow_mut().push((wanted.program.to_owned(), wanted.native.is_empty()));
+        Sought::Found(wanted.program.into())
+    };
+    let own = AgentOptions { binary: Some("/opt/claude".to_owned()), ..AgentOptions::default() };
+    resolve("claude", &seek, &BTreeMap::new(), &BTreeMap::from([("claude".to_owned(), own)])).unwrap();
+    resolve("claude", &seek, &BTreeMap::new(), &BTreeMap::new()).unwrap();
+    assert_eq!(*sought.borrow(), [("/opt/claude".to_owned(), true), ("claude".to_owned(), false)]);
+}
+
+#[test]
+fn what_a_cli_reports_is_a_fact_of_its_format() {
+    let reports = |format: OutputFormat| format.reports();
+    assert_eq!(reports(OutputFormat::Claude), Reports { tokens: true, cost: true });
+    assert_eq!(reports(OutputFormat::Gemini), Reports { tokens: true, cost: false });
+    assert_eq!(reports(OutputFormat::CursorAgent), Reports::default());
+    assert_eq!(reports(OutputFormat::Text), Reports::default());
 }
 
 #[test]

@@ -11,7 +11,7 @@ mod watch;
 
 pub use crate::exec::Stream;
 pub use interrupts::{InterruptSignal, Interrupts};
-pub use outcome::{AgentOutcome, read_outcome};
+pub use outcome::{AgentOutcome, close_reading};
 pub use seek::seek_program;
 pub use specification::{
     AgentOrder, AttemptError, CommandOrder, Limits, plan_environment, write_agent_spec, write_command_spec,

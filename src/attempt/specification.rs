@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::agent::{AgentError, CommandSpec, Places, Stdin};
+use crate::agent::{AgentError, CommandSpec, Places, SessionWish, Stdin, session_id};
 use crate::exec::{ATTEMPT_MARKER, AttemptDir, ExecError, Spec, StdinSource};
 use crate::model::AttemptId;
 
@@ -54,6 +54,8 @@ pub struct AgentOrder<'a> {
     pub command: &'a CommandSpec,
     /// The prompt as the agent is to read it.
     pub prompt: &'a str,
+    /// The session to go on with; `None` for a new one, which is named after the attempt where the CLI lets us.
+    pub resume: Option<&'a str>,
     /// The workspace, absolute.
     pub workspace: &'a Path,
     /// The environment, complete but for what the agent's own command adds and removes.
@@ -87,11 +89,16 @@ pub fn write_agent_spec(dir: &AttemptDir, order: AgentOrder<'_>) -> Result<Spec,
         path: prompt_file.clone(),
         source,
     })?;
+    let session = order.resume.map_or_else(
+        || SessionWish::Fresh(session_id(order.attempt.bits())),
+        |id| SessionWish::Resume(id.to_owned()),
+    );
     let invocation = order.command.invocation(&Places {
         prompt: &content,
         prompt_file: &prompt_file,
         workspace: order.workspace,
         attempt_dir: dir.path(),
+        session: &session,
     })?;
     let argv = std::iter::once(invocation.program.into_os_string()).chain(invocation.args).collect();
     let mut environment = order.environment;
@@ -100,6 +107,7 @@ pub fn write_agent_spec(dir: &AttemptDir, order: AgentOrder<'_>) -> Result<Spec,
     }
     environment.extend(invocation.env.into_iter().map(|(name, value)| (name.into(), value.into())));
     let mut spec = specification(order.attempt, argv, order.workspace, environment, order.limits);
+    spec.keeps_work = true;
     spec.stdin = match invocation.stdin {
         Stdin::Null => StdinSource::Null,
         Stdin::File(path) => StdinSource::File(path),
@@ -115,7 +123,7 @@ pub fn write_command_spec(dir: &AttemptDir, order: CommandOrder<'_>) -> Result<S
 }
 
 fn make_directory(dir: &AttemptDir) -> Result<(), AttemptError> {
-    fs::create_dir_all(dir.path()).map_err(|source| AttemptError::File {
+    crate::durable::create_directories(dir.path(), 0o777).map_err(|source| AttemptError::File {
         action: "create",
         path: dir.path().to_owned(),
         source,

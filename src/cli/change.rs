@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::failures::{refusal_failure, state_failure};
-use super::workspace::{Located, locate};
+use super::isolation::BranchArgs;
+use super::workspace::{Located, locate_loop, state_file};
 use super::{Context, Exit, Failure};
 use crate::config::Overrides;
 use crate::exec::ATTEMPT_MARKER;
@@ -17,6 +18,8 @@ pub(super) struct Place {
     /// The state file, relative to the workspace
     #[arg(long, value_name = "FILE")]
     state_file: Option<String>,
+    #[command(flatten)]
+    branch: BranchArgs,
 }
 
 /// The state of the workspace around the working directory.
@@ -31,8 +34,8 @@ impl Target {
         if let Some(file) = &place.state_file {
             overrides.set("state_file", file.as_str(), "--state-file");
         }
-        let located = locate(context, &overrides, None)?;
-        let file = StateFile::new(&located.root, &located.config.config.state_file);
+        let located = locate_loop(context, &overrides, place.branch.branch.as_deref())?;
+        let file = state_file(&located.root, &located.config.config.state_file);
         Ok(Self { located, file })
     }
 

@@ -1,17 +1,16 @@
 //! `baton config`: what is configured, whether it is valid, and what could be.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::config::{
-    ConfigError, Loaded, Origin, Overrides, find_workspace, load, schema, to_yaml, user_file,
-};
+use crate::config::{ConfigError, Loaded, Origin, Overrides, load, schema, to_yaml, user_file};
 use crate::model::Actor;
 
+use super::isolation::BranchArgs;
+use super::workspace::{find_loop, find_root};
 use super::{Context, Exit, Failure};
 
 #[derive(Debug, clap::Args)]
@@ -47,6 +46,8 @@ struct SeatArgs {
     /// Read the environment as a process that plays this seat alone (galph or ralph)
     #[arg(long, value_name = "ROLE")]
     role: Option<Actor>,
+    #[command(flatten)]
+    branch: BranchArgs,
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
@@ -71,17 +72,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
 }
 
 fn load_for(seat: &SeatArgs, context: &Context) -> Result<Loaded, Failure> {
-    let workspace = find_workspace(&context.directory)
-        .or_else(|| repository_root(&context.directory))
-        .unwrap_or_else(|| context.directory.clone());
+    let workspace = match &seat.branch.branch {
+        None => find_root(&context.directory),
+        branch => find_loop(context, &Overrides::default(), branch.as_deref())?.root,
+    };
     let env = context.ambient.env();
     load(&workspace, user_file(env).as_deref(), env, &Overrides::default(), seat.role)
         .map_err(|error: ConfigError| Failure::from_error(Exit::Usage, &error))
-}
-
-/// Without a configuration file, the values are those of the repository around.
-fn repository_root(directory: &Path) -> Option<PathBuf> {
-    directory.ancestors().find(|folder| folder.join(".git").exists()).map(Path::to_owned)
 }
 
 fn shown(show: &ShowArgs, loaded: &Loaded) -> Result<String, Failure> {
@@ -170,7 +167,7 @@ mod tests {
     }
 
     fn ask(origin: bool, json: bool) -> ShowArgs {
-        ShowArgs { origin, json, seat: SeatArgs { role: None } }
+        ShowArgs { origin, json, seat: SeatArgs { role: None, branch: BranchArgs::default() } }
     }
 
     #[test]

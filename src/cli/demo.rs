@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 
 use crate::config::{self, Loaded, Overrides};
 use crate::mode::LoopEnd;
+use crate::publish::secret::Masker;
 use crate::repo::{self, Beginning, Person};
-use crate::runner::GitUse;
+use crate::runner::{CommitUse, GitUse};
 
 use super::failures::repo_failure;
 use super::run::{LoopOrder, LoopPlan, Progress, Style, report_end, run_loop};
@@ -65,7 +66,15 @@ fn take_turns(root: &Path, args: &Args, context: &Context) -> Result<Exit, Failu
     let output = context.output;
     let loaded = load(root)?;
     let mut progress = Progress::new(Style::of(args.quiet, output, 0), output);
-    let order = LoopOrder { root, loaded: &loaded, git: GitUse::Use, branch: None, plan: LoopPlan::Combined };
+    let order = LoopOrder {
+        root,
+        loaded: &loaded,
+        git: GitUse::Use,
+        branch: None,
+        plan: LoopPlan::Combined,
+        commits: CommitUse::Make,
+        accepted: None,
+    };
     let report = run_loop(&order, context, &mut progress);
     progress.finish();
     let report = report.map_err(|mut failure| {
@@ -73,7 +82,7 @@ fn take_turns(root: &Path, args: &Args, context: &Context) -> Result<Exit, Failu
         failure
     })?;
     output.say("");
-    let exit = report_end(&report, &loaded.config, output);
+    let exit = report_end(&report, (&loaded.config, &loaded.config.logs_dir), &Masker::default(), output);
     match report.end {
         LoopEnd::Completed(_) => {
             output.say(ending::conclusion(root, &report.turns));

@@ -11,8 +11,9 @@ mod state;
 
 use std::path::PathBuf;
 
+use super::isolation::BranchArgs;
 use super::records::{Records, find_records};
-use super::workspace::find_root;
+use super::workspace::find_loop;
 use super::{Context, Exit, Failure};
 use crate::config::{self, Config, ConfigError, Loaded, Overrides};
 use crate::ledger::Ledger;
@@ -31,6 +32,8 @@ pub(crate) struct Args {
     /// The state file, relative to the workspace
     #[arg(long, value_name = "FILE")]
     state_file: Option<String>,
+    #[command(flatten)]
+    branch: BranchArgs,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -47,20 +50,20 @@ struct Site<'a> {
 }
 
 impl<'a> Site<'a> {
-    fn open(args: &Args, context: &'a Context) -> Self {
-        let root = find_root(&context.directory);
+    fn open(args: &Args, context: &'a Context) -> Result<Self, Failure> {
         let mut overrides = Overrides::default();
         if let Some(file) = &args.state_file {
             overrides.set("state_file", file.as_str(), "--state-file");
         }
         let env = context.ambient.env();
-        Self {
+        let root = find_loop(context, &overrides, args.branch.branch.as_deref())?.root;
+        Ok(Self {
             config: config::load(&root, config::user_file(env).as_deref(), env, &overrides, None),
             repo: (!args.no_git).then(|| Repo::open(&root, &context.ambient)),
             records: find_records(&root, &context.ambient),
             root,
             context,
-        }
+        })
     }
 
     fn config(&self) -> Option<&Config> {
@@ -88,11 +91,11 @@ impl<'a> Site<'a> {
 
 /// Examines, repairs where asked, and says what was found.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let mut site = Site::open(args, context);
+    let mut site = Site::open(args, context)?;
     let mut repairs = Vec::new();
     if args.fix {
         repairs = fix::repair(&site)?;
-        site = Site::open(args, context);
+        site = Site::open(args, context)?;
     }
     let findings = site.examine();
     if args.json {

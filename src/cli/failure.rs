@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use super::Exit;
+use crate::publish::secret::Masker;
 
 /// A failure as it is shown: `error`, `caused by` and `help` lines, and the exit code.
 #[derive(Debug)]
@@ -37,6 +38,13 @@ impl Failure {
     /// Adds what to do next.
     pub(crate) fn help(mut self, text: impl Into<String>) -> Self {
         self.help.push(text.into());
+        self
+    }
+
+    /// The same without secrets: errors may carry the words of an agent.
+    pub(crate) fn masked(mut self, masker: &Masker) -> Self {
+        let texts = std::iter::once(&mut self.message).chain(&mut self.causes).chain(&mut self.help);
+        texts.for_each(|text| masker.mask_in_place(text));
         self
     }
 

@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::ledger::HomeError;
 use crate::repo::RepoError;
-use crate::runner::RunnerError;
+use crate::runner::{IsolationError, RunnerError};
 use crate::state::StateError;
 use crate::turn::Refusal;
 
@@ -27,6 +27,10 @@ pub(crate) fn runner_failure(error: &RunnerError, config: &Config) -> Failure {
         RunnerError::NoCostReported { .. } => {
             failure(Exit::Usage).help("limit `turns`, `wall` or `tokens` instead")
         }
+        RunnerError::NoTokensReported { .. } => failure(Exit::Usage).help("limit `turns` or `wall` instead"),
+        RunnerError::CannotResume { .. } => {
+            failure(Exit::Usage).help("set `turn.session: fresh`, or give the seat an agent that can")
+        }
         RunnerError::State(error) => state_failure(error),
         RunnerError::StateGone { iteration, expected, .. } => failure(Exit::Usage).help(format!(
             "put the file back, or write it anew, to go on: \
@@ -38,6 +42,13 @@ pub(crate) fn runner_failure(error: &RunnerError, config: &Config) -> Failure {
             "nothing is lost: the changes are in the work tree. Commit or undo by hand what is named, then `baton run`: \
              it goes on at the commit, the agent is not run again",
         ),
+        RunnerError::Secrets(found) => {
+            found.remedies.iter().fold(failure(Exit::TurnFailed), |failure, remedy| failure.help(remedy.as_str()))
+        }
+        RunnerError::Scanner { .. } => failure(Exit::TurnFailed).help(
+            "nothing is lost: the work is still there. Remove what it names, or change the scanner, then `baton run`: it goes on \
+             at the commit, the agent is not run again",
+        ),
         RunnerError::Home(error) => home_failure(error),
         RunnerError::Journal { .. } => failure(Exit::Usage)
             .help("it was written by another version of baton: go on with that version, or run `baton doctor`"),
@@ -45,6 +56,7 @@ pub(crate) fn runner_failure(error: &RunnerError, config: &Config) -> Failure {
             "the git directory was copied or is shared: end the turn there, or remove `baton/` in the git directory \
              of this copy if the turn is of no interest",
         ),
+        RunnerError::Isolation(error) => isolation_failure(error),
         RunnerError::Ledger(_) | RunnerError::Attempt(_) | RunnerError::Log { .. } => failure(Exit::Operational),
     }
 }
@@ -80,6 +92,46 @@ pub(crate) fn refusal_failure(refusal: &Refusal) -> Failure {
 pub(crate) fn repo_failure(error: &RepoError) -> Failure {
     let exit = if error.is_condition() { Exit::Usage } else { Exit::Operational };
     Failure::from_error(exit, error)
+}
+
+/// The failure of an isolated loop's work tree.
+pub(crate) fn isolation_failure(error: &IsolationError) -> Failure {
+    let failure = |exit| Failure::from_error(exit, error);
+    match error {
+        IsolationError::NoBranch { branch } => {
+            failure(Exit::Usage).help(format!("`git branch {branch}` makes it from what is checked out here"))
+        }
+        IsolationError::CheckedOut { branch, at } => failure(Exit::Usage)
+            .help(format!("`git -C '{}' switch OTHER` leaves it to the turns", at.display()))
+            .help(format!("or `git branch {branch}-turns`, then `baton run --branch {branch}-turns`"))
+            .help("if that work tree is gone for good, `git worktree prune` makes git forget it"),
+        IsolationError::InTheWay { .. } => failure(Exit::Usage).help("look at it, and move it away"),
+        IsolationError::EntryLocked { path, .. } => failure(Exit::Usage)
+            .help(format!("bring it back, or `git worktree unlock '{}'`, then start again", path.display())),
+        IsolationError::Filter { branch, path, .. } => failure(Exit::Usage).help(format!(
+            "make the work tree with git, and start again: `git worktree add '{}' {branch}`",
+            path.display()
+        )),
+        IsolationError::TreeGone { .. } => failure(Exit::Operational).help(
+            "`baton run` makes or mends it, and goes on with the turn; what was committed and the state are safe",
+        ),
+        IsolationError::NoLoop { .. } => {
+            failure(Exit::Usage).help("`baton worktree list` shows those that there are")
+        }
+        IsolationError::OpenTurn { .. } => {
+            failure(Exit::Usage).help("`baton run` ends the turn; `baton stop` before it keeps the next from beginning")
+        }
+        IsolationError::Uncommitted { path, .. } => failure(Exit::Usage)
+            .help(format!("commit it or throw it away, in `{}`", path.display())),
+        IsolationError::Ignored { .. } => failure(Exit::Usage)
+            .help("copy what you want to keep; `--discard-ignored` removes them with the work tree"),
+        IsolationError::Nested { .. } => {
+            failure(Exit::Usage).help("move it away; for a submodule, `git submodule deinit` there")
+        }
+        IsolationError::Repo(error) => repo_failure(error),
+        IsolationError::Home(error) => home_failure(error),
+        IsolationError::Ledger(_) | IsolationError::Move { .. } => failure(Exit::Operational),
+    }
 }
 
 fn home_failure(error: &HomeError) -> Failure {

@@ -1,6 +1,6 @@
 //! `baton logs`: what both seats' agents said, interleaved by iteration, from the log folders.
 //!
-//! Logs are raw bytes and may be huge: they are streamed, and only `xml` and `json` make text of them.
+//! Logs are raw bytes and may be huge: they are streamed, masked on the way, and only `xml` and `json` make text of them.
 
 mod find;
 mod lossy;
@@ -12,13 +12,14 @@ use std::path::Path;
 
 use clap::ValueEnum;
 
+use super::isolation::find_common_dir;
 use super::records::{find_git_dir, find_records};
-use super::workspace::locate;
+use super::workspace::{Located, find_root, locate, locate_loop};
 use super::{Context, Exit, Failure};
 use crate::config::Overrides;
-use crate::ledger::{Ledger, TurnFilter};
+use crate::ledger::{IsolatedPlace, Ledger, TurnFilter};
 use crate::model::Actor;
-use crate::runner::{NO_BRANCH, commits_of};
+use crate::runner::{NO_BRANCH, commits_of, settings};
 use find::{Window, find_entries};
 use write::{Commit, Document};
 
@@ -97,7 +98,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     if let Some(dir) = &args.logdir {
         overrides.set("logs_dir", dir.as_str(), "--logdir");
     }
-    let located = locate(context, &overrides, None)?;
+    let located = find(args.branch.as_deref(), &overrides, context)?;
     let logs_dir = &located.config.config.logs_dir;
     let branch = choose_branch(args.branch.as_deref(), &located.root, logs_dir);
     let folder = logs_dir.join(&branch);
@@ -114,11 +115,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     if entries.is_empty() {
         context.output.note(nothing(args, &located.root, logs_dir, &folder));
     }
+    if located.flags.branch.is_some() && !entries.is_empty() {
+        context.output.note(format!("note: these logs lie below {}", located.root.display()));
+    }
     let document = Document {
         prefix: folder.display().to_string(),
         source: args.source,
         commits: commits(&located.root, context),
         root: &located.root,
+        masker: settings::masker(&located.config.config, &context.ambient).0,
     };
     let format = if args.json { Format::Json } else { args.format };
     let mut problems = Vec::new();
@@ -135,6 +140,16 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     }
     Err(Failure::new(Exit::Operational, problems.join("\n"))
         .help("the others were printed; make it readable for this user, or narrow the iterations"))
+}
+
+/// The workspace whose logs are meant: a branch with an isolated loop has them there.
+fn find(branch: Option<&str>, overrides: &Overrides, context: &Context) -> Result<Located, Failure> {
+    let Some(branch) = branch else { return locate_loop(context, overrides, None) };
+    let isolated = find_common_dir(&find_root(&context.directory)).is_some_and(|(common, _)| {
+        let is_there = |place: &IsolatedPlace| place.tree().is_dir();
+        IsolatedPlace::all(&common).iter().any(|(place, record)| record.branch == branch && is_there(place))
+    });
+    if isolated { locate_loop(context, overrides, Some(branch)) } else { locate(context, overrides, None) }
 }
 
 const fn seat_of(role: Role) -> Actor {

@@ -13,6 +13,7 @@ mod failure;
 mod failures;
 mod hold;
 mod init;
+mod isolation;
 mod logs;
 mod man;
 mod output;
@@ -26,6 +27,7 @@ mod supervise;
 mod takeover;
 mod words;
 mod workspace;
+mod worktree;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -64,6 +66,8 @@ enum Verb {
     Stop(stop::Args),
     Pass(pass::Args),
     Takeover(takeover::Args),
+    /// The work trees of isolated loops
+    Worktree(worktree::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -124,6 +128,7 @@ fn dispatch(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Stop(args) => stop::run(&args, context),
         Verb::Pass(args) => pass::run(&args, context),
         Verb::Takeover(args) => takeover::run(&args, context),
+        Verb::Worktree(args) => worktree::run(&args, context),
         Verb::Completions(args) => completions::run(&args, context),
         Verb::Man(args) => man::run(&args, context),
     }

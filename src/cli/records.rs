@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::ambient::Ambient;
-use crate::ledger::{Home, Locked};
+use crate::ledger::{Home, IsolatedPlace, Locked};
 use crate::model::Actor;
 
 /// Where records were found.
@@ -39,7 +39,10 @@ impl RecordsKind {
 /// The records of a workspace, or `None` where nothing was run yet. Where there are some of runs with git and some
 /// without, the ones that a live process holds count, else the ones that were written last.
 pub(crate) fn find_records(root: &Path, ambient: &Ambient) -> Option<Records> {
-    let with_git = find_git_dir(root).map(|git_dir| (Home::in_git_dir(&git_dir), RecordsKind::Git));
+    // The records of an isolated loop are found also where its tree has lost its link to git.
+    let isolated = IsolatedPlace::around(root).map(|place| place.home());
+    let with_git = isolated.or_else(|| find_git_dir(root).map(|git_dir| Home::in_git_dir(&git_dir)));
+    let with_git = with_git.map(|home| (home, RecordsKind::Git));
     let without = Home::in_state_directory(root, ambient).ok().map(|home| (home, RecordsKind::NoGit));
     with_git
         .into_iter()

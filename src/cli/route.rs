@@ -9,7 +9,8 @@ use crate::runner::settings;
 use crate::state::StateFile;
 
 use super::failures::{runner_failure, state_failure};
-use super::workspace::{Located, locate};
+use super::isolation::BranchArgs;
+use super::workspace::{Located, locate_loop};
 use super::{Context, Exit, Failure};
 
 /// Say which prompt the next turn would run; nothing is run
@@ -30,6 +31,8 @@ pub(crate) struct Args {
     /// The state file
     #[arg(long, value_name = "PATH")]
     state_file: Option<String>,
+    #[command(flatten)]
+    branch: BranchArgs,
     /// Where prompts lie
     #[arg(long, value_name = "DIR")]
     prompts_dir: Option<String>,
@@ -56,7 +59,7 @@ fn parse_actor(text: &str) -> Result<Actor, String> {
 
 /// Prints the decision.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let Located { root, config } = locate(context, &overrides(args), None)?;
+    let Located { root, config, .. } = locate_loop(context, &overrides(args), args.branch.branch.as_deref())?;
     let config = config.config;
     let state = StateFile::new(&root, &config.state_file)
         .read()

@@ -9,16 +9,17 @@ mod render;
 
 use crate::config::Overrides;
 use crate::exec::{self, AttemptDir, Observation};
-use crate::ledger::{Ledger, LedgerError, Locked, PhaseRecord, Turn, TurnFilter};
+use crate::ledger::{IsolatedPlace, Ledger, LedgerError, Locked, PhaseRecord, Stage, Turn, TurnFilter};
 use crate::model::{Actor, Holder, State};
-use crate::runner::{attempt_begun, commits_of, machine_id};
+use crate::runner::{attempt_begun, commits_of, machine_id, settings};
 use crate::state::StateFile;
 
 use super::failures::state_failure;
+use super::isolation::{BranchArgs, find_common_dir};
 use super::records::{Records, find_records};
-use super::workspace::{Located, locate};
+use super::workspace::{Located, locate_loop};
 use super::{Context, Exit, Failure};
-use facts::{AgentSeen, Facts, HolderFacts, OpenTurn, PastTurn, Seats, Spend, StateFacts};
+use facts::{AgentSeen, Facts, HolderFacts, IsolatedLoop, OpenTurn, PastTurn, Seats, Spend, StateFacts};
 
 pub(super) use facts::{Life, Seat};
 
@@ -28,6 +29,8 @@ pub(crate) struct Args {
     /// The state file, relative to the workspace
     #[arg(long, value_name = "FILE")]
     state_file: Option<String>,
+    #[command(flatten)]
+    branch: BranchArgs,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -42,12 +45,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     if let Some(file) = &args.state_file {
         overrides.set("state_file", file.as_str(), "--state-file");
     }
-    let located = locate(context, &overrides, None)?;
-    let facts = gather(&located, context)?;
+    let located = locate_loop(context, &overrides, args.branch.branch.as_deref())?;
+    let (masker, _) = settings::masker(&located.config.config, &context.ambient);
+    let facts = gather(&located, context).map_err(|failure| failure.masked(&masker))?;
     if args.json {
-        context.output.say(facts::to_json(&facts));
+        context.output.say(facts::to_json(&facts, &masker));
     } else {
-        context.output.say(render::render(&facts, context.ambient.now()));
+        context.output.say(masker.mask(&render::render(&facts, context.ambient.now())));
     }
     Ok(Exit::Done)
 }
@@ -64,7 +68,9 @@ fn gather(located: &Located, context: &Context) -> Result<Facts, Failure> {
         workspace: located.root.display().to_string(),
         configured: located.root.join(crate::config::PROJECT_FILE).exists(),
         state_file: config.state_file.display().to_string(),
-        flag: records.as_ref().map_or("", |records| records.kind.flag()),
+        flag: records.as_ref().map_or("", |records| records.kind.flag()).to_owned() + &located.flags.of_run(),
+        place: located.flags.of_others(),
+        isolated: isolated(located),
         blocked: state.as_ref().map(|state| facts::blocks(state, now)).unwrap_or_default(),
         spend: state.as_ref().map(|state| Spend::of(&state.usage)),
         holder: state.as_ref().and_then(|state| holder(state, seats, &context.ambient.host())),
@@ -80,8 +86,26 @@ fn gather(located: &Located, context: &Context) -> Result<Facts, Failure> {
     {
         facts.ledger_problem = Some(Failure::from_error(Exit::Operational, &error).in_one_line());
     }
+    for block in &mut facts.blocked {
+        let flag = if block.clear == "baton run" { &facts.flag } else { &facts.place };
+        block.clear.push_str(flag);
+    }
     facts.next = next::decide_next(&facts, now);
     Ok(facts)
+}
+
+/// The isolated loops of this repository other than the one that is told of.
+fn isolated(located: &Located) -> Vec<IsolatedLoop> {
+    let Some((common, _)) = find_common_dir(&located.root) else { return Vec::new() };
+    let others =
+        IsolatedPlace::all(&common).into_iter().filter(|(place, _)| !located.root.starts_with(place.tree()));
+    others
+        .filter(|(_, record)| record.stage != Stage::Removed)
+        .map(|(place, record)| IsolatedLoop {
+            branch: record.branch,
+            tree: place.tree().display().to_string(),
+        })
+        .collect()
 }
 
 fn seat(records: Option<&Records>, actor: Actor) -> Seat {

@@ -10,7 +10,7 @@ use crate::model::Actor;
 
 use super::node::{Node, Value};
 use super::origin::{Notice, Origin};
-use super::overrides::{GivenPair, OverrideValue, Overrides};
+use super::overrides::{GivenPair, OverrideValue, Overrides, split_commas};
 use super::problem::Problems;
 
 /// An environment variable that gives a key its value.
@@ -210,7 +210,7 @@ fn read_variable(text: &str, reading: Reading, origin: &Origin) -> Node {
 }
 
 fn split_list(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',').map(str::trim).filter(|item| !item.is_empty())
+    split_commas(text).into_iter()
 }
 
 fn text_node(text: &str, origin: &Origin) -> Node {

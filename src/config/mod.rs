@@ -42,11 +42,11 @@ pub use counting::{CountRegexError, TestCounter};
 pub use environment::EnvironmentName;
 pub use load::{Loaded, PROJECT_FILE, find_workspace, load, user_file};
 pub use origin::{Notice, Origin, Origins};
-pub use overrides::{OverrideValue, Overrides};
+pub use overrides::{OverrideValue, Overrides, split_commas};
 pub use pending::pending_notices;
 pub use problem::{ConfigError, Problem};
 pub use publishing::{
-    DocsConfig, PublishConfig, ReportsConfig, SecretsConfig, TrackedOutputsConfig, WorkConfig,
+    AllowedSecret, DocsConfig, PublishConfig, ReportsConfig, SecretsConfig, TrackedOutputsConfig, WorkConfig,
 };
 pub use root::{ActorLabel, Actors, Config, RouterPrompts};
 pub use routing::{Router, RouterMode};

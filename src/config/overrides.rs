@@ -95,3 +95,17 @@ impl GivenPair {
         Self { left: left.to_owned(), right: right.to_owned(), flag: flag.to_owned() }
     }
 }
+
+/// The items between the commas; a comma in braces belongs to its glob (`*.{png,jpg}`).
+pub fn split_commas(text: &str) -> Vec<&str> {
+    let mut depth = 0_usize;
+    let items = text.split(|character| {
+        match character {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        character == ',' && depth == 0
+    });
+    items.map(str::trim).filter(|item| !item.is_empty()).collect()
+}

@@ -4,11 +4,7 @@
 use super::origin::{Notice, Origins};
 
 /// Keys without effect in this version, with everything below them.
-const PENDING: [&str; 12] = [
-    "redact",
-    "publish.reports",
-    "publish.tracked_outputs",
-    "publish.secrets",
+const PENDING: [&str; 8] = [
     "git.backend",
     "git.remote",
     "git.timeout",
@@ -43,15 +39,16 @@ mod tests {
     #[test]
     fn what_has_no_effect_yet_is_said_where_it_is_given() {
         let workspace = tempfile::tempdir().unwrap();
-        let yaml = "redact: [TOKEN]\npublish:\n  secrets: { enabled: true }\n  work: { enabled: true }\n";
+        let yaml =
+            "sync: { max_wait: 30s }\nserve: { metrics_public: true }\npublish:\n  work: { enabled: true }\n";
         std::fs::write(workspace.path().join("orchestration.yaml"), yaml).unwrap();
         let loaded = load(workspace.path(), None, &BTreeMap::new(), &Overrides::default(), None).unwrap();
         let notices: Vec<String> = pending_notices(&loaded.origins).iter().map(ToString::to_string).collect();
         assert_eq!(
             notices,
             [
-                "orchestration.yaml:1:9: `redact` has no effect in this version",
-                "orchestration.yaml:3:23: `publish.secrets` has no effect in this version",
+                "orchestration.yaml:1:19: `sync.max_wait` has no effect in this version",
+                "orchestration.yaml:2:26: `serve` has no effect in this version",
             ]
         );
     }

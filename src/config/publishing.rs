@@ -91,8 +91,18 @@ pub struct WorkConfig {
 pub struct SecretsConfig {
     /// Whether the built-in rules are applied.
     pub enabled: bool,
-    /// Globs of paths that are not scanned.
-    pub allow: Vec<String>,
-    /// A further scanner: a program and its arguments; null for none.
-    pub scanner: Option<Vec<String>>,
+    /// Findings that a person has looked at and called harmless.
+    pub allow: Vec<AllowedSecret>,
+    /// A further scanner: a shell command line that ends with 0 where nothing is found; null for none.
+    pub scanner: Option<String>,
+}
+
+/// A finding that stops nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AllowedSecret {
+    /// Its fingerprint: 16 lower-case hexadecimal digits, as the refusal names it.
+    pub fingerprint: String,
+    /// Why it is harmless.
+    pub reason: String,
 }

@@ -5,15 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 use super::{AttemptDir, ExecError};
-
-/// One of the two captured streams.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stream {
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
-}
+use crate::model::Stream;
 
 /// A reader of both capture files that remembers how far it has come; it never holds more than the caller's buffer.
 #[derive(Debug)]

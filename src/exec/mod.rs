@@ -24,10 +24,11 @@ mod spec;
 mod supervisor;
 mod sweep;
 
+pub use crate::model::Stream;
 pub use attempt_dir::AttemptDir;
 pub use error::ExecError;
 pub use exit_record::{Ended, ExitRecord, How, SpawnFailure, SpawnFailureKind, SweptProcess};
-pub use follower::{Follower, Stream};
+pub use follower::Follower;
 pub use observe::{Observation, SweepReport, abandon, observe};
 pub use prepared::{Prepared, submit};
 pub use running::{Progress, Running, Urgency, adopt};

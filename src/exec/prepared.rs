@@ -147,7 +147,11 @@ fn gone(dir: &AttemptDir) -> ExecError {
     let log = std::fs::read(dir.supervisor_log_path()).unwrap_or_default();
     let text = String::from_utf8_lossy(&log).trim().to_owned();
     ExecError::SupervisorFailed {
-        detail: if text.is_empty() { "it left no message".to_owned() } else { text },
+        detail: if text.is_empty() {
+            "it left no message (it cannot where no space is left on the disk)".to_owned()
+        } else {
+            text
+        },
     }
 }
 

@@ -41,6 +41,9 @@ pub struct Spec {
     pub grace: Duration,
     /// Bytes of standard output and standard error together that are kept; the rest is dropped and counted.
     pub max_output: u64,
+    /// Whether what it wrote below `cwd` must outlast a loss of power before its end is recorded.
+    #[serde(default)]
+    pub keeps_work: bool,
     /// The signal that asks it to stop.
     pub stop_signal: StopSignal,
     /// The boot of the machine in which it was submitted; `submit` sets it.
@@ -62,6 +65,7 @@ impl Spec {
             idle_limit: None,
             grace: Duration::from_secs(10),
             max_output: 1 << 30,
+            keeps_work: false,
             stop_signal: StopSignal::Terminate,
             boot_id: String::new(),
         }

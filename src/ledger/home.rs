@@ -1,15 +1,15 @@
 //! Where a workspace's records lie, and the locks that keep two loops apart.
 //!
-//! With git: `<git dir>/baton/`, since agents run `git clean -fdx`. Without: a directory of the user's own state,
-//! named after the workspace's path, so that no repository is touched.
+//! With git: `<git dir>/baton/`, since agents run `git clean -fdx`; an isolated loop has its own place below that.
+//! Without: a directory of the user's own state, named after the workspace's path, so that no repository is touched.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use super::IsolatedPlace;
 use crate::ambient::Ambient;
 use crate::model::{Actor, AttemptId};
 
@@ -56,6 +56,17 @@ impl Home {
         Self { root: git_dir.join("baton") }
     }
 
+    /// The home of the work tree `tree`, whose git directory is `git_dir`: an isolated loop's records lie apart, so
+    /// that they outlive its tree.
+    #[must_use]
+    pub fn of_work_tree(git_dir: &Path, tree: &Path) -> Self {
+        IsolatedPlace::of_tree(tree).map_or_else(|| Self::in_git_dir(git_dir), |place| place.home())
+    }
+
+    pub(super) const fn at(root: PathBuf) -> Self {
+        Self { root }
+    }
+
     /// The home of a workspace that is used without git.
     pub fn in_state_directory(workspace: &Path, ambient: &Ambient) -> Result<Self, HomeError> {
         // A relative one would lead elsewhere from each directory, and no attempt can be submitted in it.
@@ -72,10 +83,7 @@ impl Home {
     pub fn create(&self) -> Result<(), HomeError> {
         let attempts = self.attempts();
         // Prompts and output of agents may hold what only their owner should read.
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&attempts)
+        crate::durable::create_directories(&attempts, 0o700)
             .map_err(|source| HomeError::Unusable { path: attempts, source })
     }
 

@@ -4,6 +4,7 @@
 //! finds; what a record means, `turn` and `runner` decide.
 
 mod home;
+mod isolated;
 mod look;
 mod schema;
 mod store;
@@ -11,4 +12,5 @@ mod store;
 mod testing;
 
 pub use home::{Home, HomeError, Lock, Locked};
+pub use isolated::{IsolatedPlace, IsolationRecord, Stage, TreeLock};
 pub use store::{Closing, Edge, Entry, Ledger, LedgerError, PhaseRecord, Turn, TurnFilter, TurnOpening};

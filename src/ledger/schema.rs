@@ -59,3 +59,14 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<usize> {
     }
     Ok(found.max(VERSION))
 }
+
+/// SQLite calls a full disk an I/O error where it extends its shared memory, and has no words of the system's.
+pub(super) fn no_space(source: &rusqlite::Error) -> &'static str {
+    let code = source.sqlite_error().map(|error| error.extended_code);
+    match code {
+        Some(rusqlite::ffi::SQLITE_FULL | rusqlite::ffi::SQLITE_IOERR_SHMSIZE) => {
+            ": no space left on the disk"
+        }
+        Some(_) | None => "",
+    }
+}

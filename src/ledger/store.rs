@@ -25,7 +25,7 @@ pub enum LedgerError {
         known: usize,
     },
     /// SQLite refused.
-    #[error("cannot {action} the ledger {}", .path.display())]
+    #[error("cannot {action} the ledger {}{}", .path.display(), schema::no_space(.source))]
     Sqlite {
         /// What was tried.
         action: &'static str,

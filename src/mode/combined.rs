@@ -35,7 +35,6 @@ pub fn run_combined(
             return Ok(pace.report(end));
         }
     }
-    let mut waited = Duration::ZERO;
     loop {
         if let Some(signal) = runner.interrupted() {
             return Ok(pace.report(LoopEnd::Interrupted(signal)));
@@ -44,10 +43,10 @@ pub fn run_combined(
         match decide_blocked(&state, ambient.now()) {
             Some(Blocked::Exit { reason }) => return Ok(pace.report(LoopEnd::Exit(reason))),
             Some(Blocked::Held { holds }) => {
-                let Some(until) = end_of_wait(&holds, config, ambient, waited) else {
+                let Some(until) = end_of_wait(&holds, config, ambient, pace.waited) else {
                     return Ok(pace.report(LoopEnd::Held(holds)));
                 };
-                waited += wait_for_holds(runner, ambient, &holds, until);
+                pace.waited += wait_for_holds(runner, ambient, &holds, until);
                 continue;
             }
             None => {}

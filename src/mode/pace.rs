@@ -20,6 +20,8 @@ pub(super) struct Pace<'c> {
     spent: Usage,
     turns: Vec<TurnOutcome>,
     pub(super) iterations: u64,
+    /// How long holds were waited for.
+    pub(super) waited: Duration,
 }
 
 /// Whether a turn was begun by this process or before it.
@@ -37,6 +39,7 @@ impl<'c> Pace<'c> {
             spent: Usage::default(),
             turns: Vec::new(),
             iterations: 0,
+            waited: Duration::ZERO,
         }
     }
 
@@ -60,7 +63,7 @@ impl<'c> Pace<'c> {
             TurnEnd::Closed { class, detail, cause } => (*class, detail.clone(), *cause),
         };
         match class.verdict() {
-            Verdict::Fail => Some(LoopEnd::TurnFailed { class, detail, cause }),
+            Verdict::Fail => Some(LoopEnd::TurnFailed { class, detail, cause, agent: outcome.agent.clone() }),
             Verdict::Pass => {
                 // A solo turn passes no baton: finished by a combined loop, it is no iteration.
                 self.iterations += u64::from(outcome.actor == Actor::Ralph && outcome.mode == COMBINED);
@@ -85,7 +88,7 @@ impl<'c> Pace<'c> {
     }
 
     pub(super) fn report(self, end: LoopEnd) -> LoopReport {
-        LoopReport { end, turns: self.turns, iterations: self.iterations }
+        LoopReport { end, turns: self.turns, iterations: self.iterations, waited: self.waited }
     }
 }
 

@@ -1,5 +1,7 @@
 //! How a loop ended, and what it did.
 
+use std::time::Duration;
+
 use crate::attempt::InterruptSignal;
 use crate::model::{Hold, OutcomeClass};
 use crate::runner::{Cause, TurnOutcome};
@@ -28,6 +30,8 @@ pub enum LoopEnd {
         detail: String,
         /// Where the class comes from.
         cause: Cause,
+        /// The agent, if one was asked.
+        agent: Option<String>,
     },
     /// A signal stopped this process.
     Interrupted(InterruptSignal),
@@ -44,4 +48,6 @@ pub struct LoopReport {
     pub turns: Vec<TurnOutcome>,
     /// Iterations that were finished.
     pub iterations: u64,
+    /// How long it waited for holds to end.
+    pub waited: Duration,
 }

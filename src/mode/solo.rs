@@ -57,7 +57,12 @@ pub fn run_solo(
         } = &outcome.end
         {
             // Without a state there is no hold to wait for.
-            let end = LoopEnd::TurnFailed { class: *class, detail: detail.clone(), cause: *cause };
+            let end = LoopEnd::TurnFailed {
+                class: *class,
+                detail: detail.clone(),
+                cause: *cause,
+                agent: outcome.agent.clone(),
+            };
             pace.take(outcome, runner, Began::Here);
             return Ok(pace.report(end));
         }

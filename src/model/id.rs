@@ -29,6 +29,11 @@ macro_rules! ulid_id {
             pub fn from_parts(unix_millis: u64, random: u128) -> Self {
                 Self(ulid::Ulid::from_parts(unix_millis, random))
             }
+
+            /// All of its 128 bits.
+            pub fn bits(self) -> u128 {
+                self.0.into()
+            }
         }
 
         impl fmt::Display for $name {

@@ -8,6 +8,7 @@ mod prompt;
 mod size;
 mod state;
 mod status;
+mod stream;
 mod usage;
 
 pub use actor::{Actor, ParseActorError};
@@ -18,4 +19,5 @@ pub use prompt::{MAX_PROMPT_NAME_BYTES, ParsePromptNameError, PromptName, Prompt
 pub use size::{ByteSize, ParseByteSizeError};
 pub use state::{Hold, HoldKind, Holder, SCHEMA_VERSION, State, UsageByActor};
 pub use status::Status;
+pub use stream::Stream;
 pub use usage::Usage;

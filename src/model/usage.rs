@@ -25,11 +25,11 @@ impl Usage {
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self {
-            turns: self.turns + other.turns,
+            turns: self.turns.saturating_add(other.turns),
             wall_seconds: round_to_millis(self.wall_seconds + other.wall_seconds),
-            input_tokens: self.input_tokens + other.input_tokens,
-            output_tokens: self.output_tokens + other.output_tokens,
-            cached_tokens: self.cached_tokens + other.cached_tokens,
+            input_tokens: self.input_tokens.saturating_add(other.input_tokens),
+            output_tokens: self.output_tokens.saturating_add(other.output_tokens),
+            cached_tokens: self.cached_tokens.saturating_add(other.cached_tokens),
             cost_usd: match (self.cost_usd, other.cost_usd) {
                 (None, None) => None,
                 (mine, theirs) => Some(mine.unwrap_or(0.0) + theirs.unwrap_or(0.0)),
@@ -39,7 +39,7 @@ impl Usage {
 
     /// Tokens of both directions.
     pub const fn tokens(&self) -> u64 {
-        self.input_tokens + self.output_tokens
+        self.input_tokens.saturating_add(self.output_tokens)
     }
 }
 

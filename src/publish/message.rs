@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::moves::pair_renames;
 use super::path::RepoPath;
-use super::record::Blob;
 use super::selection::{Category, Change, SelectedPath};
 use crate::model::{Actor, TurnId};
 
@@ -37,6 +37,13 @@ pub fn commit_message(
     category: Category,
     paths: &BTreeMap<RepoPath, SelectedPath>,
 ) -> String {
+    let subject = commit_subject(context, category);
+    format!("{subject}\n\n{}\n\n{TRAILER}{}\n", list_files(paths).join("\n"), context.turn)
+}
+
+/// Who, with which prompt, in which iteration, and what: one line.
+#[must_use]
+pub fn commit_subject(context: CommitContext<'_>, category: Category) -> String {
     let seat = match context.actor {
         Actor::Galph => "SUPERVISOR",
         Actor::Ralph => "RALPH",
@@ -47,14 +54,19 @@ pub fn commit_message(
         .map(|character| if character.is_control() { '?' } else { character })
         .collect();
     let prompt = cut(&printable, MAX_PROMPT);
-    let subject = format!("{seat} AUTO (prompt={prompt}) (iter={:05}): {category}", context.iteration);
+    format!("{seat} AUTO (prompt={prompt}) (iter={:05}): {category}", context.iteration)
+}
+
+/// A line a path, as a commit's message lists them; the last one says how many are not shown.
+#[must_use]
+pub fn list_files(paths: &BTreeMap<RepoPath, SelectedPath>) -> Vec<String> {
     let mut lines = changed_files(paths);
     let hidden = lines.len().saturating_sub(MAX_LISTED);
     lines.truncate(MAX_LISTED);
     if hidden > 0 {
         lines.push(format!("... and {hidden} more"));
     }
-    format!("{subject}\n\n{}\n\n{TRAILER}{}\n", lines.join("\n"), context.turn)
+    lines
 }
 
 /// The turn whose trailer a message carries, in its last paragraph.
@@ -65,7 +77,7 @@ pub fn turn_of_message(message: &str) -> Option<TurnId> {
 }
 
 fn changed_files(paths: &BTreeMap<RepoPath, SelectedPath>) -> Vec<String> {
-    let renames = exact_renames(paths);
+    let renames = pair_renames(paths);
     let moved_away: BTreeSet<&RepoPath> = renames.values().copied().collect();
     paths
         .iter()
@@ -82,28 +94,6 @@ fn changed_files(paths: &BTreeMap<RepoPath, SelectedPath>) -> Vec<String> {
         .collect()
 }
 
-/// New path to old path, where content and mode are the same; empty files are not worth the name.
-fn exact_renames(paths: &BTreeMap<RepoPath, SelectedPath>) -> BTreeMap<&RepoPath, &RepoPath> {
-    const EMPTY: &str = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
-    let mut gone: BTreeMap<&Blob, Vec<&RepoPath>> = BTreeMap::new();
-    for (path, selected) in paths.iter().rev() {
-        if let (None, Some(head)) = (&selected.content, &selected.head)
-            && head.id.as_str() != EMPTY
-        {
-            gone.entry(head).or_default().push(path);
-        }
-    }
-    let mut renames = BTreeMap::new();
-    for (path, selected) in paths {
-        if let (Some(content), None) = (&selected.content, &selected.head)
-            && let Some(old) = gone.get_mut(content).and_then(Vec::pop)
-        {
-            renames.insert(path, old);
-        }
-    }
-    renames
-}
-
 fn cut(text: &str, characters: usize) -> String {
     if text.chars().count() <= characters {
         return text.to_owned();
@@ -114,7 +104,7 @@ fn cut(text: &str, characters: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::publish::{FileMode, ObjectId};
+    use crate::publish::{Blob, FileMode, ObjectId};
     use rstest::rstest;
 
     fn blob(digit: char) -> Blob {

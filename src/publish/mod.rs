@@ -5,17 +5,23 @@
 //! [`Category`], left alone with a [`LeftReason`], or refused with a [`RefusedReason`]. `repo` then commits the
 //! [`Selection`], with the words of [`commit_message`].
 //!
-//! It never reads a file, a clock or a repository, and it never looks inside a file: the secret scan will be
-//! its own module here, taking a [`Selection`] and the blobs that it names and moving paths to `refused` before
-//! anything is committed. Until it exists nothing claims that contents were looked at.
+//! Moves, and files in the place of directories, are kept together, so that no commit on the way loses a file.
+//! [`ForcedReports`] says which ignored files `repo` lists all the same.
+//!
+//! It never reads a file, a clock or a repository. [`secret`] recognises secrets in the bytes that it is given; the
+//! `runner` gives it all that a turn would commit, before anything is committed.
 
+mod forced;
 mod message;
+mod moves;
 mod path;
 mod record;
 mod rules;
+pub mod secret;
 mod selection;
 
-pub use message::{CommitContext, commit_message, turn_of_message};
+pub use forced::ForcedReports;
+pub use message::{CommitContext, commit_message, commit_subject, list_files, turn_of_message};
 pub use path::{ParseRepoPathError, RepoPath};
 pub use record::{Blob, Content, DirtyPath, DirtyRecord, FileMode, ObjectId, Obstacle, ParseObjectIdError};
 pub use rules::{DocsSpec, ReportsSpec, RuleError, RuleSpec, Rules, TrackedOutputsSpec, WorkSpec};

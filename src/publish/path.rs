@@ -61,6 +61,17 @@ impl RepoPath {
             .map(|rest| Self(rest.to_vec()))
     }
 
+    /// The path of `inner`, given relative to this directory; either may be the root.
+    #[must_use]
+    pub fn join(&self, inner: &Self) -> Self {
+        let mut bytes = self.0.clone();
+        if !bytes.is_empty() && !inner.is_empty() {
+            bytes.push(b'/');
+        }
+        bytes.extend_from_slice(&inner.0);
+        Self(bytes)
+    }
+
     /// Whether this path is `directory` or inside it. An empty directory holds nothing.
     pub fn is_within(&self, directory: &Self) -> bool {
         !directory.is_empty() && (self == directory || self.below(directory).is_some())

@@ -128,6 +128,8 @@ pub enum Obstacle {
     /// It has this value of `filter` or `working-tree-encoding` (such as `lfs`), which libgit2 does not apply:
     /// what would be stored is not what git would store.
     Filter(String),
+    /// git ignored it when the turn began, and only a changed ignore file shows it now.
+    WasIgnored,
 }
 
 /// One path that differs from HEAD in the work tree or in the index.
@@ -171,6 +173,20 @@ impl DirtyRecord {
     /// Notes a path, replacing what was noted for it.
     pub fn insert(&mut self, path: RepoPath, dirty: DirtyPath) {
         self.paths.insert(path, dirty);
+    }
+
+    /// Marks each path for which this holds, and that nothing else keeps from being committed.
+    pub fn mark(&mut self, obstacle: &Obstacle, mut is_marked: impl FnMut(&RepoPath, &DirtyPath) -> bool) {
+        for (path, dirty) in &mut self.paths {
+            if dirty.obstacle.is_none() && is_marked(path, dirty) {
+                dirty.obstacle = Some(obstacle.clone());
+            }
+        }
+    }
+
+    /// Keeps only the paths for which this holds.
+    pub fn retain(&mut self, mut is_kept: impl FnMut(&RepoPath, &DirtyPath) -> bool) {
+        self.paths.retain(|path, dirty| is_kept(path, dirty));
     }
 
     /// What is noted for a path.

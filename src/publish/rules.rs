@@ -4,6 +4,7 @@ use std::path::Path;
 
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 
+use super::forced::ForcedReports;
 use super::path::RepoPath;
 use super::selection::Category;
 use crate::model::{Actor, ByteSize};
@@ -15,8 +16,10 @@ pub struct ReportsSpec {
     pub enabled: bool,
     /// File name endings, with their dot; letter case does not matter.
     pub extensions: Vec<String>,
-    /// Where not empty, the path must match one of them too.
+    /// Where not empty, the path must match one of them too; letter case does not matter.
     pub globs: Vec<String>,
+    /// What matches one of these is a report even if git ignores it, with no regard to `globs`.
+    pub force_add: Vec<String>,
     /// Cap for one file.
     pub max_file: ByteSize,
     /// Cap for the category in one turn.
@@ -98,9 +101,10 @@ impl Default for RuleSpec {
             reports: ReportsSpec {
                 enabled: true,
                 extensions: words(&[
-                    ".png", ".jpeg", ".npy", ".txt", ".md", ".json", ".log", ".py", ".c", ".h", ".sh",
+                    ".png", ".jpeg", ".jpg", ".npy", ".txt", ".md", ".json", ".log", ".py", ".c", ".h", ".sh",
                 ]),
-                globs: Vec::new(),
+                globs: words(&["**/reports/**", "**/*.{png,jpeg,jpg,npy,log}"]),
+                force_add: Vec::new(),
                 max_file: mib(5),
                 max_total: mib(20),
             },
@@ -163,6 +167,7 @@ pub struct RuleError {
 pub struct Rules {
     pub(super) spec: RuleSpec,
     report_globs: GlobSet,
+    forced: ForcedReports,
     tracked_globs: GlobSet,
     doc_globs: GlobSet,
     work_exclude: GlobSet,
@@ -196,19 +201,34 @@ impl Rules {
             None => vec![text.clone()],
         });
         Ok(Self {
-            report_globs: compile("publish.reports.globs", spec.reports.globs.iter().cloned())?,
+            report_globs: compile(
+                "publish.reports.globs",
+                LetterCase::Ignored,
+                spec.reports.globs.iter().cloned(),
+            )?,
+            forced: ForcedReports::compile(&spec)?,
             tracked_globs: compile(
                 "publish.tracked_outputs.globs",
+                LetterCase::Kept,
                 spec.tracked_outputs.globs.iter().cloned(),
             )?,
-            doc_globs: compile("publish.docs.globs", spec.docs.globs.iter().cloned())?,
-            work_exclude: compile("publish.work.exclude", spec.work.exclude.iter().cloned())?,
-            protect: compile("publish.protect", protect)?,
+            doc_globs: compile("publish.docs.globs", LetterCase::Kept, spec.docs.globs.iter().cloned())?,
+            work_exclude: compile(
+                "publish.work.exclude",
+                LetterCase::Kept,
+                spec.work.exclude.iter().cloned(),
+            )?,
+            protect: compile("publish.protect", LetterCase::Kept, protect)?,
             logs: directory(&spec.logs_dir),
             tmp: directory(&spec.tmp_dir),
             state_file: directory(&spec.state_file),
             spec,
         })
+    }
+
+    /// Whether a path (of the repository) is the state file.
+    pub fn is_state_file(&self, path: &RepoPath) -> bool {
+        path.below(&self.spec.workspace).is_some_and(|path| path == self.state_file)
     }
 
     /// Whether a path (of the repository) belongs to baton itself or to scratch space: `.baton/`, the state file,
@@ -217,9 +237,17 @@ impl Rules {
         path.below(&self.spec.workspace).is_some_and(|path| self.own_place(&path).is_some())
     }
 
+    /// What is committed although git ignores it; `None` where `publish.reports.force_add` names nothing.
+    pub fn forced(&self) -> Option<&ForcedReports> {
+        (self.spec.reports.enabled && !self.forced.is_empty()).then_some(&self.forced)
+    }
+
     /// Takes a path relative to the workspace, as do all the others below.
     pub(super) fn own_place(&self, path: &RepoPath) -> Option<OwnPlace> {
         if path.is_within(&RepoPath::from(".baton")) {
+            Some(OwnPlace::Baton)
+        } else if path.as_bytes().strip_suffix(b".tmp") == Some(self.state_file.as_bytes()) {
+            // What a writer of the state left that died before it could rename it.
             Some(OwnPlace::Baton)
         } else if *path == self.state_file {
             Some(OwnPlace::State)
@@ -230,6 +258,11 @@ impl Rules {
         } else {
             None
         }
+    }
+
+    /// Whether `publish.protect` names a path of the repository.
+    pub fn protects(&self, path: &RepoPath) -> bool {
+        path.below(&self.spec.workspace).is_some_and(|path| self.is_protected(&path))
     }
 
     pub(super) fn is_protected(&self, path: &RepoPath) -> bool {
@@ -247,7 +280,9 @@ impl Rules {
             Category::Reports => {
                 spec.reports.enabled
                     && has_extension(path, &spec.reports.extensions)
-                    && (self.report_globs.is_empty() || self.report_globs.is_match(path.as_path()))
+                    && (self.report_globs.is_empty()
+                        || self.report_globs.is_match(path.as_path())
+                        || self.forced.matches(path))
             }
             Category::TrackedOutputs => {
                 spec.tracked_outputs.enabled
@@ -275,7 +310,18 @@ impl Rules {
     }
 }
 
-fn compile(key: &'static str, globs: impl Iterator<Item = String>) -> Result<GlobSet, RuleError> {
+/// Whether `A` matches `a`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LetterCase {
+    Kept,
+    Ignored,
+}
+
+pub(super) fn compile(
+    key: &'static str,
+    letters: LetterCase,
+    globs: impl Iterator<Item = String>,
+) -> Result<GlobSet, RuleError> {
     let refuse = |glob: &str, error: &globset::Error| RuleError {
         key,
         glob: glob.to_owned(),
@@ -286,6 +332,7 @@ fn compile(key: &'static str, globs: impl Iterator<Item = String>) -> Result<Glo
         let glob: Glob = GlobBuilder::new(&text)
             .literal_separator(true)
             .backslash_escape(true)
+            .case_insensitive(letters == LetterCase::Ignored)
             .build()
             .map_err(|error| refuse(&text, &error))?;
         set.add(glob);
@@ -294,7 +341,7 @@ fn compile(key: &'static str, globs: impl Iterator<Item = String>) -> Result<Glo
 }
 
 /// A configured path without `./` in front and without slashes at its ends.
-fn directory(text: &str) -> RepoPath {
+pub(super) fn directory(text: &str) -> RepoPath {
     let parts: Vec<_> = Path::new(text)
         .components()
         .filter_map(|part| match part {
@@ -305,7 +352,7 @@ fn directory(text: &str) -> RepoPath {
     RepoPath::from(parts.join("/").as_str())
 }
 
-fn has_extension(path: &RepoPath, extensions: &[String]) -> bool {
+pub(super) fn has_extension(path: &RepoPath, extensions: &[String]) -> bool {
     let bytes = path.as_bytes();
     let name = bytes.rsplit(|&byte| byte == b'/').next().unwrap_or(bytes);
     extensions.iter().any(|extension| {

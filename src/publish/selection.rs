@@ -5,12 +5,14 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::moves::Draft;
 use super::path::RepoPath;
 use super::record::{Blob, Content, DirtyPath, DirtyRecord, FileMode, Obstacle};
 use super::rules::{OwnPlace, Rules};
 use crate::model::{Actor, ByteSize};
 
-/// The purpose of a commit, in the order in which a path is offered to them.
+/// The purpose of a commit, in the order of the commits. A path is offered to them in another order:
+/// [`Category::OFFERED`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Category {
@@ -25,8 +27,10 @@ pub enum Category {
 }
 
 impl Category {
-    /// All of them, in order of precedence.
+    /// All of them, in the order of their commits.
     pub const ALL: [Self; 4] = [Self::Reports, Self::TrackedOutputs, Self::Docs, Self::Work];
+    /// Those that name their paths, the most particular first; `work` takes what is left.
+    pub const OFFERED: [Self; 3] = [Self::TrackedOutputs, Self::Reports, Self::Docs];
 
     /// As it stands in a commit's subject.
     pub const fn as_str(self) -> &'static str {
@@ -76,7 +80,8 @@ impl SelectedPath {
     }
 }
 
-/// The paths of one commit; never empty in a [`Selection`].
+/// The paths of one commit; never empty in a [`Selection`]. A deletion may be that of another category's path, whose
+/// new name, or what takes its place, is committed here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Batch {
     /// Its purpose.
@@ -127,6 +132,9 @@ pub enum LeftReason {
     /// A filter would have to run.
     #[error("it needs the git filter `{0}`, which would not be applied")]
     Filter(String),
+    /// It may be anybody's: the turn has only made it visible.
+    #[error("git ignored it when the turn began")]
+    WasIgnored,
     /// Larger than its category allows.
     #[error("its {size} bytes are over the {cap} that `{category}` allows for a file")]
     OverFileCap {
@@ -153,6 +161,45 @@ pub enum LeftReason {
     /// No enabled category is meant for it in this actor's turn.
     #[error("no category of {0}'s turn is meant for it")]
     NotThisActor(Actor),
+    /// It is gone, and what it held is now at a path that is left alone.
+    #[error("it was moved to {0}, which is not committed")]
+    MovedTo(RepoPath),
+    /// It is a directory where HEAD has a file, or the other way round, and that other path is left alone.
+    #[error("it takes the place of {0}, whose change is not committed")]
+    InPlaceOf(RepoPath),
+}
+
+impl LeftReason {
+    /// Whether a category, a cap or an exclusion keeps out what the turn has changed.
+    pub const fn is_outside_categories(&self) -> bool {
+        match self {
+            Self::NotThisActor(_)
+            | Self::OverFileCap { .. }
+            | Self::OverTotalCap { .. }
+            | Self::Excluded
+            | Self::WasIgnored
+            | Self::MovedTo(_)
+            | Self::InPlaceOf(_) => true,
+            Self::DirtyBefore
+            | Self::MatchesHead
+            | Self::OwnDirectory
+            | Self::StateFile
+            | Self::Logs
+            | Self::Tmp
+            | Self::OutsideWorkspace
+            | Self::Submodule
+            | Self::NestedRepository
+            | Self::Special
+            | Self::Unreadable
+            | Self::Conflicted
+            | Self::Filter(_) => false,
+        }
+    }
+
+    /// Whether the path is never part of what is verified and published, whatever it holds.
+    pub const fn is_aside(&self) -> bool {
+        matches!(self, Self::OwnDirectory | Self::StateFile | Self::Logs | Self::Tmp | Self::MatchesHead)
+    }
 }
 
 /// Why a changed path stops the turn.
@@ -178,18 +225,9 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Paths that changed during the turn and that nobody commits although their kind would allow it: no
-    /// category of this actor is meant for them, or a cap or an exclusion keeps them out.
+    /// Paths that changed during the turn and that nobody commits although their kind would allow it.
     pub fn outside_categories(&self) -> impl Iterator<Item = (&RepoPath, &LeftReason)> {
-        self.left.iter().filter(|(_, reason)| {
-            matches!(
-                reason,
-                LeftReason::NotThisActor(_)
-                    | LeftReason::OverFileCap { .. }
-                    | LeftReason::OverTotalCap { .. }
-                    | LeftReason::Excluded
-            )
-        })
+        self.left.iter().filter(|(_, reason)| reason.is_outside_categories())
     }
 }
 
@@ -205,48 +243,55 @@ enum Place {
 /// `before` that is missing from `now` counts as changed, since what it holds is not known.
 #[must_use]
 pub fn decide_selection(before: &DirtyRecord, now: &DirtyRecord, actor: Actor, rules: &Rules) -> Selection {
-    let mut batches: BTreeMap<Category, BTreeMap<RepoPath, SelectedPath>> = BTreeMap::new();
+    let mut draft = Draft::default();
     let mut totals: BTreeMap<Category, u64> = BTreeMap::new();
-    let mut selection = Selection::default();
+    let mut refused = BTreeMap::new();
     for (path, dirty) in now.iter() {
-        let place = match decide_path(path, before.get(path), dirty, actor, rules) {
+        match decide_path(path, before.get(path), dirty, actor, rules) {
             Place::Commit(category) => {
                 let total = totals.entry(category).or_default();
                 let sum = total.saturating_add(dirty.size);
                 match rules.caps(category).total {
                     Some(cap) if sum > cap.0 => {
-                        Place::Left(LeftReason::OverTotalCap { category, size: dirty.size, cap })
+                        let reason = LeftReason::OverTotalCap { category, size: dirty.size, cap };
+                        draft.left.insert(path.clone(), reason);
                     }
                     _ => {
                         *total = sum;
-                        Place::Commit(category)
+                        draft.chosen.insert(path.clone(), (category, selected(dirty)));
                     }
                 }
             }
-            other => other,
-        };
-        match place {
-            Place::Commit(category) => {
-                let content = match &dirty.content {
-                    Content::File(blob) => Some(blob.clone()),
-                    _ => None,
-                };
-                let selected = SelectedPath { content, head: dirty.head.clone() };
-                batches.entry(category).or_default().insert(path.clone(), selected);
-            }
             Place::Left(reason) => {
-                selection.left.insert(path.clone(), reason);
+                draft.left.insert(path.clone(), reason);
             }
             Place::Refused(reason) => {
-                selection.refused.insert(path.clone(), reason);
+                refused.insert(path.clone(), reason);
             }
         }
     }
+    draft.settle(now);
     for (path, _) in before.iter().filter(|(path, _)| now.get(path).is_none()) {
-        selection.refused.insert(path.clone(), RefusedReason::ChangedWhileDirty);
+        refused.insert(path.clone(), RefusedReason::ChangedWhileDirty);
     }
-    selection.batches = batches.into_iter().map(|(category, paths)| Batch { category, paths }).collect();
-    selection
+    let mut batches: BTreeMap<Category, BTreeMap<RepoPath, SelectedPath>> = BTreeMap::new();
+    for (path, (category, selected)) in draft.chosen {
+        batches.entry(category).or_default().insert(path, selected);
+    }
+    let batches = batches.into_iter().map(|(category, paths)| Batch { category, paths }).collect();
+    Selection { batches, left: draft.left, refused }
+}
+
+fn selected(dirty: &DirtyPath) -> SelectedPath {
+    let content = match &dirty.content {
+        Content::File(blob) => Some(blob.clone()),
+        Content::Deleted
+        | Content::Submodule(_)
+        | Content::NestedRepository
+        | Content::Special
+        | Content::Unreadable => None,
+    };
+    SelectedPath { content, head: dirty.head.clone() }
 }
 
 /// Everything but the total caps, which need to know what was taken before.
@@ -293,35 +338,26 @@ fn decide_path(
         (Content::Unreadable, _) => Place::Left(LeftReason::Unreadable),
         (_, Some(Obstacle::Conflicted)) => Place::Left(LeftReason::Conflicted),
         (Content::File(_), Some(Obstacle::Filter(name))) => Place::Left(LeftReason::Filter(name.clone())),
+        (Content::File(_), Some(Obstacle::WasIgnored)) => Place::Left(LeftReason::WasIgnored),
         _ => decide_category(&path, now, actor, rules),
     }
 }
 
-/// The first category that names the path and whose cap it meets; a path that a more particular category names
-/// but finds too large is not swept up by `work`.
+/// The first category that names the path decides, its cap included: a cap that another category undoes would be none.
 fn decide_category(path: &RepoPath, now: &DirtyPath, actor: Actor, rules: &Rules) -> Place {
-    let mut too_large = None;
-    for category in [Category::Reports, Category::TrackedOutputs, Category::Docs] {
-        let is_candidate = category != Category::TrackedOutputs || now.head.is_some();
-        if !is_candidate || !rules.names(category, path) {
-            continue;
-        }
-        match over_file_cap(category, now, rules) {
-            None => return Place::Commit(category),
-            Some(reason) => too_large = too_large.or(Some(reason)),
-        }
-    }
-    if let Some(reason) = too_large {
-        return Place::Left(reason);
-    }
-    if !rules.serves_work_of(actor) {
+    let is_candidate = |category| category != Category::TrackedOutputs || now.head.is_some();
+    let named = Category::OFFERED
+        .into_iter()
+        .find(|category| is_candidate(*category) && rules.names(*category, path));
+    if named.is_none() && !rules.serves_work_of(actor) {
         return Place::Left(LeftReason::NotThisActor(actor));
     }
-    if rules.is_excluded_from_work(path) {
+    if named.is_none() && rules.is_excluded_from_work(path) {
         return Place::Left(LeftReason::Excluded);
     }
-    match over_file_cap(Category::Work, now, rules) {
-        None => Place::Commit(Category::Work),
+    let category = named.unwrap_or(Category::Work);
+    match over_file_cap(category, now, rules) {
+        None => Place::Commit(category),
         Some(reason) => Place::Left(reason),
     }
 }
@@ -361,7 +397,6 @@ mod tests {
 
     fn rules() -> Rules {
         let mut spec = RuleSpec::default();
-        spec.reports.extensions = vec![".png".into()];
         spec.work.exclude = vec!["vendor/**".into()];
         Rules::compile(spec).unwrap()
     }
@@ -385,7 +420,31 @@ mod tests {
         "its 6291456 bytes are over the 5MiB that `reports evidence` allows for a file"
     )]
     #[case::fixture("tests/fixtures/a/x.json", changed(6 << 20), "tracked outputs")]
+    #[case::fixture_too_large(
+        "tests/fixtures/a/x.npy",
+        changed(33 << 20),
+        "its 34603008 bytes are over the 32MiB that `tracked outputs` allows for a file"
+    )]
+    #[case::fixture_that_looks_like_a_report("tests/fixtures/reports/x.json", changed(9), "tracked outputs")]
+    #[case::deleted_fixture("tests/fixtures/a/x.json", deleted(), "tracked outputs")]
     #[case::new_fixture("tests/fixtures/a/x.json", added(9), "work")]
+    #[case::new_fixture_that_is_never_source("tests/fixtures/a/x.npy", added(9), "reports evidence")]
+    #[case::reports_in_a_plan("plans/a/reports/b.md", added(9), "reports evidence")]
+    #[case::reports_in_other_letters("Reports/Run.MD", added(9), "reports evidence")]
+    #[case::deleted_report("a/reports/run.txt", deleted(), "reports evidence")]
+    #[case::report_of_another_kind("reports/a.bin", added(9), "work")]
+    #[case::script("src/x.py", changed(9), "work")]
+    #[case::readme("README.md", changed(9), "work")]
+    #[case::header("include/x.h", added(9), "work")]
+    #[case::data("data.json", deleted(), "work")]
+    #[case::doc_too_large(
+        "input.md",
+        changed(2 << 20),
+        "its 2097152 bytes are over the 1MiB that `doc/meta hygiene` allows for a file"
+    )]
+    #[case::report_in_the_log_directory("logs/reports/x.png", added(9), "it is in the log directory")]
+    #[case::report_in_the_tmp_directory("tmp/reports/x.png", added(9), "it is in the tmp directory")]
+    #[case::empty("src/empty", added(0), "work")]
     #[case::doc("plans/a/b.md", changed(9), "doc/meta hygiene")]
     #[case::deleted_doc("plans/a/b.md", deleted(), "doc/meta hygiene")]
     #[case::source("src/lib.rs", changed(9), "work")]
@@ -509,6 +568,7 @@ mod tests {
         let obstacle = prop_oneof![
             6 => Just(None), 1 => Just(Some(Obstacle::Conflicted)),
             1 => Just(Some(Obstacle::Filter("lfs".into()))),
+            1 => Just(Some(Obstacle::WasIgnored)),
         ];
         (content, proptest::option::of(any_blob()), 0_u64..12 << 20, obstacle)
             .prop_map(|(content, head, size, obstacle)| DirtyPath { content, head, size, obstacle })
@@ -566,7 +626,7 @@ mod tests {
                     prop_assert!(!dirty.matches_head());
                     prop_assert!(matches!(
                         (&dirty.content, &dirty.obstacle),
-                        (Content::File(_), None) | (Content::Deleted, None | Some(Obstacle::Filter(_)))
+                        (Content::File(_), None) | (Content::Deleted, None | Some(Obstacle::Filter(_) | Obstacle::WasIgnored))
                     ));
                     prop_assert!(dirty.size <= rules.caps(batch.category).file.0);
                     total += dirty.size;

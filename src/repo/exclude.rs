@@ -45,7 +45,8 @@ impl Repo {
             addition.push('\n');
         }
         if let Some(directory) = path.parent() {
-            std::fs::create_dir_all(directory).map_err(failed("create the directory of"))?;
+            crate::durable::create_directories(directory, 0o777)
+                .map_err(failed("create the directory of"))?;
         }
         let mut file = OpenOptions::new().append(true).create(true).open(&path).map_err(failed("open"))?;
         file.write_all(addition.as_bytes()).map_err(failed("write"))?;

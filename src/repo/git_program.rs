@@ -28,7 +28,7 @@ pub(super) struct GitFailure {
 }
 
 /// Runs git in `root` with `input` on its standard input. Variables that would point it elsewhere are removed,
-/// and no hook runs.
+/// and neither a hook nor a program that the repository's configuration names for watching files runs.
 pub(super) fn run_git(
     git: &Path,
     root: &Path,
@@ -76,7 +76,7 @@ fn start_and_wait(
     )]
     let mut command = std::process::Command::new(git);
     let mut child = command
-        .args(["-c", "core.hooksPath=/dev/null"])
+        .args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"])
         .args(arguments)
         .current_dir(root)
         .env_clear()

@@ -111,6 +111,9 @@ impl Repo {
             IndexBackend::Git(git) => self.refresh_by_git(git, &due, work_tree),
             IndexBackend::BuiltIn => self.refresh_built_in(&due, work_tree),
         };
+        // An index of before the commit would show its reverse as staged, after a loss of power.
+        let synced = || File::open(self.git_dir()).and_then(|directory| directory.sync_all());
+        let written = written.and_then(|()| synced().map_err(|error| error.to_string()));
         match written {
             Ok(()) => IndexRefresh::Done { superseded },
             Err(reason) => IndexRefresh::Failed { reason },
@@ -155,7 +158,9 @@ impl Repo {
         if input.is_empty() {
             return Ok(());
         }
-        let arguments = [&["update-index", "-z", "--add", "--remove", "--replace"], mode].concat();
+        // Renamed into place without its content, the index would be an empty file after a loss of power.
+        let options = ["-c", "core.fsync=index", "update-index", "-z", "--add", "--remove", "--replace"];
+        let arguments = [&options[..], mode].concat();
         let waiting = self.ambient.stopwatch();
         loop {
             match run_git(git, self.root(), &self.ambient, &arguments, input) {

@@ -17,13 +17,21 @@ mod exclude;
 mod git_program;
 mod head;
 mod history;
+mod ignored;
 mod index;
+mod introduced;
+mod left_behind;
 mod object;
 mod open;
 mod preflight;
+mod rescue;
 mod scan;
+mod surroundings;
 mod tree;
+mod worktree;
 
+#[cfg(test)]
+mod selection_tests;
 #[cfg(test)]
 mod testing;
 
@@ -33,5 +41,9 @@ pub use error::{GitLock, RepoError, Unsupported};
 pub use head::{Fingerprint, Head, Movement};
 pub use history::PastVersion;
 pub use index::{IndexBackend, IndexRefresh, SupersededEntry};
+pub use introduced::{Introduced, IntroducedFile};
 pub use open::Repo;
 pub use preflight::{Identity, Operation, Person, Ready};
+pub use rescue::Rescue;
+pub use surroundings::{RemoteUrls, StashEntry, Surroundings};
+pub use worktree::{Contents, Directory, EntrySeen, Link, LinkedTree, TreeSeen, WorkTrees};

@@ -10,7 +10,7 @@ use git2::{Config, ConfigLevel, Repository, RepositoryOpenFlags};
 use super::error::{RepoError, opening_failed};
 use super::index::{IndexBackend, LOCK_PATIENCE};
 use crate::ambient::Ambient;
-use crate::publish::RepoPath;
+use crate::publish::{ForcedReports, RepoPath};
 
 /// A repository with a work tree, opened once for the life of the process.
 ///
@@ -22,6 +22,8 @@ pub struct Repo {
     pub(super) index_backend: IndexBackend,
     /// How long a lock that another git holds is waited for.
     pub(super) lock_patience: Duration,
+    /// Ignored files that the scans list.
+    pub(super) forced: Option<ForcedReports>,
     workspace: PathBuf,
     prefix: RepoPath,
 }
@@ -54,6 +56,11 @@ impl Repo {
         let Ok(inside) = workspace.strip_prefix(&root) else {
             return Err(RepoError::NotARepository { workspace });
         };
+        // Below a git directory there is no work tree but a linked one, whose root lies there too.
+        let common = git.commondir().canonicalize().map_err(io)?;
+        if workspace.starts_with(&common) && !root.starts_with(&common) {
+            return Err(RepoError::NotARepository { workspace });
+        }
         let prefix = RepoPath::from_path(inside);
         configure(&git, ambient.env())
             .map_err(|source| RepoError::Unopenable { workspace: workspace.clone(), source })?;
@@ -64,6 +71,7 @@ impl Repo {
             ambient: ambient.clone(),
             index_backend,
             lock_patience: LOCK_PATIENCE,
+            forced: None,
             workspace,
             prefix,
         })
@@ -185,6 +193,13 @@ mod tests {
                 place.display()
             )
         );
+    }
+
+    #[test]
+    fn a_directory_below_a_git_directory_is_in_no_work_tree() {
+        let test = TestRepo::with(&[]);
+        let place = test.root.join(".git/objects");
+        assert!(matches!(test.try_open(&place), Err(RepoError::NotARepository { .. })));
     }
 
     #[test]

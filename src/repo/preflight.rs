@@ -110,7 +110,7 @@ impl Repo {
     }
 
     /// A person's `git status` takes the lock for a moment too; only one that stays is reported.
-    fn wait_for_lock(&self, path: PathBuf) -> Result<(), RepoError> {
+    pub(super) fn wait_for_lock(&self, path: PathBuf) -> Result<(), RepoError> {
         let waiting = self.ambient.stopwatch();
         while path.symlink_metadata().is_ok() {
             if waiting.elapsed() > self.lock_patience {
@@ -121,7 +121,7 @@ impl Repo {
         Ok(())
     }
 
-    fn operation(&self) -> Option<Operation> {
+    pub(super) fn operation(&self) -> Option<Operation> {
         match self.git.state() {
             RepositoryState::Merge => Some(Operation::Merge),
             RepositoryState::Revert | RepositoryState::RevertSequence => Some(Operation::Revert),

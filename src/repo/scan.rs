@@ -11,8 +11,8 @@ use crate::publish::{Blob, Content, DirtyPath, DirtyRecord, FileMode, Obstacle, 
 const SCAN_TRIES: u32 = 5;
 
 impl Repo {
-    /// Everything that differs from HEAD, in the work tree or in the index, untracked files one by one; what is
-    /// ignored is not in it. Reads only: neither the index nor the object database is written.
+    /// Everything that differs from HEAD, in the work tree or in the index, untracked files one by one; of what is
+    /// ignored, only what [`Repo::include_forced`] names. Reads only: neither the index nor the object database is written.
     ///
     /// One status scan, and the hashing of what it found.
     pub fn dirty(&self) -> Result<DirtyRecord, RepoError> {
@@ -42,6 +42,14 @@ impl Repo {
                 let content = Content::NestedRepository;
                 record.insert(path, DirtyPath { content, head: None, size: 0, obstacle: None });
             } else if let Some(dirty) = scan.look_at(&path, status)? {
+                record.insert(path, dirty);
+            }
+        }
+        for path in self.forced_files(&scan.index)? {
+            if record.get(&path).is_some() {
+                continue;
+            }
+            if let Some(dirty) = scan.look_at(&path, Status::WT_NEW)? {
                 record.insert(path, dirty);
             }
         }

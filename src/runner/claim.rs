@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::agent::PromptEncoding;
-use crate::config::{Config, Isolation, Session};
+use crate::agent::{PromptEncoding, Reports};
+use crate::config::{Config, Session};
 use crate::ledger::{Closing, Entry, TurnFilter};
 use crate::model::{Actor, Holder, PromptName, State, Token};
 use crate::publish::{DirtyRecord, RepoPath};
@@ -30,6 +30,7 @@ impl Runner<'_> {
         state: Option<&State>,
     ) -> Result<(), RunnerError> {
         refuse_unavailable(self.config)?;
+        self.workspace.refuse_disturbed()?;
         if let Some(repo) = &self.workspace.repo {
             repo.preflight(self.workspace.branch.as_deref())?;
         }
@@ -54,10 +55,20 @@ impl Runner<'_> {
                 source: Box::new(source),
             })?;
         }
+        if self.config.turn.session == Session::Resume && !command.can_resume() {
+            return Err(RunnerError::CannotResume { agent: command.agent, actor });
+        }
+        let reports = command.output.reports();
         for (which, budget) in [("run", &self.config.budget.run), ("total", &self.config.budget.total)] {
-            // No agent of this version reports a cost: the adapters that read one come with their own issue.
-            if budget.cost_usd.is_some() {
-                return Err(RunnerError::NoCostReported { which, agent: command.agent, actor });
+            let (agent, cap) = (command.agent.clone(), [budget.cost_usd.is_some(), budget.tokens.is_some()]);
+            match (cap, reports) {
+                ([true, _], Reports { cost: false, .. }) => {
+                    return Err(RunnerError::NoCostReported { which, agent, actor });
+                }
+                ([_, true], Reports { tokens: false, .. }) => {
+                    return Err(RunnerError::NoTokensReported { which, agent, actor });
+                }
+                _ => {}
             }
         }
         Ok(())
@@ -87,9 +98,13 @@ impl Runner<'_> {
         let features = features(self.config, turn.opening.actor, base.is_some(), state.is_some());
         let takes_state = state.is_some();
         let protect = self.config.publish.protect.clone();
+        let secrets = Some(self.config.publish.secrets.clone());
+        let settings = Some(self.settings_digest());
+        let plan = ClaimPlan { features, state, base, protect, secrets, settings };
         self.crash_point(Phase::Claimed, "begin");
         self.pending.push(Entry::Open(turn.opening.clone()));
-        self.journal_begin(turn, Record::ClaimBegin(Box::new(ClaimPlan { features, state, base, protect })))?;
+        self.journal_begin(turn, Record::ClaimBegin(Box::new(plan)))?;
+        self.keep_rescue(turn)?;
         if takes_state && let Err(error) = self.write_claim(turn, input) {
             if matches!(error, RunnerError::Refused(_)) {
                 self.close_void(turn)?;
@@ -120,6 +135,14 @@ impl Runner<'_> {
             "uncommitted before this turn, and left alone: {}{more}; a turn that changes one of these paths stops",
             named.join(", ")
         ));
+        let left_out = base.guard.iter().flat_map(|guard| &guard.rescue.left_out);
+        let left_out: Vec<String> = left_out.take(NAMED_PATHS).map(ToString::to_string).collect();
+        if !left_out.is_empty() {
+            self.warn(&format!(
+                "too large to keep a copy of them, should the agent change them: {}",
+                left_out.join(", ")
+            ));
+        }
     }
 
     fn claim_input(&self, turn: &TurnRecord, kind: TurnKind, token: &Token) -> Input {
@@ -159,6 +182,7 @@ impl Runner<'_> {
                 return Ok(Step::Void);
             }
         }
+        self.keep_rescue(turn)?;
         self.journal_done(turn, Record::ClaimDone)?;
         Ok(Step::Go)
     }
@@ -192,23 +216,30 @@ impl Runner<'_> {
         for seat in Actor::ALL {
             let last = self.workspace.ledger.turns(TurnFilter { actor: Some(seat), limit: 1 })?;
             let Some(closing) = last.into_iter().next().and_then(|turn| turn.closing) else { continue };
-            let passed = matches!(closing.class.as_str(), "ok" | "no_change");
-            let leftovers = leftovers_of(&closing);
-            if seat == actor && !passed {
-                own = leftovers;
+            let (taken_over, others) = leftovers_of(&closing);
+            if seat == actor {
+                own = taken_over;
             } else {
-                by_agents.extend(leftovers);
+                by_agents.extend(taken_over);
             }
+            by_agents.extend(others);
         }
-        let dirty = without_leftovers(&now, &own);
+        let mut dirty = without_leftovers(&now, &own);
+        // What `force_add` names is output, whoever wrote it and when: it is never a person's half-done work.
+        if let Some(forced) = self.workspace.rules.forced() {
+            dirty.retain(|path, dirty| dirty.head.is_some() || !forced.names(path));
+        }
         let still =
             |left: &Leftover| now.get(&left.path).is_some_and(|dirty| dirty.content == left.now.content);
         let by_agents = by_agents.into_iter().filter(still).map(|left| left.path).collect();
-        Ok(Base { head: repo.head()?, fingerprint, dirty, by_agents })
+        let mut base = Base { head: repo.head()?, fingerprint, dirty, by_agents, guard: None };
+        base.guard = Some(self.guard(repo, &base.head, &base)?);
+        Ok(base)
     }
 
     /// Ends a turn whose claim never happened.
     pub(super) fn close_void(&mut self, turn: &TurnRecord) -> Result<TurnOutcome, RunnerError> {
+        self.forget_rescue(turn.opening.id);
         // The seat's leftovers stay the seat's: the turn before this one still tells of them.
         let record = self.carried_leftovers(turn.opening.actor)?;
         self.pending.push(Entry::Close(Box::new(Closing {
@@ -300,18 +331,6 @@ fn without_leftovers(now: &DirtyRecord, leftovers: &[Leftover]) -> DirtyRecord {
 
 /// Settings whose features come later are refused where ignoring them would break a promise.
 fn refuse_unavailable(config: &Config) -> Result<(), RunnerError> {
-    if config.turn.isolation == Isolation::Worktree {
-        return Err(RunnerError::NotAvailable {
-            setting: "turn.isolation: worktree",
-            remedy: "leave it at `none`; keep your own edits out of the tree while a turn runs",
-        });
-    }
-    if config.turn.session == Session::Resume {
-        return Err(RunnerError::NotAvailable {
-            setting: "turn.session: resume",
-            remedy: "leave it at `fresh`: agents that report a session come with their adapters",
-        });
-    }
     if !config.gates.is_empty() {
         return Err(RunnerError::NotAvailable {
             setting: "gates",

@@ -11,11 +11,12 @@ use crate::model::{AttemptId, OutcomeClass};
 use crate::turn::Refusal;
 
 use super::RunnerError;
-use super::commit::short;
+use super::commit::{scan, short};
 use super::journal::{Cause, Completion, Ended, Leftover, TurnRecord};
 use super::notes::Legacy;
 use super::observer::Event;
 use super::outcome::{TurnEnd, TurnOutcome};
+use super::session::session_left;
 use super::summary::{Summary, render_summary};
 use super::turn::Runner;
 
@@ -39,12 +40,15 @@ impl Runner<'_> {
         if let Some(Completion::Refused { reason }) = &completion {
             self.warn(&format!("galph's promise of completion is refused: {reason}"));
         }
+        let notices = self.release_rescue(turn);
         let leftovers = if turn.passed() { turn.committed.leftovers.clone() } else { self.leftovers(turn) };
         let legacy = Legacy {
             checks: turn.verified.checks.clone(),
             baseline: turn.baseline.checks.clone(),
             completion: completion.clone(),
             leftovers,
+            dry_run: turn.committed.dry_run,
+            notices,
             usage: turn.spent(),
             commits: turn
                 .committed
@@ -53,6 +57,7 @@ impl Runner<'_> {
                 .map(|made| format!("{} {}", short(&made.id), made.subject))
                 .collect(),
             reply: turn.ran.as_ref().map(|ran| end_of(&ran.reply, KEPT_REPLY)).unwrap_or_default(),
+            session: session_left(turn, ended.class),
         };
         self.write_summary(turn, &ended, &legacy);
         let mut closing = self.closing(turn, ended.class.as_str(), &ended.detail, &legacy);
@@ -106,7 +111,8 @@ impl Runner<'_> {
         for attempt in turn.attempts() {
             self.end_attempt(attempt)?;
         }
-        let legacy = Legacy { leftovers: self.leftovers(turn), ..Legacy::default() };
+        let notices = self.release_rescue(turn);
+        let legacy = Legacy { leftovers: self.leftovers(turn), notices, ..Legacy::default() };
         let closing = self.closing(turn, "fenced", &refusal.to_string(), &legacy);
         self.pending.push(Entry::Close(Box::new(closing)));
         self.flush()
@@ -147,17 +153,13 @@ impl Runner<'_> {
     /// What the turn changed and did not commit. Best effort: a repository that cannot be read now tells nothing.
     fn leftovers(&self, turn: &TurnRecord) -> Vec<Leftover> {
         let (Some(repo), Some(base)) = (&self.workspace.repo, turn.base()) else { return Vec::new() };
-        let Ok(now) = repo.dirty_since(&base.dirty) else { return Vec::new() };
+        let Ok(now) = scan(repo, base) else { return Vec::new() };
         now.iter()
             .filter(|(path, dirty)| {
                 let before = base.dirty.get(path).map(|before| &before.content);
                 !self.workspace.rules.is_own(path) && !dirty.matches_head() && before != Some(&dirty.content)
             })
-            .map(|(path, dirty)| Leftover {
-                path: path.clone(),
-                now: dirty.clone(),
-                base: base.dirty.get(path).cloned(),
-            })
+            .map(|(path, dirty)| Leftover::of(path, dirty, base))
             .collect()
     }
 
@@ -168,7 +170,8 @@ impl Runner<'_> {
         }
         let Some(relative) = turn.summary_path() else { return };
         let path = self.workspace.root.join(&relative);
-        let text = render_summary(&Summary { turn, ended, legacy, label: self.label(turn) });
+        let text =
+            self.masker.mask(&render_summary(&Summary { turn, ended, legacy, label: self.label(turn) }));
         let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, text));
         if let Err(error) = written {
             self.warn(&format!("cannot write {}: {error}", relative.display()));

@@ -1,13 +1,13 @@
 //! The commits: what this turn changed, by category, on the branch that was claimed.
 
-use crate::publish::{CommitContext, DirtyRecord, LeftReason, Selection, commit_message, decide_selection};
-use crate::repo::{
-    CommitOrder, CommitPlan as RepoCommitPlan, Fingerprint, Head, IndexRefresh, Movement, Repo,
-};
+use crate::publish::{CommitContext, DirtyRecord, Selection, commit_message, decide_selection};
+use crate::repo::{CommitOrder, CommitPlan as RepoCommitPlan, Fingerprint, Head, IndexRefresh, Repo};
 
 use super::RunnerError;
-use super::journal::{Base, CommitMade, CommitPlan, Committed, Leftover, Record, TurnRecord};
+use super::agent_actions::{CommitsSince, obstacles, refusals};
+use super::journal::{Base, CommitMade, CommitPlan, Committed, Record, TurnRecord};
 use super::observer::Event;
+use super::preview::{CommitUse, keep_selected, leftovers_of_selection};
 use super::turn::{Runner, Step};
 
 /// How many paths a message names.
@@ -19,23 +19,64 @@ impl Runner<'_> {
             self.journal_done(turn, Record::CommitDone(Committed::default()))?;
             return Ok(Step::Go);
         };
-        let actor = turn.opening.actor;
-        let now = repo.dirty_since(&base.dirty)?;
-        let head = repo.head()?;
-        let selection = decide_selection(&before(base, &now), &now, actor, &self.workspace.rules);
-        let problems = problems(repo, base, &head, &selection)?;
+        let (actor, id) = (turn.opening.actor, turn.opening.id);
+        self.workspace.refuse_gone()?;
+        let problems = obstacles(repo, id, base)?;
         if !problems.is_empty() {
-            self.flush()?;
-            return Err(RunnerError::Unpublishable { actor, problems });
+            return self.stop_at_commit(turn, problems);
         }
+        let now = scan(repo, base)?;
+        let head = repo.head()?;
+        let rules = &self.workspace.rules;
+        let mut selection = decide_selection(&before(base, &now), &now, actor, rules);
+        self.leave_persons_settings(turn, &mut selection);
+        let commits = CommitsSince {
+            ended_at: turn.ran.as_ref().and_then(|ran| ran.fingerprint.as_ref()).map(|after| &after.head),
+            accepted: self.accepted.as_deref(),
+            claimed: turn.claimed_state().map(|claimed| &claimed.after),
+        };
+        let problems = refusals(repo, id, base, &selection, rules, &commits)?;
+        let only_say = self.commits == CommitUse::OnlySay;
+        if only_say {
+            self.preview(turn, &selection, &problems);
+        }
+        let (Some(repo), Some(base)) = (&self.workspace.repo, turn.base()) else { return Ok(Step::Go) };
+        if !problems.is_empty() {
+            return self.stop_at_commit(turn, problems);
+        }
+        if let Some(branch) = base.head.branch.as_deref().filter(|_| head.commit != base.head.commit) {
+            repo.sync_commits_since(&base.head.commit, branch)?;
+        }
+        if let Some(signal) = self.refuse_secrets(turn, &selection)? {
+            return Ok(Step::Suspend(signal));
+        }
+        let (Some(repo), Some(base)) = (&self.workspace.repo, turn.base()) else { return Ok(Step::Go) };
         let work_tree = repo.fingerprint(&now, &self.workspace.rules)?;
         let mut committed = describe(&selection, base, &now);
         committed.by_agent = made_by_agent(repo, base)?;
-        if !selection.batches.is_empty() {
+        if only_say {
+            keep_selected(&mut committed, &selection, base, &now);
+        } else if !selection.batches.is_empty() {
             self.make_commits(turn, selection, &head, &mut committed)?;
         }
         self.finish_commit(turn, committed, work_tree)?;
         Ok(Step::Go)
+    }
+
+    /// The journal waits here; what was kept for a person is named in the problems, and stays.
+    fn stop_at_commit(&mut self, turn: &TurnRecord, mut problems: Vec<String>) -> Result<Step, RunnerError> {
+        let journal = self.workspace.home.ledger();
+        if !journal.is_file() {
+            problems.push(format!(
+                "{} was deleted during the turn, and with it the turn's journal: no start can go on with it. Commit its \
+                 work by hand, then `baton takeover`",
+                journal.display()
+            ));
+        }
+        // The agent may have taken the names of the copies away.
+        let _ = self.keep_rescue(turn);
+        self.flush()?;
+        Err(RunnerError::Unpublishable { actor: turn.opening.actor, problems })
     }
 
     fn make_commits(
@@ -80,12 +121,13 @@ impl Runner<'_> {
         let (Some(repo), Some(plan), Some(base)) = (&self.workspace.repo, &turn.commit, turn.base()) else {
             return self.commit(turn);
         };
+        self.workspace.refuse_gone()?;
         let found = repo.find_commits(&plan.head.commit, turn.opening.id)?;
         if found.is_empty() {
             return self.commit(turn);
         }
         let refresh = repo.refresh_index_after(&found)?;
-        let now = repo.dirty_since(&base.dirty)?;
+        let now = scan(repo, base)?;
         let selection =
             decide_selection(&before(base, &now), &now, turn.opening.actor, &self.workspace.rules);
         let work_tree = repo.fingerprint(&now, &self.workspace.rules)?;
@@ -151,32 +193,11 @@ impl Runner<'_> {
     }
 }
 
-/// Everything that forbids to commit, one line each with its remedy.
-fn problems(
-    repo: &Repo,
-    base: &Base,
-    head: &Head,
-    selection: &Selection,
-) -> Result<Vec<String>, RunnerError> {
-    let branch = base.head.branch.clone().unwrap_or_default();
-    let mut problems = Vec::new();
-    match repo.movement_since(&base.head)? {
-        Movement::Unmoved | Movement::Advanced(_) => {}
-        Movement::Switched { to } => problems.push(format!(
-            "the branch was switched from {branch} to {to} during the turn: `git switch {branch}`"
-        )),
-        Movement::Detached { .. } => problems.push(format!(
-            "HEAD was detached from {branch} during the turn, at {}: `git switch {branch}`",
-            head.short
-        )),
-        Movement::Rewritten { .. } => problems.push(format!(
-            "{branch} was rewritten during the turn and has lost {}: look with `git log {}`, and put the branch where \
-             it should be",
-            base.head.short, base.head.short
-        )),
-    }
-    problems.extend(selection.refused.iter().map(|(path, reason)| format!("{path}: {reason}")));
-    Ok(problems)
+/// The work tree now, with what only a changed ignore file has made visible marked as such.
+pub(super) fn scan(repo: &Repo, base: &Base) -> Result<DirtyRecord, RunnerError> {
+    let mut now = repo.dirty_since(&base.dirty)?;
+    repo.mark_ignored_at(&base.head.commit, &mut now)?;
+    Ok(now)
 }
 
 /// What was dirty before and is not the agents' to change: a path that an earlier turn left may be changed further.
@@ -197,34 +218,12 @@ fn describe(selection: &Selection, base: &Base, now: &DirtyRecord) -> Committed 
         .left
         .iter()
         .filter(|(path, reason)| {
-            !is_aside(reason) && now.get(path).is_some_and(|dirty| !dirty.matches_head())
+            !reason.is_aside() && now.get(path).is_some_and(|dirty| !dirty.matches_head())
         })
         .map(|(path, _)| path.to_string())
         .collect();
-    let leftovers = selection
-        .left
-        .iter()
-        .filter(|(path, reason)| {
-            !is_aside(reason) && (**reason != LeftReason::DirtyBefore || base.by_agents.contains(path))
-        })
-        .filter_map(|(path, _)| {
-            let now = now.get(path).filter(|dirty| !dirty.matches_head())?.clone();
-            Some(Leftover { path: path.clone(), now, base: base.dirty.get(path).cloned() })
-        })
-        .collect();
+    let leftovers = leftovers_of_selection(selection, base, now);
     Committed { left, uncommitted, leftovers, ..Committed::default() }
-}
-
-/// Paths that are never part of what is verified and published.
-fn is_aside(reason: &LeftReason) -> bool {
-    matches!(
-        reason,
-        LeftReason::OwnDirectory
-            | LeftReason::StateFile
-            | LeftReason::Logs
-            | LeftReason::Tmp
-            | LeftReason::MatchesHead
-    )
 }
 
 fn made_by_agent(repo: &Repo, base: &Base) -> Result<Vec<CommitMade>, RunnerError> {

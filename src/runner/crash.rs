@@ -55,3 +55,18 @@ impl CrashPoints {
     )]
     pub(crate) const fn pass(&mut self, _ambient: &Ambient, _interrupts: &Interrupts, _place: &str) {}
 }
+
+/// Dies here if `BATON_CRASH_AT` names this place, where no turn is under way yet.
+pub(crate) fn crash_before_turns(ambient: &Ambient, place: &str) {
+    #[cfg(debug_assertions)]
+    if ambient.var("BATON_CRASH_AT").is_some_and(|wanted| wanted == place) {
+        use rustix::process::{Signal, getpid, kill_process};
+
+        let _ = kill_process(getpid(), Signal::KILL);
+        loop {
+            std::thread::park();
+        }
+    }
+    #[cfg(not(debug_assertions))]
+    let _ = (ambient, place);
+}

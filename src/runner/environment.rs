@@ -8,6 +8,7 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use crate::config::{AgentPush, Config, Environment};
 use crate::model::{Actor, AttemptId, PromptName, TurnId};
+use crate::repo::RemoteUrls;
 
 /// Who and what an attempt is for.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +43,7 @@ pub(super) fn environment(
     config: &Config,
     inherited: &BTreeMap<OsString, OsString>,
     context: &AttemptContext<'_>,
+    remotes: &RemoteUrls,
 ) -> BTreeMap<OsString, OsString> {
     let own: Vec<(&str, OsString)> = variables(context)
         .into_iter()
@@ -55,7 +57,7 @@ pub(super) fn environment(
     };
     let mut environment = crate::attempt::plan_environment(inherited, keep, &own);
     if config.turn.agent_push == AgentPush::Deny {
-        deny_push(&mut environment);
+        deny_push(&mut environment, remotes);
     }
     environment
 }
@@ -69,20 +71,27 @@ fn allowed_names(config: &Config) -> GlobSet {
     names.build().unwrap_or_default()
 }
 
-/// Git rewrites every push URL to one that leads nowhere; fetching still works.
-fn deny_push(environment: &mut BTreeMap<OsString, OsString>) {
+/// Git rewrites every push URL to one that leads nowhere; fetching still works. The longest match wins, so the remotes
+/// are named in full: a person may have a `pushInsteadOf` of their own. One that has a `pushurl` is not rewritten by it,
+/// and takes an `insteadOf`, unless that would keep a remote from being fetched.
+fn deny_push(environment: &mut BTreeMap<OsString, OsString>, remotes: &RemoteUrls) {
     const COUNT: &str = "GIT_CONFIG_COUNT";
-    let count: usize = environment
+    const NOWHERE: &str = "url.baton-denies-pushes-by-agents://";
+    let is_fetched = |url: &String| remotes.fetch.iter().any(|fetched| fetched.starts_with(url.as_str()));
+    let anywhere = String::new();
+    let push = std::iter::once(&anywhere).chain(&remotes.fetch).map(|url| ("pushInsteadOf", url));
+    let other = remotes.push.iter().filter(|url| !is_fetched(url)).map(|url| ("insteadOf", url));
+    let mut count: usize = environment
         .get(OsStr::new(COUNT))
         .and_then(|count| count.to_str())
         .and_then(|count| count.parse().ok())
         .unwrap_or(0);
-    environment.insert(
-        format!("GIT_CONFIG_KEY_{count}").into(),
-        "url.baton-denies-pushes-by-agents://.pushInsteadOf".into(),
-    );
-    environment.insert(format!("GIT_CONFIG_VALUE_{count}").into(), "".into());
-    environment.insert(COUNT.into(), (count + 1).to_string().into());
+    for (key, url) in push.chain(other) {
+        environment.insert(format!("GIT_CONFIG_KEY_{count}").into(), format!("{NOWHERE}.{key}").into());
+        environment.insert(format!("GIT_CONFIG_VALUE_{count}").into(), url.into());
+        count += 1;
+    }
+    environment.insert(COUNT.into(), count.to_string().into());
 }
 
 #[cfg(test)]
@@ -93,7 +102,7 @@ mod tests {
     fn denied_pushes_are_added_to_what_is_configured_already() {
         let mut environment: BTreeMap<OsString, OsString> =
             BTreeMap::from([("GIT_CONFIG_COUNT".into(), "2".into())]);
-        deny_push(&mut environment);
+        deny_push(&mut environment, &RemoteUrls::default());
         assert_eq!(environment[OsStr::new("GIT_CONFIG_COUNT")], "3");
         assert_eq!(environment[OsStr::new("GIT_CONFIG_VALUE_2")], "");
         assert!(environment.contains_key(OsStr::new("GIT_CONFIG_KEY_2")));

@@ -15,7 +15,9 @@ use crate::route::RouteError;
 use crate::state::StateError;
 use crate::turn::Refusal;
 
+use super::isolation::IsolationError;
 use super::prompt::PromptError;
+use super::secrets::SecretsFound;
 
 /// A turn cannot be taken or carried on; what happened so far is in the journal.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +79,26 @@ pub enum RunnerError {
         /// Whose.
         actor: Actor,
     },
+    /// A token cap over an agent that reports no tokens would never hold.
+    #[error("`budget.{which}.tokens` cannot be kept: the agent `{agent}` of {actor} reports no tokens")]
+    NoTokensReported {
+        /// `run` or `total`.
+        which: &'static str,
+        /// The agent.
+        agent: String,
+        /// Whose.
+        actor: Actor,
+    },
+    /// `turn.session: resume` with an agent that knows no sessions.
+    #[error(
+        "`turn.session: resume` cannot be kept: the agent `{agent}` of {actor} cannot go on with a session"
+    )]
+    CannotResume {
+        /// The agent.
+        agent: String,
+        /// Whose.
+        actor: Actor,
+    },
     /// The state cannot be read or written.
     #[error(transparent)]
     State(#[from] StateError),
@@ -106,6 +128,19 @@ pub enum RunnerError {
         /// One line a problem.
         problems: Vec<String>,
     },
+    /// The work of a turn holds what looks like secrets; its journal waits at `committed`.
+    #[error(transparent)]
+    Secrets(Box<SecretsFound>),
+    /// The external scanner does not call a turn's work clean; its journal waits at `committed`.
+    #[error("`publish.secrets.scanner` refuses {actor}'s work ({how}), and nothing is committed{}", ended(.tail))]
+    Scanner {
+        /// Whose work.
+        actor: Actor,
+        /// How it ended.
+        how: String,
+        /// The end of what it wrote, masked, one indented line each.
+        tail: String,
+    },
     /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -130,6 +165,9 @@ pub enum RunnerError {
         /// This one.
         here: String,
     },
+    /// The work tree of an isolated loop.
+    #[error(transparent)]
+    Isolation(Box<IsolationError>),
     /// The attempt.
     #[error(transparent)]
     Attempt(#[from] AttemptError),
@@ -175,10 +213,20 @@ impl From<NoAgent> for RunnerError {
     }
 }
 
+impl From<IsolationError> for RunnerError {
+    fn from(error: IsolationError) -> Self {
+        Self::Isolation(Box::new(error))
+    }
+}
+
 impl From<ExecError> for RunnerError {
     fn from(error: ExecError) -> Self {
         Self::Attempt(error.into())
     }
+}
+
+fn ended(tail: &str) -> String {
+    if tail.is_empty() { String::new() } else { format!(":{tail}") }
 }
 
 fn listed(problems: &[String]) -> String {

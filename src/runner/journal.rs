@@ -1,23 +1,23 @@
-//! What is written in a turn's journal, and a turn as its journal tells it.
-//!
-//! A restart folds the records into a [`TurnRecord`] and goes on from there: the same value that a turn carries while
-//! it runs, so that there is one path and not two.
+//! What is written in a turn's journal. `turn_record` folds it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::check::Check;
 use super::naming::TurnFiles;
+use super::session::SessionPlan;
+pub(super) use super::turn_record::TurnRecord;
+use crate::agent::OutputFormat;
+use crate::config::SecretsConfig;
 use crate::exec::ExitRecord;
-use crate::ledger::{Edge, PhaseRecord, TurnOpening};
-use crate::model::{AttemptId, Hold, OutcomeClass, PromptName, State, Token, Usage, Verdict};
-use crate::publish::{DirtyPath, DirtyRecord, RepoPath};
-use crate::repo::{Fingerprint, Head};
+use crate::ledger::Edge;
+use crate::model::{AttemptId, Hold, OutcomeClass, PromptName, State, Token, Usage};
+use crate::publish::{DirtyPath, DirtyRecord, Obstacle, RepoPath};
+use crate::repo::{Fingerprint, Head, Rescue, Surroundings};
 use crate::state;
-use crate::turn::{Facts, Features, Phase};
+use crate::turn::{Features, Phase};
 
 /// One record of the journal; each variant belongs to one edge of one phase.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -71,6 +71,11 @@ pub(super) struct ClaimPlan {
     /// `publish.protect` at the claim: to the turn's end, an agent cannot lift what keeps it from its own configuration.
     #[serde(default)]
     pub(super) protect: Vec<String>,
+    /// `publish.secrets` at the claim, and what the configuration's files were.
+    #[serde(default)]
+    pub(super) secrets: Option<SecretsConfig>,
+    #[serde(default)]
+    pub(super) settings: Option<String>,
 }
 
 /// The state around a claim.
@@ -93,6 +98,16 @@ pub(super) struct Base {
     /// Of these, what agents left and no person has touched since: this turn may change it further.
     #[serde(default)]
     pub(super) by_agents: BTreeSet<RepoPath>,
+    /// What else is a person's, and where copies are; `None` where an older version claimed.
+    #[serde(default)]
+    pub(super) guard: Option<Guard>,
+}
+
+/// What is a person's around a turn, and its copies.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Guard {
+    pub(super) surroundings: Surroundings,
+    pub(super) rescue: Rescue,
 }
 
 /// A path that a turn changed and did not commit.
@@ -101,6 +116,19 @@ pub(super) struct Leftover {
     pub(super) path: RepoPath,
     pub(super) now: DirtyPath,
     pub(super) base: Option<DirtyPath>,
+    /// It was there before the turn, ignored or left by an earlier one of either seat: no turn's own.
+    #[serde(default)]
+    pub(super) carried: bool,
+}
+
+impl Leftover {
+    pub(super) fn of(path: &RepoPath, now: &DirtyPath, base: &Base) -> Self {
+        // What agents had left there before counts with this turn's change.
+        let before = base.dirty.get(path).filter(|_| !base.by_agents.contains(path));
+        // What a changed ignore file has shown was there before, though nobody had listed it.
+        let carried = now.obstacle == Some(Obstacle::WasIgnored);
+        Self { path: path.clone(), now: now.clone(), base: before.cloned(), carried }
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -151,6 +179,13 @@ pub(super) struct RunPlan {
     pub(super) agent: String,
     pub(super) prompt: PromptName,
     pub(super) files: TurnFiles,
+    /// How its output is read: after a restart the agent itself need no longer be installed.
+    #[serde(default)]
+    pub(super) output: OutputFormat,
+    #[serde(default)]
+    pub(super) usage_file: Option<String>,
+    #[serde(default)]
+    pub(super) session: SessionPlan,
 }
 
 /// What came of an agent's attempt.
@@ -162,9 +197,15 @@ pub(super) struct Ran {
     pub(super) reply: String,
     pub(super) usage: Usage,
     pub(super) session: Option<String>,
+    /// What the session had used by the end, where the agent counts so.
+    #[serde(default)]
+    pub(super) cumulative: Option<Usage>,
     pub(super) exit: Option<ExitRecord>,
     /// The work tree after the agent; `None` where git is not used.
     pub(super) fingerprint: Option<Fingerprint>,
+    /// What the configuration's files were when the agent had ended.
+    #[serde(default)]
+    pub(super) settings: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -202,6 +243,9 @@ pub(super) struct Committed {
     #[serde(default)]
     pub(super) leftovers: Vec<Leftover>,
     pub(super) fingerprint: Option<Fingerprint>,
+    /// It was only said what would be committed.
+    #[serde(default)]
+    pub(super) dry_run: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -234,150 +278,4 @@ pub enum Completion {
         /// What, in words.
         reason: String,
     },
-}
-
-/// A turn as its journal tells it.
-#[derive(Debug, Clone)]
-pub(super) struct TurnRecord {
-    pub(super) opening: TurnOpening,
-    pub(super) facts: Facts,
-    pub(super) claim: Option<ClaimPlan>,
-    pub(super) select: Option<SelectPlan>,
-    pub(super) selected: Option<Selected>,
-    pub(super) baseline_plan: ChecksPlan,
-    pub(super) baseline: ChecksFound,
-    pub(super) run: Option<RunPlan>,
-    pub(super) ran: Option<Ran>,
-    pub(super) verify_plan: ChecksPlan,
-    pub(super) verified: ChecksFound,
-    pub(super) commit: Option<CommitPlan>,
-    pub(super) committed: Committed,
-    pub(super) stamp: Option<StampPlan>,
-    /// Where the turn's class comes from; `None` while it is undecided.
-    pub(super) ended: Option<Ended>,
-}
-
-impl TurnRecord {
-    pub(super) fn new(opening: TurnOpening) -> Self {
-        Self {
-            opening,
-            facts: Facts::default(),
-            claim: None,
-            select: None,
-            selected: None,
-            baseline_plan: ChecksPlan::default(),
-            baseline: ChecksFound::default(),
-            run: None,
-            ran: None,
-            verify_plan: ChecksPlan::default(),
-            verified: ChecksFound::default(),
-            commit: None,
-            committed: Committed::default(),
-            stamp: None,
-            ended: None,
-        }
-    }
-
-    /// The turn of an earlier process, from what it wrote.
-    pub(super) fn fold(opening: TurnOpening, records: &[PhaseRecord]) -> Result<Self, serde_json::Error> {
-        let mut turn = Self::new(opening);
-        for record in records {
-            turn.apply(serde_json::from_value(record.data.clone())?);
-        }
-        Ok(turn)
-    }
-
-    /// Takes one record in.
-    pub(super) fn apply(&mut self, record: Record) {
-        match record.place() {
-            (phase, Edge::Begin) => self.facts.begin(phase),
-            (phase, Edge::Done) => self.facts.finish(phase),
-        }
-        match record {
-            Record::ClaimBegin(plan) => self.claim = Some(*plan),
-            Record::ClaimDone | Record::StampDone => {}
-            Record::SelectBegin(plan) => self.select = Some(plan),
-            Record::SelectDone(selected) => {
-                self.end(selected.ended.clone());
-                self.selected = Some(selected);
-            }
-            Record::BaselineBegin(plan) => self.baseline_plan = plan,
-            Record::BaselineDone(found) => {
-                self.end(found.ended.clone());
-                self.baseline = found;
-            }
-            Record::RunBegin(plan) => self.run = Some(plan),
-            Record::RunDone(ran) => {
-                let detail = ran.detail.clone();
-                self.end(Some(Ended { class: ran.class, detail, cause: Cause::Agent }));
-                self.ran = Some(*ran);
-            }
-            Record::VerifyBegin(plan) => self.verify_plan = plan,
-            Record::VerifyDone(found) => {
-                self.end(found.ended.clone());
-                self.verified = found;
-            }
-            Record::CommitBegin(plan) => self.commit = Some(plan),
-            Record::CommitDone(committed) => self.committed = committed,
-            Record::StampBegin(plan) => self.stamp = Some(*plan),
-        }
-    }
-
-    fn end(&mut self, ended: Option<Ended>) {
-        if let Some(ended) = ended {
-            self.facts.verdict = Some(ended.class.verdict());
-            self.ended = Some(ended);
-        }
-    }
-
-    pub(super) fn features(&self) -> Features {
-        self.claim.as_ref().map_or(Features::MINIMUM, |claim| claim.features)
-    }
-
-    pub(super) fn passed(&self) -> bool {
-        self.facts.verdict == Some(Verdict::Pass)
-    }
-
-    pub(super) fn base(&self) -> Option<&Base> {
-        self.claim.as_ref().and_then(|claim| claim.base.as_ref())
-    }
-
-    pub(super) fn claimed_state(&self) -> Option<&ClaimedState> {
-        self.claim.as_ref().and_then(|claim| claim.state.as_ref())
-    }
-
-    /// The prompt that was selected, or that would have been.
-    pub(super) fn prompt(&self) -> Option<&PromptName> {
-        self.selected.as_ref().and_then(|selected| selected.prompt.as_ref())
-    }
-
-    /// The turn's files, once its log has been begun.
-    pub(super) fn files(&self) -> Option<&TurnFiles> {
-        let router = || self.select.as_ref().and_then(|plan| plan.router.as_ref());
-        self.run.as_ref().or_else(router).map(|plan| &plan.files)
-    }
-
-    /// What the turn cost, the router prompt included; turns and time are counted by the caller.
-    pub(super) fn usage(&self) -> Usage {
-        let router = self.selected.as_ref().map(|selected| selected.usage).unwrap_or_default();
-        router.plus(self.ran.as_ref().map(|ran| ran.usage).unwrap_or_default())
-    }
-
-    /// What the turn adds to the account.
-    pub(super) fn spent(&self) -> Usage {
-        let counts = self.ended.as_ref().is_none_or(|ended| ended.class.counts());
-        Usage { turns: u64::from(counts), ..self.usage() }
-    }
-
-    /// The attempts that belong to this turn.
-    pub(super) fn attempts(&self) -> Vec<AttemptId> {
-        let router = self.select.iter().filter_map(|plan| plan.router.as_ref().map(|run| run.attempt));
-        let checks = self.baseline_plan.attempts.values().chain(self.verify_plan.attempts.values()).copied();
-        router.chain(self.run.iter().map(|run| run.attempt)).chain(checks).collect()
-    }
-
-    /// Where the summary goes.
-    pub(super) fn summary_path(&self) -> Option<PathBuf> {
-        self.files().map(|files| files.summary.clone())
-    }
 }

@@ -1,13 +1,14 @@
 //! A turn's journal as an onlooker reads it: nothing here changes anything.
 
 use crate::ambient::Ambient;
-use crate::ledger::{Closing, PhaseRecord, Turn};
+use crate::ledger::{Closing, Ledger, PhaseRecord, Turn, TurnFilter};
 use crate::model::{AttemptId, State};
 use crate::turn::Phase;
 
 use super::journal::{Record, TurnRecord};
 use super::notes::Legacy;
 use super::stamp::stamped_state;
+use super::workspace::machine_id;
 
 /// The commits of a closed turn, each as `<short id> <subject>`.
 pub fn commits_of(closing: &Closing) -> Vec<String> {
@@ -62,4 +63,24 @@ pub fn state_left_by(
     };
     let stamped = stamped_state(&record, plan, claimed, &claimed.after, ambient);
     Ok(stamped.ok().map(|state| JournalledState { state, source: of("the stamp") }))
+}
+
+/// How far back the journal is searched.
+const TURNS: u32 = 50;
+
+/// The newest state that the journal of this machine vouches for.
+pub fn newest_journalled(ledger: &Ledger, ambient: &Ambient) -> Option<JournalledState> {
+    let machine = machine_id(ambient);
+    let turns = ledger.turns(TurnFilter { actor: None, limit: TURNS }).ok()?;
+    for turn in turns.iter().filter(|turn| turn.opening.machine == machine) {
+        // Who fenced a turn off has gone on from there: what the journal knows is older than that.
+        if turn.closing.as_ref().is_some_and(|closing| closing.class == "fenced") {
+            return None;
+        }
+        let journal = ledger.phases(turn.opening.id).ok()?;
+        if let Some(found) = state_left_by(turn, &journal, ambient).ok()? {
+            return Some(found);
+        }
+    }
+    None
 }

@@ -4,6 +4,7 @@
 //! `turn::decide_next` says from these alone what comes next, in a running turn and after a crash alike. The modes only
 //! decide whose turn it is and whether to go on; printing is the command line's.
 
+mod agent_actions;
 mod check;
 mod claim;
 mod close;
@@ -11,30 +12,44 @@ mod commit;
 mod crash;
 mod environment;
 mod error;
+mod isolation;
 mod journal;
 mod log;
 mod look;
+mod masking;
 mod naming;
 mod notes;
 mod observer;
 mod outcome;
+mod preview;
 mod prompt;
+mod rescue;
 mod run;
+mod scanner;
+mod secrets;
 mod select;
+mod session;
 pub mod settings;
 mod stamp;
 mod summary;
 mod turn;
+mod turn_record;
 mod verify;
 mod workspace;
 
 pub use check::{Check, CheckVerdict, describe_checks};
 pub use error::{NoAgent, RunnerError};
+pub use isolation::{
+    Care, IgnoredFiles, IsolatedTree, IsolationError, OwnFiles, decide_care, prepare_tree, refuse_gone,
+    remove_tree,
+};
 pub use journal::{Cause, Completion};
-pub use look::{JournalledState, attempt_begun, attempts_of, commits_of, state_left_by};
+pub use look::{JournalledState, attempt_begun, attempts_of, commits_of, newest_journalled, state_left_by};
 pub use naming::{NO_BRANCH, TurnFiles, turn_files};
 pub use observer::{Event, Observer, TurnOrigin};
 pub use outcome::{COMBINED, SOLO, TurnEnd, TurnOutcome};
+pub use preview::{CommitUse, PlannedCommit, Preview};
 pub use prompt::{MAX_PROMPT_BYTES, PromptError, compose_prompt, read_prompt};
+pub use secrets::SecretsFound;
 pub use turn::{Runner, TurnKind};
 pub use workspace::{GitUse, Opening, Workspace, machine_id};

@@ -8,6 +8,7 @@ use crate::model::Actor;
 use super::RunnerError;
 use super::check::{Check, describe_checks};
 use super::journal::{Completion, Leftover};
+use super::session::SessionLeft;
 use super::turn::Runner;
 
 /// How many turns back something is still worth telling.
@@ -21,9 +22,14 @@ pub(super) struct Legacy {
     pub(super) baseline: Vec<Check>,
     pub(super) completion: Option<Completion>,
     pub(super) leftovers: Vec<Leftover>,
+    /// The leftovers are what the turn would have committed.
+    pub(super) dry_run: bool,
+    /// What else was done to the repository during the turn.
+    pub(super) notices: Vec<String>,
     pub(super) usage: crate::model::Usage,
     pub(super) commits: Vec<String>,
     pub(super) reply: String,
+    pub(super) session: Option<SessionLeft>,
 }
 
 impl Legacy {
@@ -33,9 +39,12 @@ impl Legacy {
     }
 }
 
-/// The paths that a closed turn changed and did not commit.
-pub(super) fn leftovers_of(closing: &Closing) -> Vec<Leftover> {
-    Legacy::of(closing).leftovers
+/// The paths that a closed turn changed and did not commit, in two parts: what the same seat's next turn takes over as
+/// its own, and what it may change further.
+pub(super) fn leftovers_of(closing: &Closing) -> (Vec<Leftover>, Vec<Leftover>) {
+    let Legacy { leftovers, dry_run, .. } = Legacy::of(closing);
+    let passed = matches!(closing.class.as_str(), "ok" | "no_change");
+    leftovers.into_iter().partition(|left| (!passed || dry_run) && !left.carried)
 }
 
 impl Runner<'_> {
@@ -60,8 +69,20 @@ impl Runner<'_> {
                     .map(|line| format!("verified after {seat}'s turn: {line}")),
             );
         }
+        if actor == Actor::Galph {
+            // What both seats have done since galph's last prompt.
+            for (seat, closing) in closed.iter().take(2).rev() {
+                let notices = Legacy::of(closing).notices;
+                notes
+                    .extend(notices.into_iter().map(|notice| format!("found after {seat}'s turn: {notice}")));
+            }
+        }
         if let Some((_, own)) = closed.iter().find(|(seat, _)| *seat == actor) {
             notes.extend(notes_on_own(own));
+        }
+        // An earlier version may have kept what this one masks.
+        for note in &mut notes {
+            self.masker.mask_in_place(note);
         }
         Ok(notes)
     }

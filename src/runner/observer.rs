@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::agent::Sighting;
 use crate::attempt::Stream;
 use crate::model::{Actor, OutcomeClass, TurnId};
+
+use super::preview::Preview;
 
 /// Something that happened and is already durable.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,6 +61,11 @@ pub enum Event<'a> {
         /// Its subject.
         subject: &'a str,
     },
+    /// It is said what would be committed; nothing is.
+    Preview {
+        /// What, and what not.
+        preview: &'a Preview,
+    },
     /// A turn ended.
     Ended {
         /// The seat.
@@ -101,8 +109,11 @@ pub trait Observer {
     /// Something happened.
     fn event(&mut self, event: &Event<'_>);
 
-    /// The agent wrote something.
+    /// An agent whose output is plain text wrote something.
     fn output(&mut self, stream: Stream, bytes: &[u8]);
+
+    /// An agent that reports what it does has done something.
+    fn sighting(&mut self, sighting: &Sighting);
 
     /// An attempt is still running: `elapsed` since it started, `quiet` since it last wrote something.
     fn tick(&mut self, elapsed: Duration, quiet: Duration);

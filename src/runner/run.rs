@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::agent::CommandSpec;
+use crate::agent::{OutputFormat, Reader};
 use crate::attempt::{self, AgentOrder, AgentOutcome, Glimpse};
 use crate::config::OnLimit;
 use crate::exec::{self, ExitRecord, Running};
 use crate::model::{OutcomeClass, PromptName, Usage};
-use crate::repo::Fingerprint;
+use crate::repo::{Fingerprint, RepoError};
 
 use super::environment::{AttemptContext, environment, variables};
 use super::journal::{Ran, Record, RunPlan, TurnRecord};
@@ -16,6 +16,7 @@ use super::log::TurnLog;
 use super::naming::turn_files;
 use super::observer::{Event, TurnOrigin};
 use super::prompt::{compose_prompt, read_prompt};
+use super::session::SessionPlan;
 use super::turn::{Runner, Step};
 use super::{RunnerError, settings};
 
@@ -38,7 +39,9 @@ impl Runner<'_> {
             self.journal_done(turn, Record::RunDone(Box::new(never_started())))?;
             return Ok(Step::Go);
         }
-        let plan = self.plan_attempt(turn, &prompt)?;
+        let mut plan = self.plan_attempt(turn, &prompt)?;
+        let command = self.agent_for(turn.opening.actor, &prompt)?;
+        plan.session = self.plan_session(turn.opening.actor, &command, plan.attempt)?;
         let finished = self.start_attempt(turn, &plan, Record::RunBegin(plan.clone()))?;
         self.take_result(turn, finished)?;
         Ok(Step::Go)
@@ -79,9 +82,12 @@ impl Runner<'_> {
         });
         Ok(RunPlan {
             attempt: self.ambient.new_attempt_id(),
+            output: command.output,
+            usage_file: command.usage_file.map(str::to_owned),
             agent: command.agent,
             prompt: prompt.clone(),
             files,
+            session: SessionPlan::default(),
         })
     }
 
@@ -114,8 +120,9 @@ impl Runner<'_> {
             attempt: plan.attempt,
             command: &command,
             prompt: &prompt,
+            resume: plan.session.resume.as_deref(),
             workspace: &self.workspace.root,
-            environment: environment(self.config, self.ambient.env(), &context),
+            environment: environment(self.config, self.ambient.env(), &context, &self.remotes()),
             limits: settings::agent_limits(self.config),
         };
         let spec = attempt::write_agent_spec(&dir, order)?;
@@ -133,8 +140,8 @@ impl Runner<'_> {
             log: &plan.files.log.display().to_string(),
             origin: TurnOrigin::Here,
         });
-        let exit = self.follow(turn, plan, running)?;
-        self.finish_attempt(&command, plan, &exit)
+        let (exit, reader) = self.follow(turn, plan, running)?;
+        self.finish_attempt(plan, &exit, reader)
     }
 
     fn open_log(&mut self, turn: &TurnRecord, plan: &RunPlan) -> Result<(), RunnerError> {
@@ -182,45 +189,53 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// Watches a running attempt: its bytes go into the log and to whoever watches.
+    /// Watches an attempt to its end: its bytes go into the log, what they mean to whoever watches.
     pub(super) fn follow(
         &mut self,
         turn: &TurnRecord,
         plan: &RunPlan,
         running: Running,
-    ) -> Result<ExitRecord, RunnerError> {
+    ) -> Result<(ExitRecord, Reader), RunnerError> {
         if self.log.is_none() {
             self.rebuild_log(turn, plan)?;
         }
-        let (log, observer) = (&mut self.log, &mut self.observer);
+        let mut reader = Reader::of_format(plan.output, &[]);
+        let (log, observer, ambient) = (&mut self.log, &mut self.observer, self.ambient);
         let exit =
             attempt::watch(running, plan.attempt, &self.interrupts, self.ambient, |glimpse| match glimpse {
                 Glimpse::Output { stream, bytes } => {
                     if let Some(log) = log {
                         log.raw(bytes);
                     }
-                    observer.output(stream, bytes);
+                    let seen = reader.push(stream, bytes, ambient.now());
+                    if plan.output == OutputFormat::Text {
+                        observer.output(stream, bytes);
+                    } else {
+                        seen.iter().for_each(|sighting| observer.sighting(sighting));
+                    }
                 }
                 Glimpse::Tick { elapsed, quiet } => observer.tick(elapsed, quiet),
             })?;
         if let Some(text) = self.log.as_mut().and_then(TurnLog::take_failure) {
             self.warn(&text);
         }
-        Ok(exit)
+        Ok((exit, reader))
     }
 
     /// Reads what an attempt left and says what it cost.
     pub(super) fn finish_attempt(
         &mut self,
-        command: &CommandSpec,
         plan: &RunPlan,
         exit: &ExitRecord,
+        reader: Reader,
     ) -> Result<Finished, RunnerError> {
         let dir = self.attempt_dir(plan.attempt);
-        let mut outcome = attempt::read_outcome(&dir, command, exit)?;
+        let usage_file = plan.usage_file.as_deref();
+        let mut outcome = attempt::close_reading(reader, &dir, usage_file, exit, &self.masker)?;
         outcome.class = class_under_limits(outcome.class, self.config.limits.on_limit);
         self.report_capture(exit);
-        let usage = Usage { wall_seconds: seconds(exit.wall), ..outcome.reply.usage };
+        let used = outcome.reply.usage_since(plan.session.before.as_ref());
+        let usage = Usage { wall_seconds: seconds(exit.wall), ..used };
         Ok(Finished { outcome, exit: exit.clone(), usage })
     }
 
@@ -259,8 +274,10 @@ impl Runner<'_> {
                 reply: outcome.reply.text,
                 usage,
                 session: outcome.reply.session,
+                cumulative: outcome.reply.cumulative,
                 exit: Some(exit),
                 fingerprint,
+                settings: Some(self.settings_digest()),
             })),
         )
     }
@@ -268,6 +285,13 @@ impl Runner<'_> {
     /// The identity of everything in the work tree; `None` where git is not used.
     pub(super) fn fingerprint_since(&self, turn: &TurnRecord) -> Result<Option<Fingerprint>, RunnerError> {
         let (Some(repo), Some(base)) = (&self.workspace.repo, turn.base()) else { return Ok(None) };
+        self.workspace.refuse_gone()?;
+        match repo.head() {
+            Ok(_) => {}
+            // The branch was deleted during the turn: the commit phase says so, with the remedy.
+            Err(RepoError::NoCommits { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
         let now = repo.dirty_since(&base.dirty)?;
         Ok(Some(repo.fingerprint(&now, &self.workspace.rules)?))
     }
@@ -286,8 +310,10 @@ fn never_started() -> Ran {
         reply: String::new(),
         usage: Usage::default(),
         session: None,
+        cumulative: None,
         exit: None,
         fingerprint: None,
+        settings: None,
     }
 }
 

@@ -142,13 +142,12 @@ impl Runner<'_> {
         }
         // Ended or not: following it from its beginning also writes the log anew that a crash cut short.
         let running = exec::adopt(&dir, self.ambient)?;
-        let exit = self.follow(turn, plan, running)?;
+        let (exit, reader) = self.follow(turn, plan, running)?;
         // Found while it was still going, a supervisor without its go leaves the same proof a moment later.
         if exit.how == How::NeverStarted && exit.ended_by == EndedBy::Abandoned {
             return Ok(None);
         }
-        let command = self.agent_for(turn.opening.actor, &plan.prompt)?;
-        self.finish_attempt(&command, plan, &exit).map(Some)
+        self.finish_attempt(plan, &exit, reader).map(Some)
     }
 }
 

@@ -1,11 +1,15 @@
 //! The configuration in the words of the pure modules.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::time::Duration;
 
 use crate::agent::{self, CustomCommand, PromptDelivery};
+use crate::ambient::Ambient;
 use crate::attempt;
 use crate::config::{self, Config, PromptMode, RouterMode};
 use crate::model::{ByteSize, PromptName, Span};
+use crate::publish::secret::{Masker, TooShort};
 use crate::publish::{DocsSpec, RepoPath, ReportsSpec, RuleSpec, Rules, TrackedOutputsSpec, WorkSpec};
 use crate::route::{Mode, Settings};
 use crate::turn::Allowance;
@@ -62,7 +66,7 @@ pub fn custom_commands(
         .map(|(name, command)| {
             let output = command.output.parse().map_err(|_| RunnerError::NotAvailable {
                 setting: "agent.commands.*.output",
-                remedy: "this version reads `text` only",
+                remedy: "`baton config check` names the formats that are read",
             })?;
             let prompt = match command.prompt {
                 PromptMode::Stdin => PromptDelivery::Stdin,
@@ -96,22 +100,22 @@ pub fn agent_options(config: &Config) -> std::collections::BTreeMap<String, agen
         .collect()
 }
 
-/// What a turn commits. This version commits by the categories `docs` and `work`; `reports` and `tracked_outputs` are
-/// switched off until publishing has its secret scan, since they would take source files by their extension.
+/// What a turn commits.
 ///
 /// `kept` are paths that are protected whatever the configuration says by now.
 pub fn rules(config: &Config, workspace: RepoPath, kept: &[String]) -> Result<Rules, RunnerError> {
     let publish = &config.publish;
     Ok(Rules::compile(RuleSpec {
         reports: ReportsSpec {
-            enabled: false,
+            enabled: publish.reports.enabled,
             extensions: publish.reports.extensions.clone(),
             globs: publish.reports.globs.clone(),
+            force_add: publish.reports.force_add.clone(),
             max_file: publish.reports.max_file,
             max_total: publish.reports.max_total,
         },
         tracked_outputs: TrackedOutputsSpec {
-            enabled: false,
+            enabled: publish.tracked_outputs.enabled,
             globs: publish.tracked_outputs.globs.clone(),
             extensions: publish.tracked_outputs.extensions.clone(),
             max_file: publish.tracked_outputs.max_file,
@@ -135,6 +139,14 @@ pub fn rules(config: &Config, workspace: RepoPath, kept: &[String]) -> Result<Ru
         state_file: config.state_file.display().to_string(),
         workspace,
     })?)
+}
+
+/// What masks texts: the known forms, and the values of the variables that `redact` names. The second is what cannot be
+/// masked.
+pub fn masker(config: &Config, ambient: &Ambient) -> (Masker, Vec<TooShort>) {
+    let value =
+        |name: &String| Some((name.clone(), ambient.env().get(OsStr::new(name))?.as_bytes().to_vec()));
+    Masker::new(config.redact.iter().filter_map(value))
 }
 
 /// The bounds of an agent's attempt.

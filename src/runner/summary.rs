@@ -38,6 +38,7 @@ pub(super) fn render_summary(summary: &Summary<'_>) -> String {
     let leftovers: Vec<String> =
         legacy.leftovers.iter().take(SHOWN_PATHS).map(|left| format!("`{}`", left.path)).collect();
     section(&mut text, "Left in the work tree", &leftovers);
+    section(&mut text, "Found in the repository", &legacy.notices);
     section(&mut text, "Verification", &describe_checks(&legacy.checks, &legacy.baseline));
     match &legacy.completion {
         Some(Completion::Accepted { evidence }) => {

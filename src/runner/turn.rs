@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::agent::{AgentOptions, Choice, CommandSpec, CustomCommand, decide_agent, resolve};
+use crate::agent::{AgentOptions, Choice, CommandSpec, CustomCommand, Wanted, decide_agent, resolve};
 use crate::ambient::Ambient;
 use crate::attempt::{InterruptSignal, Interrupts, seek_program};
 use crate::config::Config;
 use crate::exec::AttemptDir;
 use crate::ledger::{Entry, Ledger, PhaseRecord, Turn, TurnFilter, TurnOpening};
 use crate::model::{Actor, AttemptId, PromptName, State};
+use crate::publish::secret::Masker;
 use crate::route::Settings;
 use crate::turn::{Next, Phase, decide_next};
 
@@ -17,8 +18,10 @@ use super::crash::CrashPoints;
 use super::error::NoAgent;
 use super::journal::{Record, TurnRecord};
 use super::log::TurnLog;
+use super::masking::MaskedObserver;
 use super::observer::{Event, Observer, TurnOrigin};
 use super::outcome::{COMBINED, TurnOutcome};
+use super::preview::CommitUse;
 use super::workspace::Workspace;
 use super::{RunnerError, settings};
 
@@ -33,8 +36,10 @@ pub struct Runner<'a> {
     pub(super) options: BTreeMap<String, AgentOptions>,
     pub(super) supervisor: PathBuf,
     pub(super) interrupts: Interrupts,
-    pub(super) observer: &'a mut dyn Observer,
+    pub(super) observer: MaskedObserver<'a>,
+    pub(super) masker: Masker,
     pub(super) mode: &'static str,
+    pub(super) commits: CommitUse,
     /// `done` records that the next `begin` or the turn's end makes durable: what they say can be found again in the
     /// world, so that they need no write of their own.
     pub(super) pending: Vec<Entry>,
@@ -42,6 +47,8 @@ pub struct Runner<'a> {
     pub(super) log: Option<TurnLog>,
     /// Whether what a person has changed was listed already.
     pub(super) dirt_listed: bool,
+    /// Up to this commit, what was committed during a turn is accepted even where it touches protected paths.
+    pub(super) accepted: Option<String>,
 }
 
 /// What a turn is taken for.
@@ -77,6 +84,7 @@ impl<'a> Runner<'a> {
         mode: &'static str,
         observer: &'a mut dyn Observer,
     ) -> Result<Self, RunnerError> {
+        let (masker, _) = settings::masker(config, ambient);
         Ok(Self {
             routing: settings::routing(config)?,
             choice: config.agent.choice(),
@@ -86,14 +94,22 @@ impl<'a> Runner<'a> {
             crash: CrashPoints::default(),
             log: None,
             dirt_listed: false,
+            commits: CommitUse::default(),
+            accepted: None,
             ambient,
             config,
             workspace,
             supervisor,
             interrupts,
-            observer,
+            observer: MaskedObserver::new(observer, masker.clone()),
+            masker,
             mode,
         })
+    }
+
+    /// Accepts what was committed during a turn, up to this commit, even where it touches protected paths.
+    pub fn accept_commits(&mut self, until: Option<&str>) {
+        self.accepted = until.map(str::to_owned);
     }
 
     /// The state as it is now; `None` when there is no file and never was one.
@@ -282,7 +298,8 @@ impl<'a> Runner<'a> {
         self.push(turn, record)
     }
 
-    fn push(&mut self, turn: &mut TurnRecord, record: Record) -> Result<(), RunnerError> {
+    fn push(&mut self, turn: &mut TurnRecord, mut record: Record) -> Result<(), RunnerError> {
+        record.mask(&self.masker);
         let (phase, edge) = record.place();
         let data = serde_json::to_value(&record)
             .map_err(|source| RunnerError::Journal { turn: turn.opening.id, source })?;
@@ -344,7 +361,7 @@ impl<'a> Runner<'a> {
     pub(super) fn agent_for(&self, actor: Actor, prompt: &PromptName) -> Result<CommandSpec, RunnerError> {
         let chosen = decide_agent(&self.choice, actor, prompt);
         let root: &Path = &self.workspace.root;
-        let seek = |name: &str| seek_program(name, root, self.ambient);
+        let seek = |wanted: Wanted<'_>| seek_program(wanted, root, self.ambient);
         resolve(&chosen.name, &seek, &self.commands, &self.options).map_err(|source| {
             let because = chosen.because.to_string();
             NoAgent { actor, prompt: prompt.clone(), because, source }.into()

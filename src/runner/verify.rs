@@ -1,18 +1,18 @@
 //! The `verify` commands: run by us, under supervision, so that nobody has to take an agent's word.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{Read as _, Seek as _, SeekFrom};
 
 use crate::attempt::{self, CommandOrder, InterruptSignal};
 use crate::config::{VerifyCommand, VerifyPolicy};
 use crate::exec::{self, AttemptDir, Ended as EndedBy, ExitRecord, How, Observation, Running};
 use crate::model::{Actor, AttemptId, OutcomeClass};
+use crate::publish::secret::Masker;
 use crate::turn::Phase;
 
 use super::check::{Check, CheckVerdict, judge_count};
 use super::environment::{AttemptContext, environment};
 use super::journal::{Cause, ChecksFound, ChecksPlan, Ended, Record, TurnRecord};
+use super::masking::{masked_end, read_end};
 use super::observer::{Event, TurnOrigin};
 use super::turn::{Runner, Step};
 use super::{RunnerError, settings};
@@ -171,7 +171,7 @@ impl Runner<'_> {
                     return Ok(Round::Again);
                 }
             }
-            let check = judge(&command, &dir, &exit)?;
+            let check = judge(&command, &dir, &exit, &self.masker)?;
             self.observer.event(&Event::Verified { name: &command.name, result: &check.verdict.words() });
             if let Some(log) = &mut self.log {
                 log.line(&format!("verify `{}`: {}", check.name, check.verdict.words()));
@@ -205,7 +205,7 @@ impl Runner<'_> {
             attempt,
             line: &command.run,
             workspace: &self.workspace.root,
-            environment: environment(self.config, self.ambient.env(), &context),
+            environment: environment(self.config, self.ambient.env(), &context, &self.remotes()),
             limits: settings::check_limits(self.config, command.timeout),
         };
         let spec = attempt::write_command_spec(&dir, order)?;
@@ -215,7 +215,11 @@ impl Runner<'_> {
         self.watch_check(attempt, running)
     }
 
-    fn watch_check(&mut self, attempt: AttemptId, running: Running) -> Result<ExitRecord, RunnerError> {
+    pub(super) fn watch_check(
+        &mut self,
+        attempt: AttemptId,
+        running: Running,
+    ) -> Result<ExitRecord, RunnerError> {
         let observer = &mut self.observer;
         Ok(attempt::watch(running, attempt, &self.interrupts, self.ambient, |glimpse| {
             if let attempt::Glimpse::Tick { elapsed, quiet } = glimpse {
@@ -226,11 +230,16 @@ impl Runner<'_> {
 }
 
 /// Whether an attempt ended without saying anything about its command: it was stopped, or it vanished.
-const fn came_to_nothing(exit: &ExitRecord) -> bool {
+pub(super) const fn came_to_nothing(exit: &ExitRecord) -> bool {
     matches!(exit.ended_by, EndedBy::Cancelled { .. } | EndedBy::Abandoned)
 }
 
-fn judge(command: &VerifyCommand, dir: &AttemptDir, exit: &ExitRecord) -> Result<Check, RunnerError> {
+fn judge(
+    command: &VerifyCommand,
+    dir: &AttemptDir,
+    exit: &ExitRecord,
+    masker: &Masker,
+) -> Result<Check, RunnerError> {
     let verdict = match (&exit.ended_by, &exit.how) {
         (EndedBy::WallLimit | EndedBy::IdleLimit, _) => CheckVerdict::TimedOut,
         (EndedBy::Cancelled { signal }, _) => {
@@ -248,7 +257,8 @@ fn judge(command: &VerifyCommand, dir: &AttemptDir, exit: &ExitRecord) -> Result
         (EndedBy::Itself, How::Exited { code: 0 }) => count_tests(command, dir)?,
         (EndedBy::Itself, How::Exited { code }) => CheckVerdict::Failed { how: format!("exit {code}") },
     };
-    let tail = [dir.stdout_path(), dir.stderr_path()].map(|path| read_end(&path, TAIL_BYTES)).concat();
+    let tail =
+        [dir.stdout_path(), dir.stderr_path()].map(|path| masked_end(masker, &path, TAIL_BYTES)).concat();
     Ok(Check { name: command.name.clone(), verdict, tail })
 }
 
@@ -261,19 +271,4 @@ fn count_tests(command: &VerifyCommand, dir: &AttemptDir) -> Result<CheckVerdict
         .into_iter()
         .fold(0, u64::saturating_add);
     Ok(judge_count(ran, tests.min))
-}
-
-/// The end of a captured stream as text; nothing where there is none.
-fn read_end(path: &std::path::Path, limit: u64) -> String {
-    let mut bytes = Vec::new();
-    if let Ok(mut file) = fs::File::open(path) {
-        let length = file.metadata().map_or(0, |metadata| metadata.len());
-        let read = file
-            .seek(SeekFrom::Start(length.saturating_sub(limit)))
-            .and_then(|_| file.take(limit).read_to_end(&mut bytes));
-        if read.is_err() {
-            return String::new();
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 
 use crate::ambient::Ambient;
 use crate::config::Config;
-use crate::ledger::{Home, Ledger, Lock};
-use crate::model::Actor;
+use crate::ledger::{Home, IsolatedPlace, IsolationRecord, Ledger, Lock, Stage};
+use crate::model::{Actor, State};
 use crate::publish::{RepoPath, Rules};
 use crate::repo::Repo;
 use crate::state::StateFile;
 
+use super::isolation::{refuse_gone, refuse_shared_branch, return_logs};
+use super::look::newest_journalled;
 use super::{RunnerError, settings};
 
 /// Whether turns use the repository.
@@ -53,6 +55,8 @@ pub struct Workspace {
     pub machine: String,
     /// The only branch that is welcome.
     pub branch: Option<String>,
+    /// The place of an isolated loop; `None` in a person's own tree.
+    pub isolated: Option<IsolatedPlace>,
     _locks: Vec<Lock>,
 }
 
@@ -60,7 +64,7 @@ impl Workspace {
     /// Where the records of a workspace lie, without touching anything.
     pub fn home(root: &Path, repo: Option<&Repo>, ambient: &Ambient) -> Result<Home, RunnerError> {
         Ok(match repo {
-            Some(repo) => Home::in_git_dir(repo.git_dir()),
+            Some(repo) => Home::of_work_tree(repo.git_dir(), repo.root()),
             None => Home::in_state_directory(root, ambient)?,
         })
     }
@@ -69,11 +73,12 @@ impl Workspace {
     /// for a turn is looked at before each claim, so that a turn of an earlier process is never left unwatched.
     pub fn open(opening: Opening<'_>, seats: &[Actor], ambient: &Ambient) -> Result<Self, RunnerError> {
         let Opening { root, config, git, branch } = opening;
-        let repo = match git {
+        let mut repo = match git {
             GitUse::Use => Some(Repo::open(root, ambient)?),
             GitUse::Avoid => None,
         };
         let home = Self::home(root, repo.as_ref(), ambient)?;
+        let isolated = repo.as_ref().and_then(|repo| IsolatedPlace::of_tree(repo.root()));
         home.create()?;
         let mut locks = Vec::new();
         for seat in seats {
@@ -87,18 +92,63 @@ impl Workspace {
         }
         let prefix =
             repo.as_ref().map_or_else(|| RepoPath::from_bytes(Vec::new()), |repo| repo.prefix().clone());
+        let rules = settings::rules(config, prefix, &[])?;
+        if let Some(repo) = &mut repo {
+            repo.include_forced(rules.forced().cloned());
+        }
+        let copy = isolated.as_ref().map(IsolatedPlace::state_copy);
+        let state = StateFile::new(root, &config.state_file).with_copy(copy);
+        let ledger = Ledger::open(&home.ledger())?;
+        if let Some(place) = &isolated {
+            welcome(place, &state, &ledger, &root.join(&config.logs_dir), ambient)?;
+        }
         Ok(Self {
             root: root.to_owned(),
-            ledger: Ledger::open(&home.ledger())?,
+            ledger,
             home,
-            rules: settings::rules(config, prefix, &[])?,
-            state: StateFile::new(root, &config.state_file),
+            rules,
+            state,
+            isolated,
             machine: machine_id(ambient),
             repo,
             branch: branch.map(str::to_owned),
             _locks: locks,
         })
     }
+
+    /// Refuses to look at a tree that is no longer linked: everything in it would count as deleted.
+    pub(super) fn refuse_gone(&self) -> Result<(), RunnerError> {
+        Ok(self.isolated.as_ref().map_or(Ok(()), refuse_gone)?)
+    }
+
+    /// The same, and refuses a branch that somebody else has too.
+    pub(super) fn refuse_disturbed(&self) -> Result<(), RunnerError> {
+        self.refuse_gone()?;
+        Ok(self.isolated.as_ref().map_or(Ok(()), refuse_shared_branch)?)
+    }
+}
+
+/// Brings what earlier turns left into a work tree that was made or mended: the newest state that is known, the logs. So
+/// nobody begins at iteration 1 because a directory was deleted.
+fn welcome(
+    place: &IsolatedPlace,
+    state: &StateFile,
+    ledger: &Ledger,
+    logs: &Path,
+    ambient: &Ambient,
+) -> Result<(), RunnerError> {
+    let Some(record) = place.record()?.filter(|record| record.stage == Stage::Made) else { return Ok(()) };
+    let journalled = newest_journalled(ledger, ambient).map(|found| found.state);
+    // The copy has every change by hand; the journal is asked where there is no copy.
+    if let Some(known) = state.read_copy().or(journalled) {
+        let age = |state: &State| (state.epoch, state.last_update);
+        state.update(|found| -> Result<State, RunnerError> {
+            Ok(found.filter(|found| age(found) > age(&known)).unwrap_or(known))
+        })?;
+    }
+    return_logs(place, logs)?;
+    place.write_record(&IsolationRecord { stage: Stage::Ready, ..record })?;
+    Ok(())
 }
 
 /// Identifies this machine in the journal: its own identifier where the system has one, else its name.

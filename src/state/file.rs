@@ -12,6 +12,7 @@ use crate::model::State;
 pub struct StateFile {
     path: PathBuf,
     shown: String,
+    copy: Option<PathBuf>,
 }
 
 /// The state cannot be read or written.
@@ -58,7 +59,19 @@ pub enum Restored {
 impl StateFile {
     /// The state file at `relative` in a workspace.
     pub fn new(workspace: &Path, relative: &Path) -> Self {
-        Self { path: workspace.join(relative), shown: relative.display().to_string() }
+        Self { path: workspace.join(relative), shown: relative.display().to_string(), copy: None }
+    }
+
+    /// Writes each state to `copy` too, for the case that the whole work tree is lost.
+    #[must_use]
+    pub fn with_copy(mut self, copy: Option<PathBuf>) -> Self {
+        self.copy = copy;
+        self
+    }
+
+    /// The state of the copy; `None` where there is none, or none that can be read.
+    pub fn read_copy(&self) -> Option<State> {
+        parse(&fs::read(self.copy.as_ref()?).ok()?).ok()
     }
 
     /// Where the file is.
@@ -135,7 +148,7 @@ impl StateFile {
         let parent = self.path.parent().unwrap_or(Path::new("."));
         match File::open(parent) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir_all(parent)?;
+                crate::durable::create_directories(parent, 0o777)?;
                 File::open(parent)
             }
             opened => opened,
@@ -151,7 +164,17 @@ impl StateFile {
         file.write_all(&render(state))?;
         file.sync_data()?;
         fs::rename(&temporary, &self.path)?;
-        directory.sync_all()
+        directory.sync_all()?;
+        self.write_copy(state)
+    }
+
+    fn write_copy(&self, state: &State) -> io::Result<()> {
+        let Some(copy) = &self.copy else { return Ok(()) };
+        let temporary = copy.with_extension("tmp");
+        let mut file = File::create(&temporary)?;
+        file.write_all(&render(state))?;
+        file.sync_data()?;
+        fs::rename(&temporary, copy)
     }
 }
 
@@ -243,6 +266,16 @@ mod tests {
             }
         });
         assert_eq!(file.read().unwrap().unwrap().epoch, 100);
+    }
+
+    #[test]
+    fn each_state_is_copied_where_that_is_asked_for() {
+        let (directory, file) = state_file();
+        let file = file.with_copy(Some(directory.path().join("copy.json")));
+        assert_eq!(file.read_copy(), None);
+        file.update::<StateError>(|_| Ok(initial())).unwrap();
+        fs::remove_dir_all(directory.path().join("sync")).unwrap();
+        assert_eq!(file.read_copy(), Some(initial()));
     }
 
     #[test]

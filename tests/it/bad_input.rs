@@ -184,10 +184,6 @@ fn prompt_names_with_spaces_and_other_scripts_work() {
      help: run both seats here with `--mode combined`, or one seat with `--mode solo --role ROLE`"
 )]
 #[case(
-    &["run", "--commit-dry-run"],
-    "error: `--commit-dry-run` is not available in this version\n  help: leave it out, or run in a clone"
-)]
-#[case(
     &["run", "--prompt", "main.md"],
     "error: `--prompt` names one seat's prompt, and combined mode plays both\n  \
      help: use `--prompt-supervisor` or `--prompt-main`"
@@ -280,13 +276,13 @@ fn an_agent_that_crashes_fails_the_turn_and_the_loop(#[case] program: &str, #[ca
 )]
 #[case(
     "agent: { default: shell }\nturn: { isolation: worktree }\n",
-    "error: `turn.isolation: worktree` is not available in this version: leave it at `none`; keep your own edits out of \
-     the tree while a turn runs"
+    "error: `turn.isolation: worktree` needs the name of a branch for the turns: `main` is your own\n  \
+     help: `git branch loop` makes one, for example; then `baton run --branch loop`"
 )]
 #[case(
     "agent: { default: shell }\nturn: { session: resume }\n",
-    "error: `turn.session: resume` is not available in this version: leave it at `fresh`: agents that report a session \
-     come with their adapters"
+    "error: `turn.session: resume` cannot be kept: the agent `shell` of galph cannot go on with a session\n  \
+     help: set `turn.session: fresh`, or give the seat an agent that can"
 )]
 #[case(
     "agent: { default: shell }\ngates: [{ when: after_failure, question: 'Go on?' }]\n",
@@ -377,11 +373,15 @@ fn a_path_that_was_dirty_before_and_is_changed_by_the_agent_stops_the_turn_and_t
     scratch.git(&["commit", "--quiet", "--message=notes"]);
     scratch.write("notes.txt", "first\nmine\n");
     let run = scratch.baton(&["run", "--sync-loops", "1"]);
+    let kept = scratch.git(&["for-each-ref", "--format=%(refname)", "refs/baton-rescue/*/files"]);
+    let kept = kept.trim();
+    assert_eq!(scratch.git(&["show", &format!("{kept}:notes.txt")]), "first\nmine\n");
     assert_eq!(
-        (run.error(), run.code),
+        (run.error().replace(kept, "KEPT").as_str(), run.code),
         (
             "error: ralph's work cannot be committed:\n    \
-             notes.txt: it had changes before the turn, and was changed again during it\n  \
+             notes.txt: it had changes before the turn, and was changed again during it; what it held before is kept: \
+             `git restore --source=KEPT -- notes.txt`\n  \
              help: nothing is lost: the changes are in the work tree. Commit or undo by hand what is named, then \
              `baton run`: it goes on at the commit, the agent is not run again",
             Some(5)

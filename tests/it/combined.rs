@@ -461,7 +461,7 @@ fn solo_mode_runs_one_seat_without_any_state() {
 }
 
 #[test]
-fn an_old_scripts_flags_are_taken_and_what_they_do_not_do_yet_is_said() {
+fn an_old_scripts_flags_are_taken_and_those_without_effect_are_said() {
     let scratch = productive();
     let flags = "run --sync-loops 1 --auto-commit-docs --auto-commit-reports --report-extensions .png,.md \
                  --max-report-file-bytes 5242880 --no-auto-commit-tracked-outputs --force-add-reports --allow-dirty \
@@ -472,8 +472,9 @@ fn an_old_scripts_flags_are_taken_and_what_they_do_not_do_yet_is_said() {
     assert_eq!(
         notes,
         [
-            "note: flag --auto-commit-reports: `publish.reports` has no effect in this version",
-            "note: flag --no-auto-commit-tracked-outputs: `publish.tracked_outputs` has no effect in this version",
+            "note: flag --force-add-reports: ignored files are not added, since `publish.reports.force_add` names none",
+            "note: flag --tolerate-doc-dirty: has no effect in this mode, where a path outside the categories is a warning",
+            "note: flag --allow-dirty: has no effect, since no pull needs it here",
         ]
     );
 }
@@ -536,7 +537,8 @@ fn a_verification_that_was_configured_after_the_claim_and_never_ran_is_no_eviden
     assert_eq!(crash.status.code(), None, "killed");
     scratch.write("orchestration.yaml", COMPLETION);
     commit_all(&scratch);
-    let run = run(&scratch, "1");
+    // Before the crash the agent's end was not durable: whose commit this is must be said.
+    let run = scratch.baton(&["run", "--sync-loops", "1", "--accept-commits", "HEAD"]);
     assert!(
         run.stderr.contains("promise of completion is refused: these `verify` commands fail: done\n"),
         "{run:?}"

@@ -451,7 +451,7 @@ fn a_supervisor_that_cannot_run_is_an_error_and_starts_nothing() {
         submit(&scene.dir, scene.script("touch ran"), "/bin/false".as_ref(), &scene.ambient).unwrap();
     assert_eq!(
         prepared.ready().unwrap_err().to_string(),
-        "the attempt's supervisor ended before it was ready (the agent was not started): it left no message"
+        "the attempt's supervisor ended before it was ready (the agent was not started): it left no message (it cannot where no space is left on the disk)"
     );
     assert!(!scene.file("ran").exists());
 }

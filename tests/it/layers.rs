@@ -19,16 +19,17 @@ fn table() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
     };
     let pure_and_model = [PURE.as_slice(), &["model"]].concat();
     let edges = ["exec", "repo", "state", "ledger"];
-    let below_notify = [pure_and_model.as_slice(), &["ambient", "config"], &edges].concat();
+    let below_notify = [pure_and_model.as_slice(), &["ambient", "config", "durable"], &edges].concat();
 
     row("model", &[]);
     row("ambient", &["model"]);
+    row("durable", &[]);
     for pure in PURE {
         row(pure, &["model"]);
     }
     row("config", &pure_and_model);
     for edge in edges {
-        row(edge, &["model", "ambient", "publish", "config"]);
+        row(edge, &["model", "ambient", "publish", "config", "durable"]);
     }
     row("notify", &below_notify);
     let mut below = [below_notify.as_slice(), &["notify"]].concat();

@@ -6,6 +6,9 @@
     reason = "a test stops at the first surprise, and starts the processes and reads the clock that it checks against"
 )]
 
+mod agent_actions;
+mod agent_replies;
+mod agent_streams;
 mod bad_input;
 mod combined;
 mod demo;
@@ -14,11 +17,19 @@ mod exec_faults;
 mod exec_support;
 mod faults;
 mod faults_agent;
+mod faults_disk;
 mod faults_kill;
+#[cfg(feature = "faults")]
+mod faults_power;
 mod faults_state;
 mod help;
+mod isolation;
 mod layers;
+mod power;
+mod publishing;
 mod scratch;
+mod secrets;
 mod seeing;
 mod shell_agent;
 mod support;
+mod transcripts;

@@ -5,10 +5,11 @@ use super::attempts::{end, find_orphans};
 use super::setup::exclude_patterns;
 use super::state::newest_valid;
 use crate::cli::failures::{repo_failure, state_failure};
+use crate::cli::workspace::state_file;
 use crate::cli::{Exit, Failure};
 use crate::ledger::{Home, HomeError, Lock};
 use crate::model::Actor;
-use crate::state::{Restored, StateError, StateFile};
+use crate::state::{Restored, StateError};
 
 /// Repairs, and says each repair in words.
 pub(super) fn repair(site: &Site<'_>) -> Result<Vec<String>, Failure> {
@@ -42,7 +43,7 @@ fn lock(site: &Site<'_>) -> Result<Vec<Lock>, Failure> {
     let ambient = &site.context.ambient;
     let home = match (&site.records, site.repo()) {
         (Some(records), _) => records.home.clone(),
-        (None, Some(repo)) => Home::in_git_dir(repo.git_dir()),
+        (None, Some(repo)) => Home::of_work_tree(repo.git_dir(), repo.root()),
         (None, None) => Home::in_state_directory(&site.root, ambient).map_err(|error| busy(&error))?,
     };
     let take = || {
@@ -68,7 +69,7 @@ fn busy(error: &HomeError) -> Failure {
 
 fn restore_state(site: &Site<'_>) -> Result<Option<String>, Failure> {
     let Some(config) = site.config() else { return Ok(None) };
-    let file = StateFile::new(&site.root, &config.state_file);
+    let file = state_file(&site.root, &config.state_file);
     match file.read() {
         Ok(Some(_)) => return Ok(None),
         Ok(None) | Err(StateError::Unreadable { .. }) => {}

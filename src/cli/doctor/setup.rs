@@ -6,12 +6,13 @@ use std::path::Path;
 
 use super::Site;
 use super::finding::Finding;
-use crate::agent::{CommandSpec, decide_agent, resolve};
+use crate::agent::{CommandSpec, Wanted, decide_agent, resolve};
 use crate::attempt::seek_program;
 use crate::config::{Config, PROJECT_FILE};
+use crate::ledger::IsolatedPlace;
 use crate::model::{Actor, PromptName};
 use crate::repo::{Repo, RepoError};
-use crate::runner::{RunnerError, read_prompt, settings};
+use crate::runner::{RunnerError, read_prompt, refuse_gone, settings};
 
 pub(super) fn examine(site: &Site<'_>) -> Vec<Finding> {
     let mut findings = vec![workspace(&site.root)];
@@ -70,6 +71,12 @@ fn configuration(site: &Site<'_>) -> Vec<Finding> {
 }
 
 fn repository(site: &Site<'_>) -> Vec<Finding> {
+    if let Some(Err(error)) = IsolatedPlace::around(&site.root).map(|place| refuse_gone(&place)) {
+        return vec![
+            Finding::fail("work tree", chain(&error))
+                .remedy("`baton run` mends it, and puts back what is missing; nothing in it is lost"),
+        ];
+    }
     let repo = match &site.repo {
         None => return vec![Finding::ok("repository", "left alone, as asked")],
         Some(Err(error)) => return vec![Finding::fail("repository", chain(error))],
@@ -182,7 +189,7 @@ fn find_agent(site: &Site<'_>, config: &Config, actor: Actor) -> Result<(Command
         .map_err(|error| chain(&error as &crate::model::ParsePromptNameError))?;
     let chosen = decide_agent(&config.agent.choice(), actor, &prompt);
     let commands = settings::custom_commands(config).map_err(told)?;
-    let seek = |name: &str| seek_program(name, &site.root, &site.context.ambient);
+    let seek = |wanted: Wanted<'_>| seek_program(wanted, &site.root, &site.context.ambient);
     let command = resolve(&chosen.name, &seek, &commands, &settings::agent_options(config))
         .map_err(|error| format!("{} (by {})", chain(&error), chosen.because))?;
     Ok((command, chosen.because.to_string()))

@@ -6,14 +6,10 @@ use super::Site;
 use super::finding::Finding;
 use super::setup::chain;
 use crate::config::Config;
-use crate::ledger::TurnFilter;
 use crate::model::State;
 use crate::publish::RepoPath;
-use crate::runner::{JournalledState, machine_id, state_left_by};
+use crate::runner::{JournalledState, newest_journalled};
 use crate::state::{self, StateError, StateFile};
-
-/// How far back the journal is searched.
-const TURNS: u32 = 50;
 
 pub(super) fn examine(site: &Site<'_>) -> Vec<Finding> {
     let Some(config) = site.config() else { return Vec::new() };
@@ -71,20 +67,7 @@ pub(super) fn newest_valid(site: &Site<'_>, config: &Config) -> Option<Journalle
 }
 
 fn from_journal(site: &Site<'_>) -> Option<JournalledState> {
-    let ledger = site.ledger()?;
-    let machine = machine_id(&site.context.ambient);
-    let turns = ledger.turns(TurnFilter { actor: None, limit: TURNS }).ok()?;
-    for turn in turns.iter().filter(|turn| turn.opening.machine == machine) {
-        // Who fenced a turn off has gone on from there: what the journal knows is older than that.
-        if turn.closing.as_ref().is_some_and(|closing| closing.class == "fenced") {
-            return None;
-        }
-        let journal = ledger.phases(turn.opening.id).ok()?;
-        if let Some(found) = state_left_by(turn, &journal, &site.context.ambient).ok()? {
-            return Some(found);
-        }
-    }
-    None
+    newest_journalled(&site.ledger()?, &site.context.ambient)
 }
 
 fn from_git(site: &Site<'_>, config: &Config) -> Option<JournalledState> {

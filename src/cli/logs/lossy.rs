@@ -2,6 +2,8 @@
 
 use std::io::{self, Read};
 
+use crate::publish::secret::{MaskStream, Masker};
+
 /// How much is held in memory at a time.
 const PIECE: usize = 64 * 1024;
 
@@ -13,29 +15,40 @@ pub(super) enum Stopped {
     Writing(io::Error),
 }
 
-/// Gives the whole source to `sink`, as bytes.
+/// Gives the whole source to `sink`, as bytes without secrets.
 pub(super) fn copy_bytes(
     source: &mut dyn Read,
+    masker: &Masker,
     mut sink: impl FnMut(&[u8]) -> io::Result<()>,
 ) -> Result<(), Stopped> {
     let mut buffer = vec![0; PIECE];
-    loop {
+    let mut lines = MaskStream::default();
+    let mut shown = Vec::new();
+    let copied = loop {
         match source.read(&mut buffer) {
-            Ok(0) => return Ok(()),
-            Ok(count) => sink(&buffer[..count]).map_err(Stopped::Writing)?,
+            Ok(0) => break Ok(()),
+            Ok(count) => {
+                lines.push(masker, &buffer[..count], &mut shown);
+                sink(&shown).map_err(Stopped::Writing)?;
+                shown.clear();
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(Stopped::Reading(error)),
+            Err(error) => break Err(Stopped::Reading(error)),
         }
-    }
+    };
+    lines.finish(masker, &mut shown);
+    sink(&shown).map_err(Stopped::Writing)?;
+    copied
 }
 
-/// Gives the whole source to `sink`, as text.
+/// Gives the whole source to `sink`, as text without secrets.
 pub(super) fn copy_text(
     source: &mut dyn Read,
+    masker: &Masker,
     mut sink: impl FnMut(&str) -> io::Result<()>,
 ) -> Result<(), Stopped> {
     let mut held: Vec<u8> = Vec::new();
-    let copied = copy_bytes(source, |piece| {
+    let copied = copy_bytes(source, masker, |piece| {
         held.extend_from_slice(piece);
         let cut = held.len() - unfinished(&held);
         write_lossy(&held[..cut], &mut sink)?;
@@ -94,7 +107,7 @@ mod tests {
             at_a_time in 1_usize..7,
         ) {
             let mut text = String::new();
-            let copied = copy_text(&mut Dribble(&bytes, at_a_time), |piece| {
+            let copied = copy_text(&mut Dribble(&bytes, at_a_time), &Masker::default(), |piece| {
                 text.push_str(piece);
                 Ok(())
             });

@@ -31,6 +31,7 @@ fn document(root: &Path) -> Document<'_> {
         prefix: "logs/main".to_owned(),
         source: Source::Logs,
         commits: BTreeMap::from([("logs/main/ralph/iter-00001_20261121_063100_main.log".to_owned(), commit)]),
+        masker: crate::publish::secret::Masker::default(),
         root,
     }
 }

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::Source;
 use super::find::Entry;
 use super::lossy::{Stopped, copy_bytes, copy_text};
+use crate::publish::secret::Masker;
 
 /// What belongs to all files of one answer.
 pub(super) struct Document<'a> {
@@ -19,6 +20,7 @@ pub(super) struct Document<'a> {
     /// The last commit of a turn, by the path of its log or summary.
     pub(super) commits: BTreeMap<String, Commit>,
     pub(super) root: &'a Path,
+    pub(super) masker: Masker,
 }
 
 impl Document<'_> {
@@ -75,7 +77,7 @@ pub(super) fn write_text(
         )?;
         let mut last = b'\n';
         copy(document, entry, &mut problems, |file| {
-            copy_bytes(file, |bytes| {
+            copy_bytes(file, &document.masker, |bytes| {
                 last = bytes.last().copied().unwrap_or(last);
                 out.write_all(bytes)
             })
@@ -113,7 +115,7 @@ pub(super) fn write_xml(
         )?;
         let mut section = CharacterData::default();
         copy(document, entry, &mut problems, |file| {
-            copy_text(file, |text| out.write_all(section.take(text).as_bytes()))
+            copy_text(file, &document.masker, |text| out.write_all(section.take(text).as_bytes()))
         })?;
         writeln!(out, "]]></log>")?;
     }
@@ -146,7 +148,7 @@ pub(super) fn write_json(
         let comma = if index > 0 { "," } else { "" };
         write!(out, "{comma}\n{},\"content\":\"", open_ended(&fields))?;
         copy(document, entry, &mut problems, |file| {
-            copy_text(file, |text| {
+            copy_text(file, &document.masker, |text| {
                 let quoted = serde_json::to_string(text)?;
                 out.write_all(&quoted.as_bytes()[1..quoted.len() - 1])
             })

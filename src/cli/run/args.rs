@@ -3,7 +3,7 @@
 use super::commits::CommitArgs;
 use crate::agent::{parse_prompt_agents, parse_role_agents};
 use crate::cli::{Exit, Failure};
-use crate::config::Overrides;
+use crate::config::{Overrides, split_commas};
 use crate::model::Actor;
 
 /// How the seats are driven.
@@ -67,6 +67,12 @@ pub(crate) struct Args {
     /// Run on this branch only
     #[arg(long, value_name = "NAME", env = "ORCHESTRATION_BRANCH")]
     pub(super) branch: Option<String>,
+    /// `worktree`: take the turns in a work tree of the branch's own; `none`: here
+    #[arg(long, value_name = "HOW")]
+    isolation: Option<String>,
+    /// Go on with a turn in which protected paths were committed: all commits up to this one are accepted
+    #[arg(long, value_name = "COMMIT")]
+    pub(super) accept_commits: Option<String>,
     /// The state file
     #[arg(long, value_name = "PATH")]
     state_file: Option<String>,
@@ -134,19 +140,7 @@ pub(crate) struct Args {
     router_prompt_reviewer: Option<String>,
 
     #[command(flatten)]
-    commits: CommitArgs,
-    /// Accepted for old scripts; a pull never needs it here
-    #[arg(long, hide = true)]
-    allow_dirty: bool,
-    /// Accepted for old scripts; a pull never needs it here
-    #[arg(long, hide = true)]
-    prepull_auto_commit_docs: bool,
-    /// Accepted for old scripts; a pull never needs it here
-    #[arg(long, hide = true)]
-    no_prepull_auto_commit_docs: bool,
-    /// Accepted for old scripts; in combined mode a path outside the categories is a warning anyway
-    #[arg(long, hide = true)]
-    tolerate_doc_dirty: bool,
+    pub(super) commits: CommitArgs,
 }
 
 impl Args {
@@ -207,7 +201,7 @@ impl Args {
             overrides.set(key, prompt.as_str(), "--prompt");
         }
         self.agents(&mut overrides)?;
-        self.commits.apply(&mut overrides)?;
+        self.commits.apply(&mut overrides);
         Ok(overrides)
     }
 
@@ -215,6 +209,7 @@ impl Args {
         let texts = [
             (&self.poll_interval, "sync.poll_interval", "--poll-interval"),
             (&self.max_wait_sec, "sync.max_wait", "--max-wait-sec"),
+            (&self.isolation, "turn.isolation", "--isolation"),
             (&self.state_file, "state_file", "--state-file"),
             (&self.logdir, "logs_dir", "--logdir"),
             (&self.agent, "agent.default", "--agent"),
@@ -263,8 +258,7 @@ impl Args {
 pub(super) fn set_lists(overrides: &mut Overrides, lists: &[(&Option<String>, &str, &str)]) {
     for (value, key, flag) in lists {
         if let Some(value) = value {
-            let items: Vec<String> =
-                value.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect();
+            let items: Vec<String> = split_commas(value).into_iter().map(str::to_owned).collect();
             overrides.set(key, items, flag);
         }
     }

@@ -2,6 +2,9 @@
 
 mod args;
 mod commits;
+mod digest;
+mod live;
+mod preview;
 mod progress;
 mod report;
 
@@ -12,13 +15,16 @@ pub(crate) use report::report_end;
 use std::path::{Path, PathBuf};
 
 use crate::attempt::Interrupts;
-use crate::config::{Loaded, pending_notices};
+use crate::config::{Isolation, Loaded, pending_notices};
 use crate::mode::{CombinedOptions, LoopReport, SoloOptions, run_combined, run_solo};
 use crate::model::Actor;
-use crate::runner::{COMBINED, GitUse, Observer, Opening, Runner, RunnerError, SOLO, Workspace};
+use crate::runner::{
+    COMBINED, CommitUse, GitUse, Observer, Opening, Runner, RunnerError, SOLO, Workspace, settings,
+};
 
 use super::failures::runner_failure;
-use super::workspace::{Located, locate};
+use super::isolation::{Chosen, prepare_run};
+use super::workspace::{Located, load_at, locate};
 use super::{Context, Exit, Failure};
 use args::Mode;
 
@@ -26,22 +32,68 @@ use args::Mode;
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let seat = args.seat()?;
     let overrides = args.overrides(seat)?;
-    let Located { root, config } = locate(context, &overrides, seat)?;
+    if args.mode == Mode::Role {
+        return Err(role_mode_is_missing());
+    }
+    let Located { mut root, mut config, .. } = locate(context, &overrides, seat)?;
+    let chosen = isolate(args, &root, config.config.turn.isolation, context)?;
+    if let Some(chosen) = &chosen {
+        Located { root, config, .. } = load_at(chosen.root.clone(), context, &overrides, seat)?;
+    }
+    let branch = chosen.as_ref().and_then(|chosen| chosen.branch.as_deref()).or(args.branch.as_deref());
     for notice in config.notices.iter().chain(&pending_notices(&config.origins)) {
         context.output.note(format!("note: {notice}"));
+    }
+    for notice in args.commits.notices(&config.config) {
+        context.output.note(format!("note: {notice}"));
+    }
+    let (masker, unmasked) = settings::masker(&config.config, &context.ambient);
+    for value in &unmasked {
+        context.output.note(format!("note: `redact`: {value}"));
     }
     let git = if args.no_git { GitUse::Avoid } else { GitUse::Use };
     let style = Style::of(args.quiet, context.output, args.heartbeat_secs);
     let mut progress = Progress::new(style, context.output);
+    if chosen.is_some() {
+        progress = progress.with_logs_below(&root);
+    }
     let plan = match (args.mode, seat) {
-        (Mode::Role, _) => return Err(role_mode_is_missing()),
         (Mode::Solo, Some(actor)) => LoopPlan::Solo(actor),
-        (Mode::Solo | Mode::Combined, _) => LoopPlan::Combined,
+        (Mode::Solo | Mode::Combined | Mode::Role, _) => LoopPlan::Combined,
     };
-    let order = LoopOrder { root: &root, loaded: &config, git, branch: args.branch.as_deref(), plan };
-    let report = run_loop(&order, context, &mut progress)?;
+    let commits = args.commits.commit_use();
+    let accepted = args.accept_commits.as_deref();
+    let order = LoopOrder { root: &root, loaded: &config, git, branch, plan, commits, accepted };
+    let report = run_loop(&order, context, &mut progress).map_err(|failure| match &chosen {
+        Some(chosen) => failure
+            .masked(&masker)
+            .help(format!("this is about the turns' own work tree, {}", chosen.root.display())),
+        None => failure.masked(&masker),
+    })?;
     progress.finish();
-    Ok(report_end(&report, &config.config, context.output))
+    let logs = &config.config.logs_dir;
+    let logs = if chosen.is_some() { root.join(logs) } else { logs.clone() };
+    Ok(report_end(&report, (&config.config, &logs), &masker, context.output))
+}
+
+/// The work tree that turns are taken in, where that is not the person's own.
+fn isolate(
+    args: &Args,
+    root: &Path,
+    isolation: Isolation,
+    context: &Context,
+) -> Result<Option<Chosen>, Failure> {
+    if args.no_git {
+        return match isolation {
+            Isolation::None => Ok(None),
+            Isolation::Worktree => Err(Failure::new(
+                Exit::Usage,
+                "`turn.isolation: worktree` is git's work, and `--no-git` leaves git alone",
+            )
+            .help("leave `--no-git` out, or add `--isolation none`")),
+        };
+    }
+    prepare_run(root, isolation, args.branch.as_deref(), context)
 }
 
 fn role_mode_is_missing() -> Failure {
@@ -66,6 +118,9 @@ pub(crate) struct LoopOrder<'a> {
     pub(crate) git: GitUse,
     pub(crate) branch: Option<&'a str>,
     pub(crate) plan: LoopPlan,
+    pub(crate) commits: CommitUse,
+    /// Up to this commit, what was committed during an open turn is accepted.
+    pub(crate) accepted: Option<&'a str>,
 }
 
 /// Opens the workspace and runs the loop to its end.
@@ -91,8 +146,10 @@ pub(crate) fn run_loop(
         LoopPlan::Solo(_) => SOLO,
     };
     let supervisor = own_executable()?;
-    let mut runner =
-        Runner::new(workspace, config, ambient, interrupts, supervisor, mode, observer).map_err(fail)?;
+    let mut runner = Runner::new(workspace, config, ambient, interrupts, supervisor, mode, observer)
+        .map_err(fail)?
+        .with_commits(order.commits);
+    runner.accept_commits(order.accepted);
     let pause = order.loaded.origins.is_given("sync.poll_interval").then_some(config.sync.poll_interval.0);
     let report = match order.plan {
         LoopPlan::Combined => {

@@ -1,13 +1,18 @@
 //! What a person sees while turns run: live output and a spinner on a terminal, plain lines in a pipe.
 
+use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::preview::render_preview;
+use crate::agent::Sighting;
 use crate::attempt::Stream;
 use crate::cli::Output;
 use crate::model::Span;
 use crate::runner::{Event, Observer, TurnOrigin};
+
+use super::live::Live;
 
 /// How much is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +49,8 @@ pub(crate) struct Progress {
     what: String,
     said: Duration,
     partial: Vec<u8>,
+    live: Live,
+    place: String,
 }
 
 /// An unfinished line longer than this is shown as it is.
@@ -58,7 +65,23 @@ impl Progress {
                 bar.set_style(style);
             }
         }
-        Self { style, output, bar, what: String::new(), said: Duration::ZERO, partial: Vec::new() }
+        Self {
+            style,
+            output,
+            bar,
+            what: String::new(),
+            said: Duration::ZERO,
+            partial: Vec::new(),
+            live: Live::default(),
+            place: String::new(),
+        }
+    }
+
+    /// Names logs and summaries by whole paths: the turns are taken elsewhere than here.
+    #[must_use]
+    pub(crate) fn with_logs_below(mut self, root: &Path) -> Self {
+        self.place = format!("{}/", root.display());
+        self
     }
 
     /// Takes the spinner away.
@@ -96,11 +119,16 @@ impl Observer for Progress {
             // A warning is for everyone, `--quiet` or not.
             return self.bar.suspend(|| self.output.note(format!("warning: {text}")));
         }
+        if let Event::Preview { preview } = event {
+            // It was asked for: a result, not progress.
+            return self.bar.suspend(|| self.output.say(render_preview(preview)));
+        }
         if let Some(what) = waiting_for(event) {
             self.what = what;
             self.said = Duration::ZERO;
+            self.live = Live::default();
         }
-        self.line(&describe(event));
+        self.line(&describe(event, &self.place));
     }
 
     fn output(&mut self, _stream: Stream, bytes: &[u8]) {
@@ -116,17 +144,25 @@ impl Observer for Progress {
         }
     }
 
+    fn sighting(&mut self, sighting: &Sighting) {
+        if let Some(line) = self.live.take(sighting) {
+            self.line(&line);
+        }
+    }
+
     fn tick(&mut self, elapsed: Duration, quiet: Duration) {
         match self.style {
             Style::Quiet | Style::Plain { heartbeat: None } => {}
             Style::Terminal => {
-                self.bar.set_message(format!("{} {}{}", self.what, whole(elapsed), silence(quiet)));
+                let live = self.live.in_words();
+                self.bar.set_message(format!("{} {}{live}{}", self.what, whole(elapsed), silence(quiet)));
                 self.bar.tick();
             }
             Style::Plain { heartbeat: Some(every) } => {
                 if elapsed.saturating_sub(self.said) >= every {
                     self.said = elapsed;
-                    self.line(&format!("  {} {}{}", self.what, whole(elapsed), silence(quiet)));
+                    let live = self.live.in_words();
+                    self.line(&format!("  {} {}{live}{}", self.what, whole(elapsed), silence(quiet)));
                 }
             }
         }
@@ -151,13 +187,14 @@ fn waiting_for(event: &Event<'_>) -> Option<String> {
         | Event::Selected { .. }
         | Event::Verified { .. }
         | Event::Committed { .. }
+        | Event::Preview { .. }
         | Event::Ended { .. }
         | Event::Warning { .. } => None,
     }
 }
 
-/// An event as a line.
-pub(super) fn describe(event: &Event<'_>) -> String {
+/// An event as a line; `place` goes before the paths in it.
+fn describe(event: &Event<'_>, place: &str) -> String {
     match event {
         Event::Claimed { actor, iteration, turn, origin } => {
             let verb = match origin {
@@ -168,15 +205,16 @@ pub(super) fn describe(event: &Event<'_>) -> String {
         }
         Event::Selected { prompt, source, reason } => format!("  prompt {prompt} ({source}: {reason})"),
         Event::AgentRunning { agent, log, origin } => match origin {
-            TurnOrigin::Here => format!("  {agent} runs, log {log}"),
-            TurnOrigin::Resumed => format!("  {agent} still runs and is watched again, log {log}"),
+            TurnOrigin::Here => format!("  {agent} runs, log {place}{log}"),
+            TurnOrigin::Resumed => format!("  {agent} still runs and is watched again, log {place}{log}"),
         },
         Event::Verifying { name } => format!("  verify `{name}`"),
         Event::Verified { name, result } => format!("  verify `{name}`: {result}"),
         Event::Committed { commit, subject } => format!("  commit {commit} {subject}"),
+        Event::Preview { preview } => render_preview(preview),
         Event::Ended { actor, class, detail, wall, summary, .. } => {
             let why = if detail.is_empty() { String::new() } else { format!(": {detail}") };
-            let summary = if summary.is_empty() { String::new() } else { format!(", {summary}") };
+            let summary = if summary.is_empty() { String::new() } else { format!(", {place}{summary}") };
             format!("  {actor} ended {class} after {:.1} s{why}{summary}", wall.as_secs_f64())
         }
         Event::Warning { text } => format!("warning: {text}"),
@@ -185,7 +223,7 @@ pub(super) fn describe(event: &Event<'_>) -> String {
 }
 
 /// Agent output must not move the cursor or ring bells on somebody's terminal; colours stay out as well.
-fn printable(line: &str) -> String {
+pub(super) fn printable(line: &str) -> String {
     line.trim_end_matches('\r')
         .chars()
         .map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c })
@@ -219,7 +257,8 @@ mod tests {
         "  ralph ended failed after 1.2 s: exit code 1, logs/s.md"
     )]
     fn events_are_told_in_a_line(#[case] event: Event<'_>, #[case] line: &str) {
-        assert_eq!(describe(&event), line);
+        assert_eq!(describe(&event, ""), line);
+        assert_eq!(describe(&event, "/w/"), line.replace("logs/", "/w/logs/"));
     }
 
     #[test]

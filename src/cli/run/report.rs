@@ -1,23 +1,33 @@
 //! The end of a loop: the exit code, the reason, and a table of the turns.
 
-use std::fmt::Write as _;
+use std::path::Path;
 
+use crate::agent::{known_agents, login_remedy};
 use crate::attempt::InterruptSignal;
 use crate::cli::{Exit, Failure, Output};
 use crate::config::Config;
 use crate::mode::{LoopEnd, LoopReport};
-use crate::model::Span;
-use crate::runner::{Cause, TurnEnd, TurnOutcome};
+use crate::model::OutcomeClass;
+use crate::publish::secret::Masker;
+use crate::runner::Cause;
 
-/// Prints how the loop ended and returns the exit code.
-pub(crate) fn report_end(report: &LoopReport, config: &Config, output: Output) -> Exit {
+use super::digest::{render_totals, render_turns};
+
+/// Prints how the loop ended and returns the exit code. `logs` is shown as where logs lie.
+pub(crate) fn report_end(
+    report: &LoopReport,
+    (config, logs): (&Config, &Path),
+    masker: &Masker,
+    output: Output,
+) -> Exit {
     if !report.turns.is_empty() {
-        output.say(render_table(&report.turns));
+        output.say(render_turns(&report.turns));
+        output.say(render_totals(report));
     }
     let exit = exit_of(&report.end);
-    match failure_of(&report.end, config) {
-        Some(failure) => output.fail(&failure),
-        None => output.say(end_in_words(report)),
+    match failure_of(&report.end, config, logs) {
+        Some(failure) => output.fail(&failure.masked(masker)),
+        None => output.say(masker.mask(&end_in_words(report))),
     }
     exit
 }
@@ -28,6 +38,10 @@ pub(crate) const fn exit_of(end: &LoopEnd) -> Exit {
         LoopEnd::Finished | LoopEnd::Completed(_) | LoopEnd::Exit(_) => Exit::Done,
         LoopEnd::Held(_) | LoopEnd::Stalemate(_) | LoopEnd::BudgetSpent(_) => Exit::Held,
         LoopEnd::TurnFailed { cause: Cause::Routing, .. } => Exit::Usage,
+        // Without a state there is no hold; that the provider does not serve is none of the agent's failures.
+        LoopEnd::TurnFailed { class: OutcomeClass::Limited { .. } | OutcomeClass::Overloaded, .. } => {
+            Exit::Held
+        }
         LoopEnd::TurnFailed { .. } => Exit::TurnFailed,
         LoopEnd::Interrupted(InterruptSignal::Interrupt) => Exit::Interrupted,
         LoopEnd::Interrupted(InterruptSignal::Terminate) => Exit::Terminated,
@@ -46,7 +60,7 @@ fn end_in_words(report: &LoopReport) -> String {
     }
 }
 
-fn failure_of(end: &LoopEnd, config: &Config) -> Option<Failure> {
+fn failure_of(end: &LoopEnd, config: &Config, logs: &Path) -> Option<Failure> {
     let exit = exit_of(end);
     Some(match end {
         LoopEnd::Finished | LoopEnd::Completed(_) | LoopEnd::Exit(_) => return None,
@@ -63,17 +77,20 @@ fn failure_of(end: &LoopEnd, config: &Config) -> Option<Failure> {
             .help("look at the last summaries; `no_progress.turns` sets the limit"),
         LoopEnd::BudgetSpent(exceeded) => Failure::new(exit, format!("the budget is used up: {exceeded}"))
             .help("raise it in `budget`, and clear the hold if `baton status` shows one"),
-        LoopEnd::TurnFailed { class, detail, cause } => {
+        LoopEnd::TurnFailed { class, detail, cause, agent } => {
             let why = if detail.is_empty() { String::new() } else { format!(": {detail}") };
             let what = match cause {
                 Cause::Agent => "the agent's turn",
                 Cause::Routing => "routing",
                 Cause::Verification => "verification",
             };
-            let failure = Failure::new(exit, format!("{what} ended `{class}`{why}"));
+            let mut failure = Failure::new(exit, format!("{what} ended `{class}`{why}"));
+            if let Some(remedy) = remedy(*class, agent.as_deref(), config) {
+                failure = failure.help(remedy);
+            }
             failure.help(format!(
                 "the log and the summary lie under `{}`; `baton run` takes the turn again",
-                config.logs_dir.display()
+                logs.display()
             ))
         }
         LoopEnd::Interrupted(_) => Failure::new(exit, "stopped by a signal, with the state saved")
@@ -85,51 +102,23 @@ fn failure_of(end: &LoopEnd, config: &Config) -> Option<Failure> {
     })
 }
 
-/// A row a turn.
-pub(super) fn render_table(turns: &[TurnOutcome]) -> String {
-    let header = ["iter", "seat", "prompt", "agent", "outcome", "time", "commits"].map(str::to_owned);
-    let mut rows: Vec<[String; 7]> = vec![header];
-    rows.extend(turns.iter().map(row));
-    let mut widths = [0; 7];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let mut text = String::new();
-    for (index, row) in rows.iter().enumerate() {
-        let cells: Vec<String> =
-            row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        let newline = if index == 0 { "" } else { "\n" };
-        let _ = write!(text, "{newline}{}", cells.join("  ").trim_end());
-    }
-    text
-}
-
-fn row(turn: &TurnOutcome) -> [String; 7] {
-    let outcome = match &turn.end {
-        TurnEnd::Closed { class, .. } => class.to_string(),
-        TurnEnd::Void => "void".to_owned(),
-        TurnEnd::Suspended { .. } => "suspended".to_owned(),
-    };
-    let missing = || "-".to_owned();
-    [
-        turn.iteration.to_string(),
-        turn.actor.to_string(),
-        turn.prompt.clone().unwrap_or_else(missing),
-        turn.agent.clone().unwrap_or_else(missing),
-        outcome,
-        time(turn),
-        turn.commits.len().to_string(),
-    ]
-}
-
-fn time(turn: &TurnOutcome) -> String {
-    let seconds = turn.wall.as_secs();
-    if seconds < 60 {
-        format!("{:.1}s", turn.wall.as_secs_f64())
-    } else {
-        Span::from_secs(seconds).to_string()
+/// What a person does about a failure that will come again until something is done.
+fn remedy(class: OutcomeClass, agent: Option<&str>, config: &Config) -> Option<String> {
+    let agent = agent?;
+    match class {
+        OutcomeClass::Auth => Some(format!("the provider refuses the credentials: {}", login_remedy(agent))),
+        OutcomeClass::Denied if known_agents().any(|known| known == agent) => Some(format!(
+            "`agent.options.{agent}.permission: bypass` lets it work unattended; or allow in its own settings what it asks for"
+        )),
+        OutcomeClass::Denied => Some("let the agent do unattended what it asks for".to_owned()),
+        OutcomeClass::TimedOut => Some(format!("`turn.wall_limit` is {}", config.turn.wall_limit)),
+        OutcomeClass::Stalled => Some(format!("`turn.idle_limit` is {}", config.turn.idle_limit)),
+        OutcomeClass::Ok
+        | OutcomeClass::NoChange
+        | OutcomeClass::Failed
+        | OutcomeClass::Limited { .. }
+        | OutcomeClass::Overloaded
+        | OutcomeClass::Interrupted => None,
     }
 }
 
@@ -170,12 +159,47 @@ mod tests {
         "error: the agent was stopped from outside: the attempt vanished with its supervisor\n  \
          help: the turn is given back; `baton run` takes it anew"
     )]
+    #[case(
+        LoopEnd::TurnFailed {
+            class: OutcomeClass::Auth, detail: "401".into(), cause: Cause::Agent, agent: Some("claude".into())
+        },
+        5,
+        "error: the agent's turn ended `auth`: 401\n  \
+         help: the provider refuses the credentials: run `claude` and `/login`, or set `ANTHROPIC_API_KEY`\n  \
+         help: the log and the summary lie under `logs`; `baton run` takes the turn again"
+    )]
+    #[case(
+        LoopEnd::TurnFailed {
+            class: OutcomeClass::Denied, detail: "Write".into(), cause: Cause::Agent, agent: Some("codex".into())
+        },
+        5,
+        "error: the agent's turn ended `denied`: Write\n  \
+         help: `agent.options.codex.permission: bypass` lets it work unattended; or allow in its own settings what it \
+         asks for\n  \
+         help: the log and the summary lie under `logs`; `baton run` takes the turn again"
+    )]
+    #[case(
+        LoopEnd::TurnFailed {
+            class: OutcomeClass::Stalled, detail: "silent".into(), cause: Cause::Agent, agent: Some("mine".into())
+        },
+        5,
+        "error: the agent's turn ended `stalled`: silent\n  help: `turn.idle_limit` is 20m\n  \
+         help: the log and the summary lie under `logs`; `baton run` takes the turn again"
+    )]
+    #[case(
+        LoopEnd::TurnFailed {
+            class: OutcomeClass::Overloaded, detail: "529".into(), cause: Cause::Agent, agent: Some("mine".into())
+        },
+        4,
+        "error: the agent's turn ended `overloaded`: 529\n  \
+         help: the log and the summary lie under `logs`; `baton run` takes the turn again"
+    )]
     fn an_end_that_is_no_success_says_what_and_what_next(
         #[case] end: LoopEnd,
         #[case] code: u8,
         #[case] text: &str,
     ) {
         assert_eq!(exit_of(&end).code(), code);
-        assert_eq!(failure_of(&end, &config()).unwrap().to_string(), text);
+        assert_eq!(failure_of(&end, &config(), Path::new("logs")).unwrap().to_string(), text);
     }
 }

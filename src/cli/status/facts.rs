@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::next::Next;
 use crate::ledger::{Closing, Edge, PhaseRecord, TurnOpening};
 use crate::model::{Actor, Holder, State, Status, Usage, UsageByActor};
+use crate::publish::secret::Masker;
 use crate::turn::{Blocked, decide_blocked};
 
 /// Everything, gathered.
@@ -18,7 +19,12 @@ pub(in crate::cli) struct Facts {
     pub(super) state_file: String,
     /// What `baton run` is given to find the same records.
     #[serde(skip)]
-    pub(super) flag: &'static str,
+    pub(super) flag: String,
+    /// What every other verb is given to be about the same loop.
+    #[serde(skip)]
+    pub(super) place: String,
+    /// The isolated loops beside the one that is told of.
+    pub(super) isolated: Vec<IsolatedLoop>,
     pub(super) state: Option<StateFacts>,
     pub(super) holder: Option<HolderFacts>,
     pub(super) seats: Seats,
@@ -30,9 +36,18 @@ pub(in crate::cli) struct Facts {
     pub(super) next: Next,
 }
 
-/// The JSON document, on one line.
-pub(super) fn to_json(facts: &Facts) -> String {
-    serde_json::to_string(facts).unwrap_or_default()
+/// An isolated loop of the same repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct IsolatedLoop {
+    pub(super) branch: String,
+    pub(super) tree: String,
+}
+
+/// The JSON document, on one line, without secrets.
+pub(super) fn to_json(facts: &Facts, masker: &Masker) -> String {
+    let mut document = serde_json::to_value(facts).unwrap_or_default();
+    masker.mask_json(&mut document);
+    document.to_string()
 }
 
 /// The state file.

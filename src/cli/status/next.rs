@@ -24,10 +24,13 @@ impl Next {
 pub(super) fn decide_next(facts: &Facts, now: Timestamp) -> Next {
     let run = format!("baton run{}", facts.flag);
     if Actor::ALL.iter().any(|seat| facts.seats.of(*seat) == Seat::Taken) {
-        return Next::new("baton logs -n 1", "a baton is at work here; it goes on by itself");
+        return Next::new(
+            format!("baton logs -n 1{}", facts.place),
+            "a baton is at work here; it goes on by itself",
+        );
     }
     if let Some(turn) = facts.open_turns.first() {
-        return resume(turn, facts.flag);
+        return resume(turn, facts);
     }
     let Some(state) = &facts.state else {
         return if facts.configured {
@@ -37,7 +40,7 @@ pub(super) fn decide_next(facts: &Facts, now: Timestamp) -> Next {
         };
     };
     if let Some(holder) = &facts.holder {
-        return beside(holder);
+        return beside(holder, &facts.place);
     }
     let mut holds = facts.blocked.iter().filter(|block| block.kind != "failed");
     if let Some(for_a_person) = holds.clone().find(|block| block.until.is_none()) {
@@ -53,9 +56,13 @@ pub(super) fn decide_next(facts: &Facts, now: Timestamp) -> Next {
     Next::new(run, format!("it takes {}'s turn of iteration {}", state.expected_actor, state.iteration))
 }
 
-fn resume(turn: &OpenTurn, flag: &str) -> Next {
+fn resume(turn: &OpenTurn, facts: &Facts) -> Next {
+    let flag = &facts.flag;
     if !turn.of_this_machine {
-        return Next::new("baton doctor", "the journal has an open turn of another machine");
+        return Next::new(
+            format!("baton doctor{}", facts.place),
+            "the journal has an open turn of another machine",
+        );
     }
     if turn.taken_away {
         let why = "it ends what is left of the open turn, which was taken away (exit 6); the run after it claims again";
@@ -77,10 +84,10 @@ fn resume(turn: &OpenTurn, flag: &str) -> Next {
 }
 
 /// A turn runs, as the state says, and this machine's journal knows nothing of it.
-fn beside(holder: &HolderFacts) -> Next {
-    let takeover = format!("baton takeover {}", holder.actor);
+fn beside(holder: &HolderFacts, place: &str) -> Next {
+    let takeover = format!("baton takeover {}{place}", holder.actor);
     match (&holder.holder, holder.life) {
-        (_, Life::AliveHere) => Next::new("baton logs -n 1", "the turn runs here"),
+        (_, Life::AliveHere) => Next::new(format!("baton logs -n 1{place}"), "the turn runs here"),
         (Some(_), Life::GoneHere) => {
             Next::new(takeover, "the process that held the turn is gone, and its journal with it")
         }

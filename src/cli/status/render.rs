@@ -4,7 +4,9 @@ use std::fmt::{self, Write as _};
 
 use jiff::Timestamp;
 
-use super::facts::{AgentSeen, Block, Facts, HolderFacts, Life, OpenTurn, PastTurn, Spend, StateFacts};
+use super::facts::{
+    AgentSeen, Block, Facts, HolderFacts, IsolatedLoop, Life, OpenTurn, PastTurn, Spend, StateFacts,
+};
 use crate::cli::words::{ago, moment, one_line, worked};
 use crate::model::Usage;
 
@@ -33,9 +35,14 @@ pub(super) fn render(facts: &Facts, now: Timestamp) -> String {
     row("Records", facts.ledger_problem.iter().map(|problem| format!("problem: {problem}")).collect());
     row("Blocked", facts.blocked.iter().flat_map(block_lines).collect());
     row("Spend", facts.spend.as_ref().map(spend_lines).unwrap_or_default());
+    row("Isolated", facts.isolated.iter().map(isolated_line).collect());
     row("Next", vec![facts.next.command.clone(), format!("({})", facts.next.why)]);
     text.truncate(text.trim_end().len());
     text
+}
+
+fn isolated_line(other: &IsolatedLoop) -> String {
+    format!("{}: `baton status --branch {}` tells of it", other.tree, other.branch)
 }
 
 fn state_lines(state: &StateFacts, now: Timestamp) -> Vec<String> {

@@ -38,7 +38,9 @@ fn facts_of(state: Option<&State>) -> Facts {
         workspace: "/ws".to_owned(),
         configured: true,
         state_file: "sync/state.json".to_owned(),
-        flag: "",
+        flag: String::new(),
+        place: String::new(),
+        isolated: Vec::new(),
         state: state.map(|state| StateFacts::of(state, "engineer")),
         holder: None,
         seats: Seats { galph: Seat::Free, ralph: Seat::Free },
@@ -198,7 +200,8 @@ fn the_json_document_has_a_stable_shape() {
         Some(HolderFacts { actor: Actor::Ralph, holder: Some(holder("there")), life: Life::Elsewhere });
     facts.open_turns = vec![open_turn(None)];
     facts.last_turns = vec![past_turn(Actor::Galph, "ok", "")];
-    let document: serde_json::Value = serde_json::from_str(&facts::to_json(&facts)).unwrap();
+    let document: serde_json::Value =
+        serde_json::from_str(&facts::to_json(&facts, &crate::publish::secret::Masker::default())).unwrap();
     insta::assert_snapshot!(serde_json::to_string_pretty(&document).unwrap());
 }
 
@@ -256,7 +259,7 @@ fn an_open_turn_is_gone_on_with_by_the_run_that_began_it(
     #[case] why: &str,
 ) {
     let mut facts = facts_of(Some(&state()));
-    facts.flag = " --no-git";
+    facts.flag = " --no-git".to_owned();
     facts.open_turns = vec![open_turn(agent)];
     assert_eq!(decide_next(&facts, now()), Next { command: "baton run --no-git".into(), why: why.into() });
     facts.open_turns[0].mode = "solo".to_owned();

@@ -15,6 +15,7 @@ use super::origin::{Notice, Origin};
 use super::problem::Problems;
 use super::root::{Actors, Config};
 use super::routing::{Router, RouterMode};
+use crate::agent::OutputFormat;
 
 pub(super) use agents::refusal_of_agent;
 pub(super) use text::{likeness, nearest, prompt_name};
@@ -156,11 +157,8 @@ impl<'t> Checker<'t> {
     }
 }
 
-/// Agents that report what a run cost, in US dollars.
-const COST_REPORTED_BY: [&str; 3] = ["claude", "opencode", "aider"];
-
 /// Whether it is known that this agent's runs have no reported cost. `auto` is settled when it is looked for.
 fn has_no_cost(agent: &AgentConfig, name: &str) -> bool {
     let stream = agent.commands.get(name).map_or(name, |custom| custom.output.as_str());
-    stream != "auto" && !COST_REPORTED_BY.contains(&stream)
+    stream != "auto" && !stream.parse::<OutputFormat>().is_ok_and(|format| format.reports().cost)
 }

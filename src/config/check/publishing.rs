@@ -1,11 +1,12 @@
 //! Publishing, git and the exchange of turns.
 
-use super::super::node::NodePath;
+use super::super::node::{NodePath, shortened};
 use super::super::publishing::{
-    DocsConfig, PublishConfig, ReportsConfig, SecretsConfig, TrackedOutputsConfig, WorkConfig,
+    AllowedSecret, DocsConfig, PublishConfig, ReportsConfig, SecretsConfig, TrackedOutputsConfig, WorkConfig,
 };
 use super::super::sharing::{GitConfig, SyncConfig};
 use super::Checker;
+use crate::publish::secret::Fingerprint;
 
 /// For sizes that cap what is committed.
 const SWITCH_OFF: &str = "set `enabled: false` to commit nothing of this kind";
@@ -51,9 +52,26 @@ impl Checker<'_> {
             let message = "`publish.secrets.enabled` is false: nothing that leaves is scanned for secrets";
             self.note(&at.key("enabled"), message);
         }
-        self.globs(&at.key("allow"), allow);
-        if let Some(scanner) = scanner {
-            self.arguments(&at.key("scanner"), scanner);
+        for (index, allowed) in allow.iter().enumerate() {
+            let AllowedSecret { fingerprint, reason } = allowed;
+            let at = at.key("allow").index(index);
+            if let Err(error) = fingerprint.parse::<Fingerprint>() {
+                let of = at.key("fingerprint");
+                let message = format!("`{of}` is `{}`: {error}", shortened(fingerprint));
+                self.refuse(&of, message, Some("copy it from the refusal that names the finding, in quotes"));
+            }
+            if reason.trim().is_empty() {
+                let of = at.key("reason");
+                self.refuse(&of, format!("`{of}` is empty"), Some("say why the finding is harmless"));
+            }
+        }
+        if scanner.as_ref().is_some_and(|scanner| scanner.trim().is_empty()) {
+            let of = at.key("scanner");
+            self.refuse(
+                &of,
+                format!("`{of}` is empty"),
+                Some("write a shell command line, or null for none"),
+            );
         }
     }
 
@@ -64,10 +82,7 @@ impl Checker<'_> {
             || remote.starts_with('-')
             || remote.contains(|c: char| c.is_whitespace() || c.is_control())
         {
-            let message = format!(
-                "`git.remote` is not the name of a remote: `{}`",
-                super::super::node::shortened(remote)
-            );
+            let message = format!("`git.remote` is not the name of a remote: `{}`", shortened(remote));
             self.refuse(
                 &at.key("remote"),
                 message,

@@ -131,8 +131,16 @@ use super::Desk;
     "orchestration.yaml:1:28: `publish.work.max_file` must be more than 0\n  help: set `enabled: false` to commit nothing of this kind"
 )]
 #[case(
-    "publish: {secrets: {scanner: []}}\n",
-    "orchestration.yaml:1:30: `publish.secrets.scanner` is empty\n  help: write the program and its arguments as a list: [\"my-agent\", \"--headless\"]"
+    "publish: {secrets: {allow: [{fingerprint: 0A1B, reason: x}]}}\n",
+    "orchestration.yaml:1:43: `publish.secrets.allow[0].fingerprint` is `0A1B`: it is not the fingerprint of a finding: 16 lower-case hexadecimal digits are expected\n  help: copy it from the refusal that names the finding, in quotes"
+)]
+#[case(
+    "publish: {secrets: {allow: [{fingerprint: 0a1b2c3d4e5f6071, reason: ' '}]}}\n",
+    "orchestration.yaml:1:69: `publish.secrets.allow[0].reason` is empty\n  help: say why the finding is harmless"
+)]
+#[case(
+    "publish: {secrets: {scanner: ' '}}\n",
+    "orchestration.yaml:1:30: `publish.secrets.scanner` is empty\n  help: write a shell command line, or null for none"
 )]
 #[case(
     "git: {remote: --upload-pack=x}\n",

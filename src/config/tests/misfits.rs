@@ -76,6 +76,10 @@ fn an_unknown_key_is_refused_with_what_was_meant(#[case] text: &str, #[case] ref
     "orchestration.yaml:1:16: `verify_policy` must be `note` or `fail`, not `explode`"
 )]
 #[case("verify_policy: [note]\n", "orchestration.yaml:1:16: `verify_policy` must be one word, not a list")]
+#[case(
+    "publish: {secrets: {allow: [{fingerprint: '0a1b2c3d4e5f6071'}]}}\n",
+    "orchestration.yaml:1:29: `publish.secrets.allow[0]` lacks the key `reason`"
+)]
 #[case("verify: [{run: x}]\n", "orchestration.yaml:1:10: `verify[0]` lacks the key `name`")]
 #[case(
     "turn: {wall_limit: soon}\n",

@@ -60,7 +60,8 @@ impl ExitFile {
             Ok(()) => Ok(()),
             // The agent may have deleted the directory; what it cost is recorded all the same.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                std::fs::create_dir_all(dir.path()).map_err(ExecError::file("create", dir.path()))?;
+                crate::durable::create_directories(dir.path(), 0o777)
+                    .map_err(ExecError::file("create", dir.path()))?;
                 let fresh = Self::reserve(dir)?;
                 self.file = fresh.file;
                 self.place(dir, &text).map_err(ExecError::file("write", path))

@@ -84,6 +84,12 @@ fn supervise_in(dir: &AttemptDir) -> Result<(), ExecError> {
     lock.note("started\n")?;
     let record = watch::run(&spec, command, capture, &signals, &mut orchestrator, &ambient)
         .map_err(on_self("watch the agent of"))?;
+    // Once the record is durable the agent is never run again: its work must not be lost after that.
+    if spec.keeps_work
+        && let Err(error) = crate::durable::sync_file_system(&spec.cwd)
+    {
+        complain(&dir.supervisor_log_path(), &format!("cannot sync {}: {error}", spec.cwd.display()));
+    }
     exit_file.write(dir, &record)
 }
 

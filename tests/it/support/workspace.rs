@@ -126,7 +126,7 @@ impl Workspace {
         fs::read_to_string(self.fake().join(name)).unwrap()
     }
 
-    fn environment(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         let shown = |path: PathBuf| path.display().to_string();
         vec![
             ("PATH", std::env::var("PATH").unwrap()),
@@ -143,13 +143,58 @@ impl Workspace {
         self.start_with(arguments, crash_at.map(|place| ("BATON_CRASH_AT", place)))
     }
 
-    fn start_with(&self, arguments: &[&str], fault: Option<(&str, &str)>) -> Orchestrator {
+    /// Runs any verb of baton to its end.
+    pub(crate) fn baton(&self, arguments: &[&str]) -> Ended {
+        self.spawn(&[], arguments, None).wait()
+    }
+
+    /// Runs it to its end with more environment.
+    pub(crate) fn run_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
+        self.start_with(arguments, environment.iter().copied()).wait()
+    }
+
+    fn start_with<'e>(
+        &self,
+        arguments: &[&str],
+        fault: impl IntoIterator<Item = (&'e str, &'e str)>,
+    ) -> Orchestrator {
+        self.start_under(&[], arguments, fault)
+    }
+
+    /// The directory around the workspace: the repository, HOME, and in `fake` the agent and its notes.
+    pub(crate) fn base(&self) -> &Path {
+        self.base.path()
+    }
+
+    /// Starts `baton run` with more variables, as the last words of another command (none: by itself).
+    pub(crate) fn start_under<'e>(
+        &self,
+        wrapper: &[&str],
+        arguments: &[&str],
+        fault: impl IntoIterator<Item = (&'e str, &'e str)>,
+    ) -> Orchestrator {
+        let mut all = vec!["run"];
+        all.extend(arguments);
+        if self.git == Git::Avoided {
+            all.push("--no-git");
+        }
+        self.spawn(wrapper, &all, fault)
+    }
+
+    /// Starts baton, to kill itself or to be signalled at a place.
+    pub(crate) fn spawn<'e>(
+        &self,
+        wrapper: &[&str],
+        arguments: &[&str],
+        fault: impl IntoIterator<Item = (&'e str, &'e str)>,
+    ) -> Orchestrator {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let stdout = self.base.path().join(format!("stdout.{number}"));
         let stderr = self.base.path().join(format!("stderr.{number}"));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_baton"));
+        let words: Vec<&str> = wrapper.iter().copied().chain([env!("CARGO_BIN_EXE_baton")]).collect();
+        let mut command = Command::new(words[0]);
         command
-            .arg("run")
+            .args(&words[1..])
             .args(arguments)
             .current_dir(self.root())
             .env_clear()
@@ -157,9 +202,6 @@ impl Workspace {
             .stdin(Stdio::null())
             .stdout(File::create(&stdout).unwrap())
             .stderr(File::create(&stderr).unwrap());
-        if self.git == Git::Avoided {
-            command.arg("--no-git");
-        }
         command.envs(fault);
         Orchestrator::new(command.spawn().unwrap(), stdout, stderr)
     }
@@ -366,7 +408,7 @@ fn is_of_the_first_commit(name: &str) -> bool {
     name.starts_with("prompts/") || ["orchestration.yaml", ".gitignore", "mine.txt"].contains(&name)
 }
 
-fn read_all(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+pub(crate) fn read_all(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();

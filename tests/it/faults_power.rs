@@ -1,0 +1,214 @@
+//! Loss of power: a run under `strace` is replayed onto a model of a disk, the power is cut after each call that changed
+//! anything, and the same command is started on what is left.
+//!
+//! Only with the feature `faults`: recording needs `strace`, and the cuts take minutes.
+
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::hash::{Hash as _, Hasher as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use crate::power::{Disk, Event, Image, Node, Reading, parse_trace};
+use crate::support::{Git, Workspace};
+
+const LOOP: [&str; 1] = ["--sync-loops=1"];
+const CALLS: &str = "openat,open,creat,write,pwrite64,writev,pwritev,lseek,dup,dup2,dup3,fcntl,ftruncate,truncate,\
+    fallocate,fsync,fdatasync,syncfs,sync,rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat,\
+    rmdir,mkdir,mkdirat,copy_file_range,sendfile,splice";
+const ONE_CHECK: &str = "verify:\n  - { name: first, run: 'CHECK=first; . \"$FAKE_DIR/check\"' }\n";
+
+/// What the disk may hold after a cut, and what had truly happened until then.
+struct Loss {
+    call: usize,
+    reading: Reading,
+    image: Image,
+    /// The agent's notes, which are kept elsewhere.
+    effects: Vec<u8>,
+    /// Agents whose end was durable.
+    ended: usize,
+}
+
+/// A recorded run.
+struct Recording {
+    workspace: Workspace,
+    /// Cuts after which the image differs from that of the cut before, under some reading.
+    cuts: usize,
+    losses: Vec<Loss>,
+}
+
+fn record(git: Git) -> Recording {
+    let workspace = Workspace::configured(git, ONE_CHECK);
+    let base = workspace.base().to_owned();
+    let mut disk = Disk::snapshot(&base);
+    let installed = std::process::Command::new("strace").arg("-V").output().is_ok();
+    assert!(
+        installed,
+        "the loss of power is replayed from a trace: install `strace` (`apt-get install strace`)"
+    );
+    let trace = tempfile::NamedTempFile::new().unwrap();
+    let trace_path = trace.path().to_str().unwrap();
+    let which = format!("trace={CALLS}");
+    let wrapper = ["strace", "-f", "-y", "-xx", "-s", "16777216", "-o", trace_path, "-e", &which];
+    workspace.start_under(&wrapper, &LOOP, None).wait().assert_code(0);
+    workspace.assert_whole(1);
+    let events = parse_trace(&fs::read_to_string(trace.path()).unwrap(), &workspace.root());
+    let syncs = events.iter().filter(|event| matches!(event, Event::Sync { .. })).count();
+    assert!(syncs > 10, "only {syncs} syncs are in the trace of {} calls", events.len());
+
+    let (mut cuts, mut losses, mut seen) = (0, Vec::new(), BTreeSet::new());
+    for (call, event) in events.iter().enumerate() {
+        if !disk.apply(event) {
+            continue;
+        }
+        let before = losses.len();
+        for reading in Reading::ALL {
+            let mut image = disk.after_power_loss(reading);
+            image.retain(|path, _| path.starts_with("repo") || path.starts_with("home"));
+            let written = disk.written();
+            let effects = match written.get(Path::new("fake/effects")) {
+                Some(Node::File(content, _)) => content.clone(),
+                Some(Node::Directory | Node::Symlink(_)) | None => Vec::new(),
+            };
+            let mut hasher = DefaultHasher::new();
+            (&image, &effects).hash(&mut hasher);
+            if seen.insert(hasher.finish()) {
+                let ended = agents_that_ended(&image, &written);
+                losses.push(Loss { call, reading, image, effects, ended });
+            }
+        }
+        cuts += usize::from(losses.len() > before);
+    }
+    assert_replayed(&disk.written(), &base);
+    Recording { workspace, cuts, losses }
+}
+
+/// The replay is worth something only if it ends where the disk did.
+fn assert_replayed(replayed: &Image, base: &Path) {
+    let real = Disk::snapshot(base).written();
+    let comparable = |image: &Image| -> BTreeMap<_, _> {
+        let ours = |path: &Path| path.starts_with("repo") || path.starts_with("home");
+        image
+            .iter()
+            .filter(|(path, _)| ours(path))
+            .map(|(path, node)| match node {
+                Node::File(content, _) => (path.clone(), Some(String::from_utf8_lossy(content).into_owned())),
+                Node::Directory | Node::Symlink(_) => (path.clone(), None),
+            })
+            .collect()
+    };
+    let (replayed, real) = (comparable(replayed), comparable(&real));
+    let names = |image: &BTreeMap<_, _>| image.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&replayed), names(&real));
+    for (path, content) in &real {
+        assert!(replayed[path] == *content, "{}: the replay has another content", path.display());
+    }
+}
+
+fn agents_that_ended(image: &Image, written: &Image) -> usize {
+    let is_agents = |path: &Path| match written.get(&path.with_file_name("spec.json")) {
+        Some(Node::File(spec, _)) => String::from_utf8_lossy(spec).contains("FAKE_DIR/agent"),
+        Some(Node::Directory | Node::Symlink(_)) | None => false,
+    };
+    let durable = |node: &Node| matches!(node, Node::File(text, _) if text.starts_with(b"{"));
+    image
+        .iter()
+        .filter(|(path, node)| path.ends_with("exit.json") && durable(node) && is_agents(path))
+        .count()
+}
+
+/// Removes what git calls a lock; those of the records have no meaning as files.
+fn remove_locks(directory: &Path) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("baton") {
+            remove_locks(&path);
+        } else if path.extension().is_some_and(|extension| extension == "lock") {
+            fs::remove_file(path).unwrap();
+        }
+    }
+}
+
+fn materialise(image: &Image, base: &Path) {
+    for name in ["repo", "home"] {
+        fs::remove_dir_all(base.join(name)).unwrap();
+    }
+    // A directory comes before what is in it.
+    for (path, node) in image {
+        let path = base.join(path);
+        match node {
+            Node::Directory => fs::create_dir(&path).unwrap(),
+            Node::Symlink(target) => std::os::unix::fs::symlink(target, &path).unwrap(),
+            Node::File(content, mode) => {
+                fs::write(&path, content).unwrap();
+                fs::set_permissions(&path, fs::Permissions::from_mode(*mode)).unwrap();
+            }
+        }
+    }
+}
+
+/// What is wrong after this loss; nothing, if all is well.
+fn restart(workspace: &Workspace, loss: &Loss) -> Result<(), String> {
+    materialise(&loss.image, workspace.base());
+    fs::write(workspace.base().join("fake/effects"), &loss.effects).unwrap();
+    let before = workspace.effects().starts().len();
+    let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let ended = workspace.start_under(&[], &LOOP, Some(("BATON_BOOT_ID", "after the loss"))).wait();
+        let said = ended.stderr.clone();
+        if ended.code == Some(1) && said.contains(".lock") {
+            // A lock that git itself left: it may be anybody's, so a person removes it, as the message says.
+            remove_locks(&workspace.root().join(".git"));
+            workspace
+                .start_under(&[], &LOOP, Some(("BATON_BOOT_ID", "after the loss")))
+                .wait()
+                .assert_code(0);
+        } else {
+            ended.assert_code(0);
+        }
+        let done = workspace.state()["iteration"].as_u64().unwrap() - 1;
+        assert!((1..=2).contains(&done), "{done} iterations");
+        workspace.assert_whole(done);
+        let starts = workspace.effects().starts().len();
+        // Once a turn; once more where an agent was started and its end was not durable.
+        let most = usize::try_from(2 * done).unwrap() + before - loss.ended.min(before);
+        assert!(starts <= most, "{starts} starts, at most {most} are due; it said:\n{said}");
+    }));
+    checked.map_err(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
+    })
+}
+
+/// One thread a mode; each image is checked at the place where the run was recorded, since records hold its paths.
+fn cut_power(name: &str, git: Git) {
+    let mut recording = record(git);
+    let images = recording.losses.len();
+    assert!(recording.cuts > 60 && images > 150, "{} cuts, {images} images", recording.cuts);
+    let mut checked: BTreeMap<Reading, usize> = BTreeMap::new();
+    let mut wrong = String::new();
+    for loss in recording.losses.drain(..) {
+        if let Err(what) = restart(&recording.workspace, &loss) {
+            let _ = writeln!(wrong, "== after call {}, {}:\n{what}", loss.call, loss.reading.name());
+        }
+        *checked.entry(loss.reading).or_default() += 1;
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+    let by_reading: Vec<String> =
+        checked.iter().map(|(reading, count)| format!("{count} ({})", reading.name())).collect();
+    // Threads interleave differently each time, so the page has no exact number of ours.
+    #[expect(clippy::disallowed_macros, reason = "the counts are for whoever runs the matrix by hand")]
+    let say = |text: String| eprintln!("{text}");
+    say(format!("{name}: {} cuts, {images} images: {}", recording.cuts, by_reading.join(", ")));
+}
+
+#[test]
+fn a_loss_of_power_with_git_loses_nothing_that_was_paid_for() {
+    cut_power("with git", Git::Used);
+}
+
+#[test]
+fn a_loss_of_power_without_git_loses_nothing_that_was_paid_for() {
+    cut_power("--no-git", Git::Avoided);
+}
