@@ -373,6 +373,7 @@ fn an_agent_that_cannot_resume_a_session_says_so() {
 fn a_session_id_is_a_uuid_of_version_4() {
     assert_eq!(session_id(u128::MAX), "ffffffff-ffff-4fff-bfff-ffffffffffff");
     assert_eq!(session_id(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef), "01234567-89ab-4def-8123-456789abcdef");
+    assert_eq!(session_id(0xffff << 112), "00000000-0000-4000-bfff-000000000000");
 }
 
 #[test]

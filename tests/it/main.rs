@@ -25,6 +25,7 @@ mod faults_state;
 mod help;
 mod isolation;
 mod layers;
+mod night;
 mod power;
 mod publishing;
 mod scratch;

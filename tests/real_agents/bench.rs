@@ -62,7 +62,7 @@ impl Bench {
             fs::create_dir_all(directory).unwrap();
         }
         let program = cli.program();
-        let arguments = serde_json::to_string(cli.arguments).unwrap();
+        let arguments = serde_json::to_string(&cli.all_arguments()).unwrap();
         bench.write(
             "orchestration.yaml",
             &format!(
@@ -108,6 +108,13 @@ impl Bench {
         let path = self.root().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
+    }
+
+    /// Makes a prompt ask for another file.
+    pub(crate) fn ask_for(&self, prompt: &str, file: &Path) {
+        let text = format!("Please write a file, just this: FILE={}\n", file.display());
+        self.write(&format!("prompts/{prompt}.md"), &text);
+        self.git(&["commit", "--quiet", "--all", "--message=another prompt"]);
     }
 
     pub(crate) fn git(&self, arguments: &[&str]) -> String {

@@ -13,13 +13,23 @@ pub(crate) struct Cli {
     /// Below the place of installation: the native program where there is one.
     program: &'static str,
     /// Arguments beside those that baton gives.
-    pub(crate) arguments: &'static [&'static str],
+    arguments: &'static [&'static str],
     /// Whether its tools take absolute paths only.
     pub(crate) wants_absolute_paths: bool,
     /// `agent.options.<name>.permission`.
     pub(crate) permission: &'static str,
+    /// What makes it ask where it would otherwise work within limits of its own.
+    asking: &'static [&'static str],
+    asking_environment: &'static [(&'static str, &'static str)],
+    /// How a turn ends whose file may not be written, with the exit code of `baton run`.
+    pub(crate) denial: &'static [(&'static str, i32)],
+    environment: &'static [(&'static str, &'static str)],
     point: fn(&Path, &str) -> Vec<(&'static str, String)>,
 }
+
+const DENIED: &[(&str, i32)] = &[("denied", 5)];
+/// The refusal shows in no event, only in that nothing was changed.
+const UNSEEN: &[(&str, i32)] = &[("no_change", 0)];
 
 pub(crate) const CLAUDE: Cli = Cli {
     name: "claude",
@@ -28,6 +38,10 @@ pub(crate) const CLAUDE: Cli = Cli {
     arguments: &[],
     wants_absolute_paths: false,
     permission: "bypass",
+    asking: &[],
+    asking_environment: &[],
+    denial: DENIED,
+    environment: &[],
     point: |_, base| {
         vec![
             ("ANTHROPIC_BASE_URL", base.to_owned()),
@@ -46,6 +60,10 @@ pub(crate) const CODEX: Cli = Cli {
     arguments: &[],
     wants_absolute_paths: false,
     permission: "bypass",
+    asking: &["-s", "read-only"],
+    asking_environment: &[],
+    denial: UNSEEN,
+    environment: &[],
     point: |home, base| {
         let configuration = format!(
             "model = \"fake-model\"\nmodel_provider = \"fake\"\n\
@@ -65,6 +83,10 @@ pub(crate) const OPENCODE: Cli = Cli {
     arguments: &["-m", "fake/fake-model"],
     wants_absolute_paths: false,
     permission: "bypass",
+    asking: &[],
+    asking_environment: &[],
+    denial: DENIED,
+    environment: &[],
     point: |home, base| {
         let configuration = serde_json::json!({
             "$schema": "https://opencode.ai/config.json",
@@ -95,6 +117,10 @@ pub(crate) const GEMINI: Cli = Cli {
     arguments: &["-m", "gemini-2.5-flash"],
     wants_absolute_paths: false,
     permission: "bypass",
+    asking: &[],
+    asking_environment: &[],
+    denial: DENIED,
+    environment: &[],
     point: |home, base| {
         let settings = serde_json::json!({
             "security": { "auth": { "selectedType": "gemini-api-key" } },
@@ -114,6 +140,10 @@ pub(crate) const COPILOT: Cli = Cli {
     arguments: &[],
     wants_absolute_paths: false,
     permission: "bypass",
+    asking: &[],
+    asking_environment: &[],
+    denial: DENIED,
+    environment: &[],
     point: |_, base| {
         vec![
             ("COPILOT_PROVIDER_BASE_URL", format!("{base}/v1")),
@@ -131,6 +161,10 @@ pub(crate) const QWEN: Cli = Cli {
     arguments: &["--auth-type", "openai"],
     wants_absolute_paths: true,
     permission: "bypass",
+    asking: &[],
+    asking_environment: &[],
+    denial: DENIED,
+    environment: &[],
     point: |_, base| {
         vec![
             ("OPENAI_BASE_URL", format!("{base}/v1")),
@@ -147,6 +181,10 @@ pub(crate) const GOOSE: Cli = Cli {
     arguments: &[],
     wants_absolute_paths: false,
     permission: "bypass",
+    asking: &[],
+    asking_environment: &[("GOOSE_MODE", "approve")],
+    denial: DENIED,
+    environment: &[],
     point: |_, base| {
         vec![
             ("GOOSE_PROVIDER", "openai".to_owned()),
@@ -167,6 +205,10 @@ pub(crate) const AIDER: Cli = Cli {
     arguments: &["--model", "openai/fake-model", "--edit-format", "diff"],
     wants_absolute_paths: false,
     permission: "bypass",
+    asking: &[],
+    asking_environment: &[],
+    denial: DENIED,
+    environment: &[],
     point: |home, base| {
         // Fresh and not empty, so that no price list is fetched.
         let prices = serde_json::json!({ "openai/fake-model": {
@@ -186,11 +228,29 @@ impl Cli {
 
     /// The same, with the permissions that it has by itself.
     pub(crate) fn asking(self) -> Self {
-        Self { permission: "default", ..self }
+        Self { permission: "default", environment: self.asking_environment, ..self }
+    }
+
+    /// The same with a subscription instead of a key.
+    pub(crate) fn on_a_plan(self) -> Self {
+        Self { environment: &[("CLAUDE_CODE_OAUTH_TOKEN", "dummy"), ("ANTHROPIC_API_KEY", "")], ..self }
+    }
+
+    /// All arguments beside those that baton gives.
+    pub(crate) fn all_arguments(&self) -> Vec<&'static str> {
+        let asking = if self.permission == "default" { self.asking } else { &[] };
+        self.arguments.iter().chain(asking).copied().collect()
     }
 
     /// Writes its configuration below `home` and says what its environment is, for a server at `base`.
     pub(crate) fn point_at(&self, home: &Path, base: &str) -> Vec<(&'static str, String)> {
-        (self.point)(home, base)
+        let mut environment = (self.point)(home, base);
+        for (name, value) in self.environment {
+            environment.retain(|(known, _)| known != name);
+            if !value.is_empty() {
+                environment.push((*name, (*value).to_owned()));
+            }
+        }
+        environment
     }
 }

@@ -25,7 +25,7 @@ macro_rules! drive {
     };
 }
 
-drive!(claude, CLAUDE: good usage unauthorized quota overloaded server_error context cut hang denied sigterm sigint adopted resumed);
+drive!(claude, CLAUDE: good usage unauthorized quota plan_limit overloaded server_error context cut hang denied sigterm sigint adopted resumed);
 drive!(codex, CODEX: good usage unauthorized quota overloaded server_error context cut hang denied sigterm sigint adopted resumed);
 drive!(opencode, OPENCODE: good usage unauthorized quota overloaded server_error context cut hang denied sigterm sigint adopted resumed);
 drive!(gemini, GEMINI: good usage unauthorized quota overloaded server_error context cut hang denied sigterm sigint adopted resumed);

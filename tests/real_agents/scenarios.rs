@@ -9,13 +9,10 @@ use super::table::Row;
 
 const ONE_TURN: [&str; 6] = ["run", "--mode", "solo", "--role", "ralph", "--sync-loops=1"];
 /// A hold ends the run at once, and a CLI that retries in silence is not waited for longer than this.
-const SHORT: &str = "limits: { max_wait: 0s }\nturn: { idle_limit: 20s, wall_limit: 90s, grace_period: 2s }\n";
+const SHORT: &str = "limits: { max_wait: 0s }\nturn: { idle_limit: 30s, wall_limit: 150s, grace_period: 2s }\n";
 
-/// What is expected of a turn that a provider, or a person, has kept from its end.
-struct Expected {
-    classes: &'static [&'static str],
-    exit: i32,
-}
+/// The classes that a turn may end with, each with the exit code of `baton run`.
+type Expected = &'static [(&'static str, i32)];
 
 fn note(scenario: &str, cli: Cli, bench: &Bench, ended: &Ended) -> Row {
     let turn = bench.last_turn();
@@ -32,31 +29,32 @@ fn note(scenario: &str, cli: Cli, bench: &Bench, ended: &Ended) -> Row {
     row
 }
 
-fn check(scenario: &str, cli: Cli, bench: &Bench, ended: &Ended, expected: &Expected) {
+fn check(scenario: &str, cli: Cli, bench: &Bench, ended: &Ended, expected: Expected) {
     let row = note(scenario, cli, bench, ended);
-    assert!(expected.classes.contains(&row.class.as_str()), "{row:?}\n{}", ended.said);
-    assert_eq!(row.exit, expected.exit, "{row:?}\n{}", ended.said);
+    assert!(expected.contains(&(row.class.as_str(), row.exit)), "{row:?}\n{}", ended.said);
 }
 
-fn refused(scenario: &str, cli: Cli, behaviour: Behaviour, expected: &Expected) {
+fn refused(scenario: &str, cli: Cli, behaviour: Behaviour, expected: Expected) -> Bench {
     let bench = Bench::new(cli, behaviour, SHORT);
     let head = bench.git(&["rev-parse", "HEAD"]);
     let ended = bench.baton(&["run", "--sync-loops=1"]);
     check(scenario, cli, &bench, &ended, expected);
     assert_eq!(bench.git(&["rev-parse", "HEAD"]), head, "{}", ended.said);
+    bench
 }
 
-const AUTH: Expected = Expected { classes: &["auth"], exit: 5 };
-const LIMITED: Expected = Expected { classes: &["limited"], exit: 4 };
-const OVERLOADED: Expected = Expected { classes: &["overloaded"], exit: 4 };
-const FAILED: Expected = Expected { classes: &["failed"], exit: 5 };
-const STALLED: Expected = Expected { classes: &["stalled", "timed_out"], exit: 5 };
-const DENIED: Expected = Expected { classes: &["denied"], exit: 5 };
+const AUTH: Expected = &[("auth", 5)];
+const LIMITED: Expected = &[("limited", 4)];
+const OVERLOADED: Expected = &[("overloaded", 4)];
+const FAILED: Expected = &[("failed", 5)];
+/// A dropped connection may be called either; it must not pass for an answer.
+const CUT: Expected = &[("failed", 5), ("overloaded", 4)];
+const STALLED: Expected = &[("stalled", 5), ("timed_out", 5)];
 
 pub(super) fn good(cli: Cli) {
     let bench = Bench::new(cli, Behaviour::Good, "");
     let ended = bench.baton(&ONE_TURN);
-    check("good", cli, &bench, &ended, &Expected { classes: &["ok"], exit: 0 });
+    check("good", cli, &bench, &ended, &[("ok", 0)]);
     assert_eq!(bench.git(&["show", "HEAD:src/made.txt"]), CONTENT, "{}", ended.said);
     assert_eq!(bench.git(&["diff", "--name-only", "HEAD~1", "HEAD"]), "src/made.txt\n");
 }
@@ -72,66 +70,75 @@ pub(super) fn usage(cli: Cli) {
     // aider rounds, and what a CLI asks beside the conversation may be left out of its account.
     let (input, output) = (number("input_tokens"), number("output_tokens"));
     let is_near = |found: u64, one: u64| found >= one * 9 / 10 && found <= one * answers * 11 / 10;
-    assert!(is_near(input, INPUT_TOKENS), "{input} input tokens in {answers} answers");
+    // Some interfaces count what came from a cache apart.
+    assert!(is_near(input, INPUT_TOKENS) || is_near(input, INPUT_TOKENS + CACHED_TOKENS), "{input} input tokens in {answers} answers");
     assert!(is_near(output, OUTPUT_TOKENS), "{output} output tokens in {answers} answers");
     assert!(number("cached_tokens") <= CACHED_TOKENS * answers);
 }
 
 pub(super) fn unauthorized(cli: Cli) {
-    refused("unauthorized", cli, Behaviour::Refuse(Refusal::Unauthorized), &AUTH);
+    refused("unauthorized", cli, Behaviour::Refuse(Refusal::Unauthorized), AUTH);
 }
 
 pub(super) fn quota(cli: Cli) {
-    refused("quota", cli, Behaviour::Refuse(Refusal::Quota), &LIMITED);
+    refused("quota", cli, Behaviour::Refuse(Refusal::Quota), LIMITED);
+}
+
+/// The limit of a plan, which says when it ends: the hold is until then.
+pub(super) fn plan_limit(cli: Cli) {
+    let bench = refused("plan-limit", cli.on_a_plan(), Behaviour::Refuse(Refusal::Quota), LIMITED);
+    let until = bench.status()["state"]["holds"][0]["until"].as_str().unwrap().parse().unwrap();
+    let wait = jiff::Timestamp::duration_since(until, jiff::Timestamp::now());
+    assert!(wait > jiff::SignedDuration::from_mins(50) && wait < jiff::SignedDuration::from_mins(61), "{wait}");
 }
 
 pub(super) fn overloaded(cli: Cli) {
-    refused("overloaded", cli, Behaviour::Refuse(Refusal::Overloaded), &OVERLOADED);
+    refused("overloaded", cli, Behaviour::Refuse(Refusal::Overloaded), OVERLOADED);
 }
 
 pub(super) fn server_error(cli: Cli) {
-    let expected = Expected { classes: &["failed", "overloaded"], exit: 5 };
-    refused("server-error", cli, Behaviour::Refuse(Refusal::ServerError), &expected);
+    refused("server-error", cli, Behaviour::Refuse(Refusal::ServerError), OVERLOADED);
 }
 
 pub(super) fn context(cli: Cli) {
-    refused("context", cli, Behaviour::Refuse(Refusal::ContextTooLong), &FAILED);
+    refused("context", cli, Behaviour::Refuse(Refusal::ContextTooLong), FAILED);
 }
 
 pub(super) fn cut(cli: Cli) {
-    refused("cut", cli, Behaviour::Cut, &FAILED);
+    refused("cut", cli, Behaviour::Cut, CUT);
 }
 
 pub(super) fn hang(cli: Cli) {
     let bench = Bench::new(cli, Behaviour::Hang, "turn: { idle_limit: 10s, wall_limit: 40s, grace_period: 2s }\n");
     let ended = bench.baton(&["run", "--sync-loops=1"]);
-    check("hang", cli, &bench, &ended, &STALLED);
+    check("hang", cli, &bench, &ended, STALLED);
 }
 
 pub(super) fn denied(cli: Cli) {
     let bench = Bench::new(cli.asking(), Behaviour::Good, SHORT);
+    bench.ask_for("main", &bench.root().with_file_name("elsewhere.txt"));
     let ended = bench.baton(&ONE_TURN);
-    check("denied", cli, &bench, &ended, &DENIED);
-    assert!(!bench.root().join("src/made.txt").exists());
+    check("denied", cli, &bench, &ended, cli.denial);
+    assert!(!bench.root().with_file_name("elsewhere.txt").exists());
 }
 
-fn signalled(scenario: &str, cli: Cli, signal: Signal, exit: i32) {
+fn signalled(scenario: &str, cli: Cli, signal: Signal, expected: Expected) {
     let bench = Bench::new(cli, Behaviour::LongTool, SHORT);
     let started = bench.start(&["run", "--sync-loops=1"]);
     bench.await_long_tool();
     started.signal(signal);
     let ended = started.wait();
-    check(scenario, cli, &bench, &ended, &Expected { classes: &["interrupted"], exit });
+    check(scenario, cli, &bench, &ended, expected);
     assert_eq!(bench.left_alive(), Vec::<String>::new(), "{}", ended.said);
     assert_eq!(bench.status()["state"]["status"], "idle");
 }
 
 pub(super) fn sigterm(cli: Cli) {
-    signalled("sigterm", cli, Signal::TERM, 143);
+    signalled("sigterm", cli, Signal::TERM, &[("interrupted", 143)]);
 }
 
 pub(super) fn sigint(cli: Cli) {
-    signalled("sigint", cli, Signal::INT, 130);
+    signalled("sigint", cli, Signal::INT, &[("interrupted", 130)]);
 }
 
 /// The second `baton` watches the same agent: the model is not asked from the beginning again.
@@ -161,5 +168,5 @@ pub(super) fn resumed(cli: Cli) {
     let spent = &bench.status()["spend"]["total"];
     let input = spent["input_tokens"].as_u64().unwrap();
     let answers = u64::try_from(bench.server.seen().len()).unwrap();
-    assert!(input <= INPUT_TOKENS * answers * 11 / 10, "{input} input tokens in {answers} answers");
+    assert!(input <= (INPUT_TOKENS + CACHED_TOKENS) * answers * 11 / 10, "{input} input tokens in {answers} answers");
 }

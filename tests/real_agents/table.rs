@@ -22,10 +22,11 @@ pub(crate) struct Row {
 }
 
 /// The scenarios in the order of the table, with what they are.
-const SCENARIOS: [(&str, &str); 13] = [
+const SCENARIOS: [(&str, &str); 14] = [
     ("good", "writes a file, committed"),
     ("unauthorized", "401"),
     ("quota", "quota spent, resets in an hour"),
+    ("plan-limit", "limit of a plan, resets in an hour"),
     ("overloaded", "529"),
     ("server-error", "500"),
     ("context", "context too long"),

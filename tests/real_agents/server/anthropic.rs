@@ -36,7 +36,7 @@ pub(super) fn answer(to: &mut Answer<'_>, behaviour: Behaviour, body: &Value, te
         message["content"] = json!(blocks);
         message["stop_reason"] = json!(stop);
         message["usage"] = usage(OUTPUT_TOKENS);
-        return to.json(200, &[], &message);
+        return to.whole(behaviour, &message);
     }
     to.begin_events()?;
     let mut send = |event: Value| to.event(event["type"].as_str(), &event).map(|()| event);

@@ -31,10 +31,10 @@ pub(super) fn answer(to: &mut Answer<'_>, behaviour: Behaviour, body: &Value, te
             message["tool_calls"] = json!([call]);
         }
         let choice = json!({ "index": 0, "message": message, "finish_reason": finish });
-        return to.json(200, &[], &with(&base, "chat.completion", &json!([choice]), &usage));
+        return to.whole(behaviour, &with(&base, "chat.completion", &json!([choice]), &usage));
     }
     to.begin_events()?;
-    let mut delta = |to: &mut Answer<'_>, delta: Value, finish: Option<&str>| {
+    let delta = |to: &mut Answer<'_>, delta: Value, finish: Option<&str>| {
         let choice = json!({ "index": 0, "delta": delta, "finish_reason": finish });
         to.event(None, &with(&base, "chat.completion.chunk", &json!([choice]), &Value::Null))
     };

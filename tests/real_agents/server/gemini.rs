@@ -36,7 +36,7 @@ pub(super) fn answer(
         }
     };
     if !path.contains("streamGenerateContent") {
-        return to.json(200, &[], &piece(&json!(parts), Some("STOP")));
+        return to.whole(behaviour, &piece(&json!(parts), Some("STOP")));
     }
     to.begin_events()?;
     if matches!(behaviour, Behaviour::Slow | Behaviour::Cut) {

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::Behaviour;
+
 /// How often a waiting connection looks whether the server has stopped.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -132,6 +134,18 @@ impl<'a> Answer<'a> {
             body.len()
         );
         self.connection.write(answer.as_bytes())
+    }
+
+    /// The same with the status 200, whose connection is dropped in the middle where that is the behaviour.
+    pub(super) fn whole(&mut self, behaviour: Behaviour, body: &Value) -> io::Result<()> {
+        if behaviour != Behaviour::Cut {
+            return self.json(200, &[], body);
+        }
+        let body = body.to_string();
+        let (begin, length) = (&body[..body.floor_char_boundary(body.len() / 2)], body.len());
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
+        self.connection.write(format!("{head}: {length}\r\n\r\n{begin}").as_bytes())?;
+        self.drop_connection()
     }
 
     pub(super) fn begin_events(&mut self) -> io::Result<()> {

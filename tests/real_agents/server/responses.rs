@@ -49,7 +49,7 @@ pub(super) fn answer(to: &mut Answer<'_>, behaviour: Behaviour, body: &Value, te
         "total_tokens": INPUT_TOKENS + OUTPUT_TOKENS,
     });
     if body["stream"] != json!(true) {
-        return to.json(200, &[], &ended);
+        return to.whole(behaviour, &ended);
     }
     to.begin_events()?;
     let mut events = Events { to, next: 0 };
