@@ -11,7 +11,7 @@ use super::records::{Records, find_records};
 use super::status::{Life, Seat, life};
 use super::{Context, Exit, Failure};
 use crate::ledger::{Ledger, Locked};
-use crate::model::{Actor, Holder, State, Status};
+use crate::model::{Actor, Holder, State, Status, Usage};
 use crate::turn::{Claim, Input, Refusal, Stamp, StampOutcome, apply};
 
 /// Take a running turn away from its holder, so that it can be claimed again
@@ -68,7 +68,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         let claim_token = claim.token.clone();
         let taken = apply(state, Input::Takeover(claim), now)?;
         let outcome =
-            StampOutcome::Release { prior: status_before(actor, state), hold: None, interrupted: None };
+            StampOutcome::Release {
+                prior: status_before(actor, state),
+                hold: None,
+                interrupted: None,
+                // What it used, its own end would have said.
+                spent: Usage::default(),
+            };
         apply(&taken, Input::Stamp(Stamp { actor, claim_token, token: released, outcome }), now)
     })?;
     let words = words(actor, &state, resumable);

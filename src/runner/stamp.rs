@@ -200,6 +200,7 @@ fn stamp_input(turn: &TurnRecord, plan: &StampPlan, claimed: &ClaimedState, ambi
             prior: claimed.before.status,
             hold: plan.hold.clone(),
             interrupted: agent_was_interrupted(turn).then(|| ambient.new_hold_id()),
+            spent: turn.spent(),
         },
     };
     Input::Stamp(Stamp {

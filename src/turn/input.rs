@@ -82,6 +82,8 @@ pub enum StampOutcome {
         hold: Option<Hold>,
         /// The hold to set if this was one interruption too many; `None` when the turn was not interrupted.
         interrupted: Option<HoldId>,
+        /// What the turn cost until then.
+        spent: Usage,
     },
 }
 

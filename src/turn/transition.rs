@@ -118,8 +118,9 @@ fn stamped(state: &State, stamp: Stamp, now: Timestamp) -> Result<State, Refusal
             add_usage(&mut next, actor, spent);
             next.interruptions = 0;
         }
-        StampOutcome::Release { prior, hold, interrupted } => {
+        StampOutcome::Release { prior, hold, interrupted, spent } => {
             next.status = prior;
+            add_usage(&mut next, actor, spent);
             next.holds.extend(hold);
             if let Some(id) = interrupted {
                 next.interruptions = state.interruptions.saturating_add(1);

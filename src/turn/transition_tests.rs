@@ -41,7 +41,12 @@ fn pass_by(actor: Actor, ours: u128, new: u128) -> Input {
 }
 
 fn release_by(actor: Actor, ours: u128, new: u128, prior: Status) -> Input {
-    let outcome = StampOutcome::Release { prior, hold: None, interrupted: Some(HoldId::from_parts(0, new)) };
+    let outcome = StampOutcome::Release {
+        prior,
+        hold: None,
+        interrupted: Some(HoldId::from_parts(0, new)),
+        spent: Usage::default(),
+    };
     Input::Stamp(Stamp { actor, claim_token: token(ours), token: token(new), outcome })
 }
 

@@ -162,6 +162,12 @@ impl Bench {
         serde_json::from_str(ended.said.trim()).unwrap_or_else(|error| panic!("{error}: {}", ended.said))
     }
 
+    /// The turn state; null where there is none yet.
+    pub(crate) fn state(&self) -> Value {
+        let text = fs::read_to_string(self.root().join("sync/state.json"));
+        text.map_or(Value::Null, |text| serde_json::from_str(&text).unwrap())
+    }
+
     /// The newest turn that has ended.
     pub(crate) fn last_turn(&self) -> Value {
         self.status()["last_turns"][0].clone()
@@ -226,6 +232,13 @@ impl Started {
     /// Waits until it has said this.
     pub(crate) fn await_words(&self, words: &str) {
         await_event(words, || read(&self.said).contains(words).then_some(()));
+    }
+
+    /// Whether it has ended; looks after a moment.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        std::thread::sleep(LOOK);
+        assert!(self.since.elapsed() < PATIENCE, "baton does not end; it said:\n{}", read(&self.said));
+        self.child.try_wait().unwrap().is_some()
     }
 
     /// Its end, awaited with a bound.

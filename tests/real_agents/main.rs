@@ -7,6 +7,7 @@
 mod bench;
 mod clis;
 mod install;
+mod night;
 mod scenarios;
 mod server;
 mod table;

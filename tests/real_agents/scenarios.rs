@@ -87,7 +87,7 @@ pub(super) fn quota(cli: Cli) {
 /// The limit of a plan, which says when it ends: the hold is until then.
 pub(super) fn plan_limit(cli: Cli) {
     let bench = refused("plan-limit", cli.on_a_plan(), Behaviour::Refuse(Refusal::Quota), LIMITED);
-    let until = bench.status()["state"]["holds"][0]["until"].as_str().unwrap().parse().unwrap();
+    let until = bench.state()["holds"][0]["until"].as_str().unwrap().parse().unwrap();
     let wait = jiff::Timestamp::duration_since(until, jiff::Timestamp::now());
     assert!(wait > jiff::SignedDuration::from_mins(50) && wait < jiff::SignedDuration::from_mins(61), "{wait}");
 }
