@@ -67,14 +67,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         }
         let claim_token = claim.token.clone();
         let taken = apply(state, Input::Takeover(claim), now)?;
-        let outcome =
-            StampOutcome::Release {
-                prior: status_before(actor, state),
-                hold: None,
-                interrupted: None,
-                // What it used, its own end would have said.
-                spent: Usage::default(),
-            };
+        let outcome = StampOutcome::Release {
+            prior: status_before(actor, state),
+            hold: None,
+            interrupted: None,
+            // What it used, its own end would have said.
+            spent: Usage::default(),
+        };
         apply(&taken, Input::Stamp(Stamp { actor, claim_token, token: released, outcome }), now)
     })?;
     let words = words(actor, &state, resumable);

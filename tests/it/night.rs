@@ -22,8 +22,14 @@ turn: { grace_period: 300ms, idle_limit: 2s }
 "#;
 
 /// What the agent does at its n-th start; everything else is good.
-const TROUBLES: [(usize, &str); 6] =
-    [(5, "limited"), (11, "overloaded"), (12, "overloaded"), (20, "failing"), (40, "hanging"), (55, "limited")];
+const TROUBLES: [(usize, &str); 6] = [
+    (5, "limited"),
+    (11, "overloaded"),
+    (12, "overloaded"),
+    (20, "failing"),
+    (40, "hanging"),
+    (55, "limited"),
+];
 
 /// Notes its start with what it will say that it used, then does what the plan says.
 const AGENT: &str = r#"
@@ -115,7 +121,11 @@ fn clear_long_holds(workspace: &Workspace) {
 fn take_the_night(workspace: &Workspace) -> Vec<Shift> {
     let mut shifts: Vec<Shift> = Vec::new();
     while shifts.last().is_none_or(|shift| shift.ended.code != Some(0)) {
-        assert!(shifts.len() < TROUBLES.len(), "it does not come to its end: {:?}", shifts.last().unwrap().ended);
+        assert!(
+            shifts.len() < TROUBLES.len(),
+            "it does not come to its end: {:?}",
+            shifts.last().unwrap().ended
+        );
         let left = ITERATIONS + 1 - iteration(workspace);
         let before = workspace.kept("starts").lines().count();
         let is_over = AtomicBool::new(false);
@@ -160,7 +170,8 @@ fn the_loop_comes_through_the_night_and_its_account_is_right() {
 
     // The state has what the agent said, and each run's totals what was said in it.
     let usage = &workspace.state()["usage"];
-    let sum = |name: &str| ["galph", "ralph"].iter().filter_map(|seat| usage[seat][name].as_f64()).sum::<f64>();
+    let sum =
+        |name: &str| ["galph", "ralph"].iter().filter_map(|seat| usage[seat][name].as_f64()).sum::<f64>();
     #[expect(clippy::cast_precision_loss, reason = "the counts are small")]
     let said = [whole.input as f64, whole.output as f64, whole.cost];
     for (name, said) in ["input_tokens", "output_tokens", "cost_usd"].iter().zip(said) {

@@ -71,7 +71,9 @@ impl Bench {
                 permission = cli.permission,
             ),
         );
-        for (prompt, file) in [("main", "src/made.txt"), ("supervisor", "plans/made.md"), ("reviewer", "plans/r.md")] {
+        for (prompt, file) in
+            [("main", "src/made.txt"), ("supervisor", "plans/made.md"), ("reviewer", "plans/r.md")]
+        {
             let file = if cli.wants_absolute_paths { bench.root().join(file) } else { file.into() };
             let text = format!("Please write a file, just this: FILE={}\n", file.display());
             bench.write(&format!("prompts/{prompt}.md"), &text);
@@ -110,9 +112,10 @@ impl Bench {
         fs::write(path, content).unwrap();
     }
 
-    /// Makes a prompt ask for another file.
+    /// Makes a prompt ask for another file; its name may hold variables.
     pub(crate) fn ask_for(&self, prompt: &str, file: &Path) {
-        let text = format!("Please write a file, just this: FILE={}\n", file.display());
+        let text =
+            format!("---\ntemplate: true\n---\nPlease write a file, just this: FILE={}\n", file.display());
         self.write(&format!("prompts/{prompt}.md"), &text);
         self.git(&["commit", "--quiet", "--all", "--message=another prompt"]);
     }
@@ -213,7 +216,9 @@ impl Bench {
 
     /// Waits until an agent's tool runs.
     pub(crate) fn await_long_tool(&self) {
-        await_event("the long tool", || self.left_alive().iter().any(|line| line.starts_with("sleep 300")).then_some(()));
+        await_event("the long tool", || {
+            self.left_alive().iter().any(|line| line.starts_with("sleep 300")).then_some(())
+        });
     }
 }
 
@@ -253,7 +258,12 @@ impl Started {
             }
             std::thread::sleep(LOOK);
         };
-        Ended { code: status.code(), signal: status.signal(), said: read(&self.said), wall: self.since.elapsed() }
+        Ended {
+            code: status.code(),
+            signal: status.signal(),
+            said: read(&self.said),
+            wall: self.since.elapsed(),
+        }
     }
 }
 

@@ -163,7 +163,7 @@ pub(crate) const QWEN: Cli = Cli {
     permission: "bypass",
     asking: &[],
     asking_environment: &[],
-    denial: DENIED,
+    denial: UNSEEN,
     environment: &[],
     point: |_, base| {
         vec![

@@ -18,10 +18,8 @@ pub(crate) enum Package {
 }
 
 fn cache() -> PathBuf {
-    std::env::var_os(CACHE_VARIABLE).map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/real-agents"),
-        PathBuf::from,
-    )
+    std::env::var_os(CACHE_VARIABLE)
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/real-agents"), PathBuf::from)
 }
 
 /// The program of a CLI, installed if it is not there yet.
@@ -39,7 +37,10 @@ pub(crate) fn install(name: &str, package: Package, program: &str) -> PathBuf {
     match package {
         Package::Npm(package) => {
             let place = place.to_str().unwrap();
-            run("npm", &["install", "--prefix", place, "--no-audit", "--no-fund", "--loglevel=error", package]);
+            run(
+                "npm",
+                &["install", "--prefix", place, "--no-audit", "--no-fund", "--loglevel=error", package],
+            );
         }
         Package::PyPi(package) => {
             run("python3", &["-m", "venv", place.to_str().unwrap()]);

@@ -39,6 +39,11 @@ fn attend(bench: &Bench, next: &mut usize) {
 #[test]
 fn claude_comes_through_the_night() {
     let bench = Bench::scripted(CLAUDE, LIMITS);
+    for (prompt, file) in
+        [("main", "src/made-{{BATON_ITERATION}}.txt"), ("supervisor", "plans/{{BATON_ITERATION}}.md")]
+    {
+        bench.ask_for(prompt, std::path::Path::new(file));
+    }
     let mut screens = Vec::new();
     let mut codes = Vec::new();
     let mut next = 0;
@@ -72,13 +77,17 @@ fn claude_comes_through_the_night() {
 
     // Sixty turns that passed and four that did not; a turn begins one conversation, however often its requests are tried.
     let usage = &bench.state()["usage"];
-    let sum = |name: &str| ["galph", "ralph"].iter().map(|seat| usage[seat][name].as_u64().unwrap()).sum::<u64>();
+    let sum =
+        |name: &str| ["galph", "ralph"].iter().map(|seat| usage[seat][name].as_u64().unwrap()).sum::<u64>();
     let answers = bench.server.seen().iter().filter(|seen| seen.behaviour == Behaviour::Good).count();
     let answers = u64::try_from(answers).unwrap();
     assert_eq!(sum("input_tokens"), (INPUT_TOKENS + CACHED_TOKENS) * answers, "{answers} answers");
     // Of a turn that was ended, the last answers' output is not known.
     let output = sum("output_tokens");
-    assert!(output <= OUTPUT_TOKENS * answers && output + 2 * OUTPUT_TOKENS > OUTPUT_TOKENS * answers, "{output} in {answers}");
+    assert!(
+        output <= OUTPUT_TOKENS * answers && output + 2 * OUTPUT_TOKENS > OUTPUT_TOKENS * answers,
+        "{output} in {answers}"
+    );
     assert_eq!(sum("turns"), 60 + 2, "the turns that passed, and the two that failed");
     assert_eq!(starts, 60 + TROUBLES.len());
 }

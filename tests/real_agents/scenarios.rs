@@ -9,7 +9,8 @@ use super::table::Row;
 
 const ONE_TURN: [&str; 6] = ["run", "--mode", "solo", "--role", "ralph", "--sync-loops=1"];
 /// A hold ends the run at once, and a CLI that retries in silence is not waited for longer than this.
-const SHORT: &str = "limits: { max_wait: 0s }\nturn: { idle_limit: 30s, wall_limit: 150s, grace_period: 2s }\n";
+const SHORT: &str =
+    "limits: { max_wait: 0s }\nturn: { idle_limit: 30s, wall_limit: 150s, grace_period: 2s }\n";
 
 /// The classes that a turn may end with, each with the exit code of `baton run`.
 type Expected = &'static [(&'static str, i32)];
@@ -71,7 +72,10 @@ pub(super) fn usage(cli: Cli) {
     let (input, output) = (number("input_tokens"), number("output_tokens"));
     let is_near = |found: u64, one: u64| found >= one * 9 / 10 && found <= one * answers * 11 / 10;
     // Some interfaces count what came from a cache apart.
-    assert!(is_near(input, INPUT_TOKENS) || is_near(input, INPUT_TOKENS + CACHED_TOKENS), "{input} input tokens in {answers} answers");
+    assert!(
+        is_near(input, INPUT_TOKENS) || is_near(input, INPUT_TOKENS + CACHED_TOKENS),
+        "{input} input tokens in {answers} answers"
+    );
     assert!(is_near(output, OUTPUT_TOKENS), "{output} output tokens in {answers} answers");
     assert!(number("cached_tokens") <= CACHED_TOKENS * answers);
 }
@@ -89,7 +93,10 @@ pub(super) fn plan_limit(cli: Cli) {
     let bench = refused("plan-limit", cli.on_a_plan(), Behaviour::Refuse(Refusal::Quota), LIMITED);
     let until = bench.state()["holds"][0]["until"].as_str().unwrap().parse().unwrap();
     let wait = jiff::Timestamp::duration_since(until, jiff::Timestamp::now());
-    assert!(wait > jiff::SignedDuration::from_mins(50) && wait < jiff::SignedDuration::from_mins(61), "{wait}");
+    assert!(
+        wait > jiff::SignedDuration::from_mins(50) && wait < jiff::SignedDuration::from_mins(61),
+        "{wait}"
+    );
 }
 
 pub(super) fn overloaded(cli: Cli) {
@@ -109,7 +116,8 @@ pub(super) fn cut(cli: Cli) {
 }
 
 pub(super) fn hang(cli: Cli) {
-    let bench = Bench::new(cli, Behaviour::Hang, "turn: { idle_limit: 10s, wall_limit: 40s, grace_period: 2s }\n");
+    let bench =
+        Bench::new(cli, Behaviour::Hang, "turn: { idle_limit: 10s, wall_limit: 40s, grace_period: 2s }\n");
     let ended = bench.baton(&["run", "--sync-loops=1"]);
     check("hang", cli, &bench, &ended, STALLED);
 }
@@ -168,5 +176,8 @@ pub(super) fn resumed(cli: Cli) {
     let spent = &bench.status()["spend"]["total"];
     let input = spent["input_tokens"].as_u64().unwrap();
     let answers = u64::try_from(bench.server.seen().len()).unwrap();
-    assert!(input <= (INPUT_TOKENS + CACHED_TOKENS) * answers * 11 / 10, "{input} input tokens in {answers} answers");
+    assert!(
+        input <= (INPUT_TOKENS + CACHED_TOKENS) * answers * 11 / 10,
+        "{input} input tokens in {answers} answers"
+    );
 }

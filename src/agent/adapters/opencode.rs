@@ -28,17 +28,7 @@ pub(super) const AGENT: KnownAgent = KnownAgent {
         "opencode-darwin-x64/bin/opencode",
     ],
     // A title of our own saves the model call that would make one; `--pure` keeps it from installing plugins.
-    head: &[
-        "run",
-        "--pure",
-        "--format",
-        "json",
-        "--title",
-        "baton",
-        "--print-logs",
-        "--log-level",
-        "ERROR",
-    ],
+    head: &["run", "--pure", "--format", "json", "--title", "baton", "--print-logs", "--log-level", "ERROR"],
     bypass: &["--auto"],
     env: &[("OPENCODE_DISABLE_AUTOUPDATE", "1")],
     session: SessionArgs { fresh: &[], resume: &["-s", "${session}"] },

@@ -48,7 +48,8 @@ pub(super) fn answer(to: &mut Answer<'_>, behaviour: Behaviour, body: &Value, te
             } else {
                 last_words(behaviour, FINAL)
             };
-            let deltas = words.into_iter().map(|word| json!({ "type": "text_delta", "text": word })).collect();
+            let deltas =
+                words.into_iter().map(|word| json!({ "type": "text_delta", "text": word })).collect();
             (json!({ "type": "text", "text": "" }), deltas)
         } else {
             let mut empty = block.clone();
@@ -70,10 +71,7 @@ pub(super) fn answer(to: &mut Answer<'_>, behaviour: Behaviour, body: &Value, te
                 _ => {}
             }
         }
-        to.event(
-            Some("content_block_stop"),
-            &json!({ "type": "content_block_stop", "index": index }),
-        )?;
+        to.event(Some("content_block_stop"), &json!({ "type": "content_block_stop", "index": index }))?;
     }
     to.event(
         Some("message_delta"),
@@ -108,5 +106,8 @@ pub(super) fn refuse(refusal: Refusal) -> (Vec<(String, String)>, Value) {
             ("anthropic-ratelimit-unified-representative-claim".to_owned(), "five_hour".to_owned()),
         ]);
     }
-    (headers, json!({ "type": "error", "error": { "type": kind, "message": message }, "request_id": "req_1" }))
+    (
+        headers,
+        json!({ "type": "error", "error": { "type": kind, "message": message }, "request_id": "req_1" }),
+    )
 }

@@ -61,7 +61,9 @@ impl Behaviour {
     pub(super) fn refusal(self) -> Option<Refusal> {
         match self {
             Self::Refuse(refusal) => Some(refusal),
-            Self::Good | Self::Talk | Self::LongTool | Self::Loop | Self::Slow | Self::Hang | Self::Cut => None,
+            Self::Good | Self::Talk | Self::LongTool | Self::Loop | Self::Slow | Self::Hang | Self::Cut => {
+                None
+            }
         }
     }
 }

@@ -75,9 +75,10 @@ pub(super) fn refuse(refusal: Refusal) -> (Vec<(String, String)>, Value) {
         Refusal::Forbidden => ("PERMISSION_DENIED", "The caller does not have permission"),
         Refusal::RateLimit => ("RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota)."),
         Refusal::Quota => ("RESOURCE_EXHAUSTED", "You exceeded your current quota, please check your plan."),
-        Refusal::ContextTooLong => {
-            ("INVALID_ARGUMENT", "The input token count (2500000) exceeds the maximum number of tokens allowed.")
-        }
+        Refusal::ContextTooLong => (
+            "INVALID_ARGUMENT",
+            "The input token count (2500000) exceeds the maximum number of tokens allowed.",
+        ),
         Refusal::ServerError => ("INTERNAL", "An internal error has occurred."),
         Refusal::Overloaded => ("UNAVAILABLE", "The model is overloaded. Please try again later."),
     };

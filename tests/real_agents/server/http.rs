@@ -121,12 +121,7 @@ impl<'a> Answer<'a> {
         Self { connection, stopped }
     }
 
-    pub(super) fn json(
-        &mut self,
-        status: u16,
-        headers: &[(String, String)],
-        body: &Value,
-    ) -> io::Result<()> {
+    pub(super) fn json(&mut self, status: u16, headers: &[(String, String)], body: &Value) -> io::Result<()> {
         let body = body.to_string();
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let answer = format!(
@@ -188,7 +183,9 @@ impl<'a> Answer<'a> {
         for _ in 0..5 {
             match self.connection.reader.read(&mut ignored) {
                 Ok(0) => return Err(io::ErrorKind::BrokenPipe.into()),
-                Err(error) if !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                Err(error)
+                    if !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) =>
+                {
                     return Err(error);
                 }
                 Ok(_) | Err(_) => {}

@@ -56,16 +56,23 @@ pub(super) fn answer(to: &mut Answer<'_>, behaviour: Behaviour, body: &Value, te
     events.send(json!({ "type": "response.created", "response": begun }))?;
     let mut opening = item.clone();
     opening["status"] = json!("in_progress");
-    opening[if call.is_some() { "arguments" } else { "content" }] = if call.is_some() { json!("") } else { json!([]) };
+    opening[if call.is_some() { "arguments" } else { "content" }] =
+        if call.is_some() { json!("") } else { json!([]) };
     events.send(json!({ "type": "response.output_item.added", "output_index": 0, "item": opening }))?;
     if call.is_some() {
         let place = json!({ "item_id": item["id"], "output_index": 0 });
-        events.send(merged(&place, &json!({
-            "type": "response.function_call_arguments.delta", "delta": item["arguments"],
-        })))?;
-        events.send(merged(&place, &json!({
-            "type": "response.function_call_arguments.done", "arguments": item["arguments"],
-        })))?;
+        events.send(merged(
+            &place,
+            &json!({
+                "type": "response.function_call_arguments.delta", "delta": item["arguments"],
+            }),
+        ))?;
+        events.send(merged(
+            &place,
+            &json!({
+                "type": "response.function_call_arguments.done", "arguments": item["arguments"],
+            }),
+        ))?;
     } else {
         let place = json!({ "item_id": item["id"], "output_index": 0, "content_index": 0 });
         let empty = json!({ "type": "output_text", "text": "", "annotations": [] });
