@@ -214,7 +214,9 @@ impl Runner<'_> {
                     if plan.output == OutputFormat::Text {
                         observer.output(stream, bytes);
                     } else {
-                        seen.iter().for_each(|sighting| observer.sighting(sighting));
+                        for sighting in &seen {
+                            observer.sighting(sighting);
+                        }
                     }
                 }
                 Glimpse::Tick { elapsed, quiet } => observer.tick(elapsed, quiet),

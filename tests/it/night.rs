@@ -93,7 +93,7 @@ fn workspace() -> Workspace {
     let workspace = Workspace::new(Git::Used);
     workspace.write("orchestration.yaml", CONFIGURATION);
     workspace.git(&["commit", "--quiet", "--message=night", "orchestration.yaml"]);
-    let plan: String = TROUBLES.iter().map(|(number, deed)| format!("{number} {deed}\n")).collect();
+    let plan = TROUBLES.map(|(number, deed)| format!("{number} {deed}\n")).concat();
     for (name, content) in [("night", AGENT), ("plan", plan.as_str()), ("starts", "")] {
         fs::write(workspace.base().join("fake").join(name), content).unwrap();
     }
@@ -194,5 +194,4 @@ fn the_loop_comes_through_the_night_and_its_account_is_right() {
     }
     assert!(told.contains("error: the agent's turn ended `failed`: API Error: 400 bad request\n"), "{told}");
     assert!(told.ends_with(" iteration(s) done\n"), "{told}");
-    println!("{told}");
 }

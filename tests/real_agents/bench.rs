@@ -242,13 +242,14 @@ impl Started {
     /// Whether it has ended; looks after a moment.
     pub(crate) fn has_ended(&mut self) -> bool {
         std::thread::sleep(LOOK);
-        assert!(self.since.elapsed() < PATIENCE, "baton does not end; it said:\n{}", read(&self.said));
+        assert!(self.since.elapsed() < 2 * PATIENCE, "baton does not end; it said:\n{}", read(&self.said));
         self.child.try_wait().unwrap().is_some()
     }
 
     /// Its end, awaited with a bound.
     pub(crate) fn wait(mut self) -> Ended {
         let status = loop {
+            // One that has ended is told of again.
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }

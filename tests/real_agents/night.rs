@@ -1,5 +1,5 @@
 //! A night in miniature with the real Claude Code: thirty iterations in which its provider is overloaded, refuses for a
-//! limit, hangs, and no longer accepts the key. Whoever keeps services alive starts the loop again.
+//! limit, hangs, and finds the prompt too long. Whoever keeps services alive starts the loop again.
 
 use super::bench::Bench;
 use super::clis::CLAUDE;
@@ -15,7 +15,7 @@ const TROUBLES: [(u64, Behaviour); 4] = [
     (4, Behaviour::Refuse(Refusal::Overloaded)),
     (11, Behaviour::Refuse(Refusal::Quota)),
     (17, Behaviour::Hang),
-    (24, Behaviour::Refuse(Refusal::Unauthorized)),
+    (24, Behaviour::Refuse(Refusal::ContextTooLong)),
 ];
 
 fn iteration(bench: &Bench) -> u64 {
@@ -67,7 +67,7 @@ fn claude_comes_through_the_night() {
     println!("{all}");
     assert_eq!(codes, [Some(5), Some(5), Some(0)], "{all}");
     assert_eq!(iteration(&bench), ITERATIONS + 1, "{all}");
-    for class in ["overloaded", "limited", "stalled", "auth"] {
+    for class in ["overloaded", "limited", "stalled", "failed"] {
         assert!(all.contains(&format!("  {class} ")), "no turn ended `{class}`:\n{all}");
     }
     assert!(all.ends_with(" iteration(s) done\n"), "{all}");

@@ -179,7 +179,7 @@ mod tests {
         let turns =
             vec![turn(1, OutcomeClass::Ok), turn(2, OutcomeClass::Ok), turn(3, OutcomeClass::Overloaded)];
         let report =
-            LoopReport { end: LoopEnd::Finished, turns, iterations: 1, waited: Duration::from_secs(600) };
+            LoopReport { end: LoopEnd::Finished, turns, iterations: 1, waited: Duration::from_mins(10) };
         assert_eq!(
             render_totals(&report),
             "3 turn(s) (2 ok, 1 overloaded), 3 commit(s), agents ran 90s, waited 10m\n\
