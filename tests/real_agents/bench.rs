@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -22,6 +23,7 @@ pub(crate) struct Bench {
     pub(crate) server: ModelServer,
     cli: Cli,
     environment: Vec<(&'static str, String)>,
+    started: AtomicU32,
 }
 
 /// A `baton run` that has ended.
@@ -57,7 +59,13 @@ impl Bench {
 
     fn unpointed(cli: Cli, more: &str) -> Self {
         let base = tempfile::tempdir().unwrap();
-        let bench = Self { base, server: ModelServer::start(), cli, environment: Vec::new() };
+        let bench = Self {
+            base,
+            server: ModelServer::start(),
+            cli,
+            environment: Vec::new(),
+            started: AtomicU32::new(0),
+        };
         for directory in [bench.root().join("prompts"), bench.home()] {
             fs::create_dir_all(directory).unwrap();
         }
@@ -150,7 +158,8 @@ impl Bench {
 
     /// Starts `baton` with these arguments.
     pub(crate) fn start(&self, arguments: &[&str]) -> Started {
-        let said = self.base.path().join("said");
+        // One each: a person may start others meanwhile.
+        let said = self.base.path().join(format!("said.{}", self.started.fetch_add(1, Ordering::Relaxed)));
         let output = fs::File::create(&said).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_baton"));
         command.args(arguments).current_dir(self.root());
