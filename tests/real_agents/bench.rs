@@ -14,7 +14,7 @@ use super::clis::Cli;
 use super::server::{Behaviour, ModelServer};
 
 /// No turn of this suite takes longer unless it hangs.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Where one CLI works.
@@ -69,12 +69,12 @@ impl Bench {
         for directory in [bench.root().join("prompts"), bench.home()] {
             fs::create_dir_all(directory).unwrap();
         }
-        let program = cli.program();
+        let program = serde_json::to_string(&cli.program()).unwrap();
         let arguments = serde_json::to_string(&cli.all_arguments()).unwrap();
         bench.write(
             "orchestration.yaml",
             &format!(
-                "agent:\n  default: {name}\n  options:\n    {name}: {{ binary: {program:?}, args: {arguments}, permission: {permission} }}\n{more}",
+                "agent:\n  default: {name}\n  options:\n    {name}: {{ binary: {program}, args: {arguments}, permission: {permission} }}\n{more}",
                 name = cli.name,
                 permission = cli.permission,
             ),

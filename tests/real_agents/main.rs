@@ -3,6 +3,13 @@
 //! Opt-in: `cargo test --features real-agents --test real_agents`. The first run installs pinned versions of the eight
 //! CLIs (about 2.6 GB) from the npm registry and from PyPI into `target/real-agents`, or into `BATON_AGENTS_CACHE`; it
 //! needs `npm`, Node 20 or newer and Python 3 with `venv`. After that nothing leaves the machine.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "a test stops at the first surprise, starts the processes and reads the clock that it checks against, and says what it saw"
+)]
 
 mod bench;
 mod clis;

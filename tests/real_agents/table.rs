@@ -1,6 +1,7 @@
 //! What was observed, as rows that can be put into the documentation.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
@@ -86,7 +87,7 @@ fn render() -> String {
                 |row| format!("`{}`, {}, {:.1} s", row.class, row.exit, row.seconds),
             )
         });
-        table.push_str(&format!("| {title} | {} |\n", cells.join(" | ")));
+        let _ = writeln!(table, "| {title} | {} |", cells.join(" | "));
     }
     table
 }

@@ -123,7 +123,9 @@ impl<'a> Answer<'a> {
 
     pub(super) fn json(&mut self, status: u16, headers: &[(String, String)], body: &Value) -> io::Result<()> {
         let body = body.to_string();
-        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let headers: Vec<String> =
+            headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let headers = headers.concat();
         let answer = format!(
             "HTTP/1.1 {status} Answer\r\ncontent-type: application/json\r\ncontent-length: {}\r\nrequest-id: req_1\r\n{headers}\r\n{body}",
             body.len()

@@ -23,8 +23,9 @@ const SHELLS: [(&str, &str); 7] = [
     ("developer__shell", "command"),
     ("shell", "command"),
 ];
+type Writer = (&'static str, &'static str, &'static str, Option<(&'static str, &'static str)>);
 /// Tools that write a file: name, the argument for the path, the one for the content, and what else they want.
-const WRITERS: [(&str, &str, &str, Option<(&str, &str)>); 7] = [
+const WRITERS: [Writer; 7] = [
     ("Write", "file_path", "content", None),
     ("write_file", "file_path", "content", None),
     ("write", "filePath", "content", None),
