@@ -65,6 +65,8 @@ pub struct CommandSpec {
     pub session_at: usize,
     /// The file in the attempt's directory into which it writes what it used, if it does so.
     pub usage_file: Option<&'static str>,
+    /// What it leaves in the work tree that is nobody's work, as patterns of git's.
+    pub leavings: &'static [&'static str],
     /// How its output is read.
     pub output: OutputFormat,
     /// Beginnings of output lines that mean failure though the exit code is 0.

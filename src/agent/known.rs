@@ -47,6 +47,8 @@ pub(super) struct KnownAgent {
     pub(super) reports: Reports,
     /// The file in the attempt's directory into which the CLI writes what it used.
     pub(super) usage_file: Option<&'static str>,
+    /// What it leaves in the work tree that is nobody's work, as patterns of git's.
+    pub(super) leavings: &'static [&'static str],
     pub(super) failure_marks: &'static [&'static str],
     /// What a person does when the provider refuses the credentials.
     pub(super) login: &'static str,
@@ -71,6 +73,7 @@ pub(super) const PLAIN: KnownAgent = KnownAgent {
     output: OutputFormat::Text,
     reports: Reports { tokens: false, cost: false },
     usage_file: None,
+    leavings: &[],
     failure_marks: &[],
     login: "give the agent its credentials",
     verified: None,

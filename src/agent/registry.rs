@@ -188,6 +188,7 @@ fn resolve_known(
         session: known.session,
         session_at,
         usage_file: known.usage_file,
+        leavings: known.leavings,
         output: known.output,
         failure_marks: known.failure_marks,
     })
@@ -231,6 +232,7 @@ fn plain(
         session: SessionArgs::default(),
         session_at: 0,
         usage_file: None,
+        leavings: &[],
         output: OutputFormat::Text,
         failure_marks: &[],
     }

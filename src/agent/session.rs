@@ -38,9 +38,11 @@ impl SessionArgs {
     }
 }
 
-/// A session id in the form that CLIs ask for, a UUID of version 4, made of 128 bits of the caller's.
+/// A session id in the form that CLIs ask for, a UUID of version 4, made of 128 bits of the caller's. It begins with the
+/// lower half of them: the upper half of an attempt's is its time, and a CLI may tell sessions apart by the first digits.
 #[must_use]
 pub fn session_id(bits: u128) -> String {
+    let bits = bits.rotate_left(64);
     let version = (bits & !(0xf << 76)) | (0x4 << 76);
     let variant = (version & !(0b11 << 62)) | (0b10 << 62);
     let hex = format!("{variant:032x}");

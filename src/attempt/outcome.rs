@@ -89,7 +89,7 @@ fn refused_to_serve(reply: &Reply) -> Option<(OutcomeClass, &'static str)> {
             "the provider refused to serve for a limit",
         )),
         WaitReason::Overloaded => Some((OutcomeClass::Overloaded, "the provider was overloaded")),
-        WaitReason::Retry => None,
+        WaitReason::Retry => Some((OutcomeClass::Overloaded, "requests to the provider failed")),
     }
 }
 

@@ -101,6 +101,9 @@ impl Runner<'_> {
         let (phase, _) = record.place();
         let actor = turn.opening.actor;
         let command = self.agent_for(actor, &plan.prompt)?;
+        if let Some(repo) = &self.workspace.repo {
+            repo.exclude(command.leavings)?;
+        }
         let dir = self.attempt_dir(plan.attempt);
         let last_summary = self.last_summary()?;
         let context = AttemptContext {

@@ -1,7 +1,7 @@
 //! What codex, opencode, copilot, goose and aider may say and no recording has: limits with an end, refusals that were got
 //! over, errors in the middle, reports that contradict themselves. Judged by meaning.
 
-use baton::agent::{End, HowEnded, OutputFormat, Reader, Reply, Sighting};
+use baton::agent::{End, HowEnded, OutputFormat, Reader, Reply, Sighting, WaitReason};
 use baton::model::{OutcomeClass, Stream, Usage};
 use jiff::Timestamp;
 use rstest::rstest;
@@ -298,4 +298,41 @@ fn a_loop_stops_at_what_an_exit_code_of_0_hides(
     let ended = ended.assert_code(5);
     assert_eq!(workspace.state()["status"], "failed");
     assert!(ended.stderr.contains(&format!("ended `{class}`")), "{}", ended.stderr);
+}
+
+/// What they were waiting for when they were ended, from recordings of an account without quota.
+#[rstest]
+#[case("goose", Stream::Stdout, WaitReason::RateLimit, Some(1), Some("2026-11-21T13:00:00Z"))]
+#[case("opencode", Stream::Stderr, WaitReason::RateLimit, None, None)]
+#[case("qwen", Stream::Stdout, WaitReason::RateLimit, None, None)]
+fn an_agent_that_waits_in_its_log_only_is_heard(
+    #[case] agent: &str,
+    #[case] stream: Stream,
+    #[case] reason: WaitReason,
+    #[case] attempt: Option<u64>,
+    #[case] until: Option<&str>,
+) {
+    let name = if stream == Stream::Stdout { "stdout" } else { "stderr" };
+    let path = format!("{}/tests/fixtures/agents/{agent}/quota-wait.{name}", env!("CARGO_MANIFEST_DIR"));
+    let mut reader = Reader::of_format(agent.parse().unwrap(), &[]);
+    reader.push(stream, &std::fs::read(path).unwrap(), now());
+    let end = End { ended: HowEnded::Signal(15), signalled_by_us: true, at: now(), usage_file: None };
+    let waiting = reader.finish(&end).waiting.unwrap();
+    let until = until.map(|until| until.parse::<Timestamp>().unwrap());
+    assert_eq!((waiting.reason, waiting.attempt, waiting.until), (reason, attempt, until));
+}
+
+const QWEN_UNCOUNTED: &str = r#"{"type":"assistant","message":{"id":"m","content":[{"type":"text","text":"x"}],"usage":{"input_tokens":0,"output_tokens":0}}}"#;
+const QWEN_COUNTED: &str = r#"{"type":"assistant","message":{"id":"m","content":[{"type":"text","text":"x"}],"usage":{"input_tokens":9,"output_tokens":1}}}"#;
+const QWEN_ENDS_IN_AN_ERROR: &str = r#"{"type":"result","subtype":"success","is_error":false,"result":"The log says [API Error: 503 no upstream]"}"#;
+
+#[rstest]
+#[case::the_connection_broke(QWEN_UNCOUNTED, "overloaded")]
+#[case::the_model_speaks_of_errors(QWEN_COUNTED, "ok")]
+fn an_error_at_the_end_of_qwens_reply_counts_where_no_tokens_were_counted(
+    #[case] message: &str,
+    #[case] expected: &str,
+) {
+    let reply = read("qwen", &[message, QWEN_ENDS_IN_AN_ERROR], 0, None);
+    assert_eq!(class(&reply), expected, "{reply:?}");
 }

@@ -50,3 +50,27 @@ fn an_exit_code_of_0_proves_nothing(
     assert_eq!(workspace.state()["status"], "failed");
     assert!(ended.stderr.contains(class) && ended.stderr.contains(reason), "{}", ended.stderr);
 }
+
+const RETRY: &str = r#"{"type":"system","subtype":"api_retry","attempt":2,"max_retries":6,"retry_delay_ms":0,"error_status":529,"error":"overloaded"}"#;
+
+#[test]
+fn without_a_terminal_what_the_agent_does_is_told_in_lines() {
+    let galph = format!("echo '{RETRY}'; {}", recorded("ok"));
+    let (_workspace, ended) = with_streams(&galph, &recorded("resume"));
+    let marks = ["  > ", "  | ", "  ~ "];
+    let told = ended.stderr.lines().filter(|line| marks.iter().any(|mark| line.starts_with(mark)));
+    // Until when it waits depends on the clock.
+    let shown: Vec<&str> = told.map(|line| line.split(" until ").next().unwrap()).collect();
+    assert_eq!(
+        shown,
+        [
+            "  ~ waits for an overloaded provider (try 2 of 6)",
+            "  | I will write the file.",
+            "  > Write /home/user/project/hello.txt",
+            "  | Done: wrote the file.",
+            "  | Done: wrote the file.",
+        ],
+        "{}",
+        ended.stderr
+    );
+}

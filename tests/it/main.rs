@@ -29,6 +29,7 @@ mod faults_state;
 mod help;
 mod isolation;
 mod layers;
+mod night;
 mod power;
 mod publishing;
 mod scratch;

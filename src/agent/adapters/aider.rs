@@ -47,6 +47,13 @@ pub(super) const AGENT: KnownAgent = KnownAgent {
     ],
     // On standard input it would hold a conversation.
     delivery: PromptDelivery::File,
+    // Its map of the repository; the histories that a person's own sessions leave.
+    leavings: &[
+        ".aider.tags.cache.v*/",
+        ".aider.chat.history.md",
+        ".aider.input.history",
+        ".aider.llm.history",
+    ],
     output: OutputFormat::Aider,
     reports: Reports { tokens: true, cost: true },
     verified: Some("0.86.2"),

@@ -2,7 +2,7 @@
 
 use super::super::known::{KnownAgent, PLAIN, Reports};
 use super::super::{OutputFormat, SessionArgs};
-use super::messages::{Dialect, Messages};
+use super::messages::{Messages, PLAIN_DIALECT};
 
 /// How it is started.
 pub(super) const AGENT: KnownAgent = KnownAgent {
@@ -36,5 +36,5 @@ pub(super) const AGENT: KnownAgent = KnownAgent {
 
 /// The reader of its output.
 pub(super) fn reader() -> Messages {
-    Messages::new(Dialect { cached_apart: true, counts_session: false, error_mark: None })
+    Messages::new(PLAIN_DIALECT)
 }

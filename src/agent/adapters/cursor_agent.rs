@@ -8,7 +8,7 @@ use super::super::known::{KnownAgent, PLAIN};
 use super::super::lines::{Event, Line, object, word};
 use super::super::reader::{Adapter, Closing, Told};
 use super::super::{OutputFormat, SessionArgs, Sighting};
-use super::messages::{Dialect, Messages};
+use super::messages::{Dialect, Messages, PLAIN_DIALECT};
 use super::tool_call::{summary_of_call, summary_of_result};
 
 /// How it is started.
@@ -28,7 +28,7 @@ pub(super) struct CursorAgent(Messages);
 
 /// The reader of its output.
 pub(super) fn reader() -> CursorAgent {
-    CursorAgent(Messages::new(Dialect { cached_apart: false, counts_session: false, error_mark: None }))
+    CursorAgent(Messages::new(Dialect { cached_apart: false, ..PLAIN_DIALECT }))
 }
 
 impl Adapter for CursorAgent {

@@ -4,7 +4,7 @@
 //! id. `complete` counts tokens from the beginning of the session, and has none where no answer came to its end. The
 //! session is not named in the stream: the name is ours.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::model::{OutcomeClass, Usage};
@@ -12,11 +12,12 @@ use crate::model::{OutcomeClass, Usage};
 use super::super::known::{KnownAgent, ModelBy, PLAIN, Reports};
 use super::super::lines::{Event, Line, as_count, object, word};
 use super::super::reader::{Adapter, Closing, Conclusion, Failure, Told};
-use super::super::{OutputFormat, SessionArgs, Sighting};
+use super::super::{OutputFormat, SessionArgs, Sighting, Waiting};
 use super::complaint::{complaint, flat};
 use super::last_words::LastWords;
 use super::refusals::Refusals;
 use super::tool_call::{first_line, summary_of_call};
+use super::wait_reason::wait_reason;
 
 /// How it is started.
 pub(super) const AGENT: KnownAgent = KnownAgent {
@@ -29,6 +30,8 @@ pub(super) const AGENT: KnownAgent = KnownAgent {
     ],
     head: &["run", "-q", "--output-format", "stream-json", "--with-builtin", "developer"],
     bypass_env: &[("GOOSE_MODE", "auto")],
+    // Its warnings, without which nothing tells that it waits for the provider.
+    env: &[("OTEL_LOGS_EXPORTER", "console"), ("OTEL_LOG_LEVEL", "warn")],
     model: ModelBy::Variable("GOOSE_MODEL"),
     session: SessionArgs { fresh: &["--name", "${session}"], resume: &["--resume", "--name", "${session}"] },
     tail: &["-i", "-"],
@@ -45,6 +48,10 @@ const ERROR_MARK: &str = "Ran into this error";
 const TURNS_MARK: &str = "I've reached the maximum number of actions";
 /// What a tool answers that the user's mode or the user does not let run.
 const REFUSAL_MARKS: [&str; 2] = ["skipped in goose chat mode", "The user has declined to run this tool"];
+/// How one of its warnings tells that it waits for the provider, and what follows the count of tries.
+const RETRY_MARK: &str = "Request failed, retrying (";
+/// What precedes how long it waits, in such a warning.
+const DELAY_MARK: &str = "retry_delay: Some(";
 /// What it writes to standard error when a permission would have to be asked for.
 const APPROVAL_MARK: &str = "Tool approval required in non-interactive mode";
 
@@ -74,6 +81,10 @@ struct Completed {
 
 impl Adapter for Goose {
     fn stdout(&mut self, line: &Line<'_>, now: Timestamp, seen: &mut Vec<Sighting>) {
+        if let Some((_, warning)) = line.text.split_once(RETRY_MARK).filter(|_| !line.text.starts_with('{')) {
+            seen.push(Sighting::Waiting(waiting(warning, now)));
+            return;
+        }
         for event in line.events() {
             self.event(&event, now, seen);
         }
@@ -216,4 +227,16 @@ fn usage(event: &Event) -> Option<Usage> {
     let output = counted("output_tokens");
     let input = counted("input_tokens").or_else(|| Some(total?.saturating_sub(output.unwrap_or(0))))?;
     Some(Usage { input_tokens: input, output_tokens: output.unwrap_or(0), ..Usage::default() })
+}
+
+/// `1/3): RateLimitExceeded { details: "...", retry_delay: Some(3600s) }`, as it follows the mark.
+fn waiting(warning: &str, now: Timestamp) -> Waiting {
+    let (counted, why) = warning.split_once("):").unwrap_or((warning, ""));
+    let (attempt, of) = counted.split_once('/').unwrap_or((counted, ""));
+    let delay = why.split_once(DELAY_MARK).and_then(|(_, delay)| delay.split_once("s)"));
+    let until = delay
+        .and_then(|(seconds, _)| seconds.parse::<f64>().ok())
+        .and_then(|seconds| SignedDuration::try_from_secs_f64(seconds).ok())
+        .and_then(|delay| now.checked_add(delay).ok());
+    Waiting { reason: wait_reason(why), attempt: attempt.parse().ok(), of: of.parse().ok(), until }
 }

@@ -24,9 +24,16 @@ pub(super) struct Dialect {
     pub(super) cached_apart: bool,
     /// The report's usage is that of the whole session.
     pub(super) counts_session: bool,
-    /// How a reply begins that is an error of the provider, though the report calls it a success.
-    pub(super) error_mark: Option<&'static str>,
+    /// Finds the provider's error in a reply, though the report calls it a success. Told whether the last message counts
+    /// no tokens.
+    pub(super) error_in: fn(&str, bool) -> Option<&str>,
+    /// Finds a wait in a line that is no event.
+    pub(super) wait_in: fn(&str) -> Option<Waiting>,
 }
+
+/// Claude Code's own.
+pub(super) const PLAIN_DIALECT: Dialect =
+    Dialect { cached_apart: true, counts_session: false, error_in: |_, _| None, wait_in: |_| None };
 
 /// Reads the stream of one attempt.
 #[derive(Debug)]
@@ -254,7 +261,8 @@ impl Messages {
             .get("api_error_status")
             .and_then(Value::as_u64)
             .and_then(|status| u16::try_from(status).ok());
-        if let Some(error) = self.dialect.error_mark.and_then(|mark| provider_error(text, mark)) {
+        let is_uncounted = self.usage.open.back().is_some_and(|(_, usage)| usage.tokens() == 0);
+        if let Some(error) = (self.dialect.error_in)(text, is_uncounted) {
             return Conclusion::Failed(Failure::of(None, None, error, now));
         }
         if subtype.starts_with("error") {
@@ -293,6 +301,7 @@ impl Messages {
 
 impl Adapter for Messages {
     fn stdout(&mut self, line: &Line<'_>, now: Timestamp, seen: &mut Vec<Sighting>) {
+        seen.extend((self.dialect.wait_in)(&line.text).map(Sighting::Waiting));
         for event in line.events() {
             self.event(event, now, seen);
         }
@@ -363,12 +372,6 @@ fn execution_failure(subtype: &str, result: &Event, now: Timestamp) -> Failure {
         "error_during_execution" | "error" => Failure { detail, ..Failure::of(None, None, &told, now) },
         _ => Failure::plain(detail),
     }
-}
-
-/// An error of the provider that stands in a reply: all of it, or what follows the words before the error came.
-fn provider_error<'a>(text: &'a str, mark: &str) -> Option<&'a str> {
-    let at = text.rfind(mark).filter(|at| *at == 0 || text[..*at].ends_with('\n'))?;
-    Some(text[at + mark.len()..].trim().trim_end_matches(']'))
 }
 
 /// The tools that it was not permitted to use. Questions to a person are not among them: nobody is there to answer, and

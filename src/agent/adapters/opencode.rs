@@ -1,7 +1,8 @@
 //! opencode: `opencode run --format json`, one event a line, most with their payload in `part`.
 //!
 //! There is no final report. It has finished when its last step ended because the model stopped, and the process ended
-//! with 0. Tokens and cost are told by step. While it tries again after a refusal of the provider it says nothing.
+//! with 0. Tokens and cost are told by step. While it tries again after a refusal of the provider it says nothing; only
+//! its log tells, which is asked for on standard error.
 
 use jiff::Timestamp;
 
@@ -15,6 +16,7 @@ use super::complaint::{complaint, flat};
 use super::last_words::LastWords;
 use super::refusals::Refusals;
 use super::tool_call::{first_line, summary_of_call};
+use super::wait_reason::wait_after;
 
 /// How it is started.
 pub(super) const AGENT: KnownAgent = KnownAgent {
@@ -26,7 +28,7 @@ pub(super) const AGENT: KnownAgent = KnownAgent {
         "opencode-darwin-x64/bin/opencode",
     ],
     // A title of our own saves the model call that would make one; `--pure` keeps it from installing plugins.
-    head: &["run", "--pure", "--format", "json", "--title", "baton"],
+    head: &["run", "--pure", "--format", "json", "--title", "baton", "--print-logs", "--log-level", "ERROR"],
     bypass: &["--auto"],
     env: &[("OPENCODE_DISABLE_AUTOUPDATE", "1")],
     session: SessionArgs { fresh: &[], resume: &["-s", "${session}"] },
@@ -39,6 +41,11 @@ pub(super) const AGENT: KnownAgent = KnownAgent {
 
 /// How an error begins that is none of the provider's: it consists of a server and a client, and the server failed.
 const OWN_SERVER_MARK: &str = "Unexpected server error.";
+
+/// How its log tells that a request failed. What it does next it does not say: it tries again, for hours if it was told to.
+const REQUEST_MARK: &str = "message=\"stream error\"";
+/// What precedes the reason in that line.
+const REASON_MARK: &str = "error.error=\"";
 
 /// The reader of its output.
 pub(super) fn reader() -> Box<dyn Adapter> {
@@ -60,6 +67,13 @@ impl Adapter for Opencode {
     fn stdout(&mut self, line: &Line<'_>, now: Timestamp, seen: &mut Vec<Sighting>) {
         for event in line.events() {
             self.event(&event, now, seen);
+        }
+    }
+
+    fn stderr(&mut self, line: &Line<'_>, now: Timestamp, seen: &mut Vec<Sighting>) {
+        let failed = line.text.split_once(REQUEST_MARK).map(|(_, rest)| rest);
+        if let Some((_, reason)) = failed.and_then(|rest| rest.split_once(REASON_MARK)) {
+            seen.extend(wait_after(reason.trim_end_matches('"'), now).map(Sighting::Waiting));
         }
     }
 
