@@ -11,4 +11,4 @@ mod workspace;
 pub(crate) use effects::{Deed, Effects};
 pub(crate) use process::{Ended, Orchestrator, await_event};
 pub(crate) use table::check_table;
-pub(crate) use workspace::{Git, Workspace, read_all};
+pub(crate) use workspace::{Git, Workspace, made_files, read_all};
