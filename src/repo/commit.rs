@@ -107,9 +107,10 @@ impl Repo {
         std::fs::File::open(&objects)
             .and_then(|directory| directory.sync_all())
             .map_err(|source| RepoError::Io { doing: "sync", path: objects, source })?;
+        // Under the lock of the index: nobody makes a commit of the index of before on top of ours.
+        let index = self.prepare_index(&refreshed, WorkTree::JustRead);
         self.move_branch(branch, base, tip.id(), &log)?;
-        let index = self.refresh_index(&refreshed, WorkTree::JustRead);
-        Ok(Committed { commits, index })
+        Ok(Committed { commits, index: index.put_in_place() })
     }
 
     /// Compare-and-swap; another git's lock is waited for, with a limit.

@@ -27,11 +27,12 @@ pub(super) struct GitFailure {
     pub(super) text: String,
 }
 
-/// Runs git in `root` with `input` on its standard input. Variables that would point it elsewhere are removed,
+/// Runs git in `root`, on the index `index`, with `input` on its standard input. Variables that would point it elsewhere are removed,
 /// and neither a hook nor a program that the repository's configuration names for watching files runs.
 pub(super) fn run_git(
     git: &Path,
     root: &Path,
+    index: &Path,
     ambient: &Ambient,
     arguments: &[&str],
     input: &[u8],
@@ -40,8 +41,9 @@ pub(super) fn run_git(
     let mut stdin = tempfile::tempfile().map_err(failure)?;
     stdin.write_all(input).and_then(|()| stdin.rewind()).map_err(failure)?;
     let mut stderr = tempfile::tempfile().map_err(failure)?;
-    let status = start_and_wait(git, root, ambient, arguments, stdin, stderr.try_clone().map_err(failure)?)
-        .map_err(failure)?;
+    let status =
+        start_and_wait(git, root, index, ambient, arguments, stdin, stderr.try_clone().map_err(failure)?)
+            .map_err(failure)?;
     match status {
         Some(status) if status.success() => Ok(()),
         ended => {
@@ -65,6 +67,7 @@ pub(super) fn run_git(
 fn start_and_wait(
     git: &Path,
     root: &Path,
+    index: &Path,
     ambient: &Ambient,
     arguments: &[&str],
     stdin: std::fs::File,
@@ -81,6 +84,7 @@ fn start_and_wait(
         .current_dir(root)
         .env_clear()
         .envs(environment(ambient))
+        .env("GIT_INDEX_FILE", index)
         .process_group(0)
         .stdin(stdin)
         .stdout(Stdio::null())

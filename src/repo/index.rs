@@ -1,19 +1,22 @@
 //! The index after a commit: just the committed paths, under git's own lock.
 //!
 //! libgit2 reads and writes the index without holding `index.lock` in between, and so loses what a concurrent
-//! `git add` wrote. Hence `git update-index` where git is installed; else the lock is taken here, around
-//! libgit2's work on a copy.
+//! `git add` wrote. Hence the lock is taken here, and a copy is brought up to date: by `git update-index` where git is
+//! installed, else by libgit2. The branch moves while the lock is held, as in `git commit`: otherwise a commit that
+//! somebody makes in between would be made from the index of before, and undo ours.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use git2::{Index, IndexEntry, IndexTime, Oid};
+use tempfile::TempPath;
 
 use super::git_program::{find_git, run_git};
+use super::index_lock::{COPY, IndexLock, LOCK};
 use super::object::{file_mode, mode_bits, object_id};
 use super::open::Repo;
 use crate::ambient::Ambient;
@@ -63,6 +66,37 @@ pub enum IndexRefresh {
     },
 }
 
+/// The next index, not in its place yet. Dropped, everything is as it was.
+#[must_use]
+pub(super) enum PreparedIndex {
+    /// Under the lock.
+    Ready { lock: IndexLock, copy: TempPath, git_dir: PathBuf, superseded: Vec<SupersededEntry> },
+    /// It is right as it is.
+    Unchanged { superseded: Vec<SupersededEntry> },
+    /// It cannot be prepared, in git's words.
+    Failed { reason: String },
+}
+
+impl PreparedIndex {
+    pub(super) fn put_in_place(self) -> IndexRefresh {
+        match self {
+            Self::Ready { lock, copy, git_dir, superseded } => {
+                // The lock stays until the index is the new one: readers see one or the other.
+                let renamed = copy.persist(git_dir.join("index")).map_err(|error| error.error);
+                drop(lock);
+                // An index of before the commit would show its reverse as staged, after a loss of power.
+                let synced = renamed.and_then(|()| File::open(&git_dir)?.sync_all());
+                match synced {
+                    Ok(()) => IndexRefresh::Done { superseded },
+                    Err(error) => IndexRefresh::Failed { reason: error.to_string() },
+                }
+            }
+            Self::Unchanged { superseded } => IndexRefresh::Done { superseded },
+            Self::Failed { reason } => IndexRefresh::Failed { reason },
+        }
+    }
+}
+
 /// A committed path: its version in the index shall be `new`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Refreshed {
@@ -85,6 +119,19 @@ impl Repo {
         paths: &BTreeMap<RepoPath, Refreshed>,
         work_tree: WorkTree,
     ) -> IndexRefresh {
+        self.prepare_index(paths, work_tree).put_in_place()
+    }
+
+    /// Locks the index and brings a copy of it up to date; nobody sees it yet.
+    pub(super) fn prepare_index(
+        &self,
+        paths: &BTreeMap<RepoPath, Refreshed>,
+        work_tree: WorkTree,
+    ) -> PreparedIndex {
+        let lock = match self.lock_index() {
+            Ok(lock) => lock,
+            Err(reason) => return PreparedIndex::Failed { reason },
+        };
         // One that cannot be read counts as empty here: the refresh itself will say what is wrong.
         let index = self.git.index().and_then(|mut index| index.read(false).map(|()| index)).ok();
         let mut superseded = Vec::new();
@@ -105,24 +152,41 @@ impl Repo {
             due.insert(path, *refreshed);
         }
         if due.is_empty() {
-            return IndexRefresh::Done { superseded };
+            return PreparedIndex::Unchanged { superseded };
         }
-        let written = match &self.index_backend {
-            IndexBackend::Git(git) => self.refresh_by_git(git, &due, work_tree),
-            IndexBackend::BuiltIn => self.refresh_built_in(&due, work_tree),
-        };
-        // An index of before the commit would show its reverse as staged, after a loss of power.
-        let synced = || File::open(self.git_dir()).and_then(|directory| directory.sync_all());
-        let written = written.and_then(|()| synced().map_err(|error| error.to_string()));
-        match written {
-            Ok(()) => IndexRefresh::Done { superseded },
-            Err(reason) => IndexRefresh::Failed { reason },
+        match self.updated_copy(&due, work_tree) {
+            Ok(copy) => PreparedIndex::Ready { lock, copy, git_dir: self.git_dir().to_owned(), superseded },
+            Err(reason) => PreparedIndex::Failed { reason },
         }
+    }
+
+    fn updated_copy(
+        &self,
+        due: &BTreeMap<&RepoPath, Refreshed>,
+        work_tree: WorkTree,
+    ) -> Result<TempPath, String> {
+        let text = |error: std::io::Error| error.to_string();
+        let copy = tempfile::Builder::new().prefix(COPY).tempfile_in(self.git_dir()).map_err(text)?;
+        let copy = copy.into_temp_path();
+        match std::fs::copy(self.git_dir().join("index"), &copy) {
+            Ok(_) => {}
+            // An empty file is no index; an absent one is an empty index.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                std::fs::remove_file(&copy).map_err(text)?;
+            }
+            Err(error) => return Err(text(error)),
+        }
+        match &self.index_backend {
+            IndexBackend::Git(git) => self.refresh_by_git(git, &copy, due, work_tree)?,
+            IndexBackend::BuiltIn => self.refresh_built_in(&copy, due, work_tree)?,
+        }
+        Ok(copy)
     }
 
     fn refresh_by_git(
         &self,
         git: &Path,
+        copy: &Path,
         due: &BTreeMap<&RepoPath, Refreshed>,
         work_tree: WorkTree,
     ) -> Result<(), String> {
@@ -149,52 +213,29 @@ impl Repo {
             input.extend_from_slice(path.as_bytes());
             input.push(0);
         }
-        self.update_index(git, &["--index-info"], &info)?;
-        self.update_index(git, &["--force-remove", "--stdin"], &unreachable)?;
-        self.update_index(git, &["--stdin"], &listed)
+        self.update_index(git, copy, &["--index-info"], &info)?;
+        self.update_index(git, copy, &["--force-remove", "--stdin"], &unreachable)?;
+        self.update_index(git, copy, &["--stdin"], &listed)
     }
 
-    fn update_index(&self, git: &Path, mode: &[&str], input: &[u8]) -> Result<(), String> {
+    fn update_index(&self, git: &Path, copy: &Path, mode: &[&str], input: &[u8]) -> Result<(), String> {
         if input.is_empty() {
             return Ok(());
         }
         // Renamed into place without its content, the index would be an empty file after a loss of power.
         let options = ["-c", "core.fsync=index", "update-index", "-z", "--add", "--remove", "--replace"];
         let arguments = [&options[..], mode].concat();
-        let waiting = self.ambient.stopwatch();
-        loop {
-            match run_git(git, self.root(), &self.ambient, &arguments, input) {
-                Ok(()) => return Ok(()),
-                Err(failure)
-                    if failure.text.contains("index.lock") && waiting.elapsed() < self.lock_patience =>
-                {
-                    std::thread::sleep(LOCK_PAUSE);
-                }
-                Err(failure) => return Err(failure.text),
-            }
-        }
+        run_git(git, self.root(), copy, &self.ambient, &arguments, input).map_err(|failure| failure.text)
     }
 
     fn refresh_built_in(
         &self,
+        copy: &Path,
         due: &BTreeMap<&RepoPath, Refreshed>,
         work_tree: WorkTree,
     ) -> Result<(), String> {
-        let text = |error: std::io::Error| error.to_string();
-        let lock = self.lock_index()?;
-        let index_path = self.git_dir().join("index");
-        let copy =
-            tempfile::Builder::new().prefix("baton-index").tempfile_in(self.git_dir()).map_err(text)?;
-        match std::fs::copy(&index_path, copy.path()) {
-            Ok(_) => {}
-            // An empty file is no index; an absent one is an empty index.
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                std::fs::remove_file(copy.path()).map_err(text)?;
-            }
-            Err(error) => return Err(text(error)),
-        }
         let write = || -> Result<(), git2::Error> {
-            let mut index = Index::open(copy.path())?;
+            let mut index = Index::open(copy)?;
             for (path, refreshed) in due {
                 match refreshed.new {
                     Some((id, mode)) => index.add(&self.index_entry(path, id, mode, work_tree))?,
@@ -207,22 +248,23 @@ impl Repo {
             index.write()
         };
         write().map_err(|error| error.message().to_owned())?;
-        File::open(copy.path()).and_then(|file| file.sync_all()).map_err(text)?;
-        lock.replace_index(copy.path(), &index_path).map_err(text)
+        File::open(copy).and_then(|file| file.sync_all()).map_err(|error| error.to_string())
     }
 
     fn lock_index(&self) -> Result<IndexLock, String> {
-        let path = self.git_dir().join("index.lock");
         let waiting = self.ambient.stopwatch();
         loop {
-            match OpenOptions::new().write(true).create_new(true).open(&path) {
-                Ok(_) => return Ok(IndexLock { path: Some(path) }),
+            match IndexLock::take(self.git_dir()) {
+                Ok(lock) => return Ok(lock),
                 Err(error)
-                    if error.kind() == ErrorKind::AlreadyExists && waiting.elapsed() < self.lock_patience =>
+                    if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::WouldBlock)
+                        && waiting.elapsed() < self.lock_patience =>
                 {
                     std::thread::sleep(LOCK_PAUSE);
                 }
-                Err(error) => return Err(format!("`{}`: {error}", path.display())),
+                Err(error) => {
+                    return Err(format!("`{}`: {error}", self.git_dir().join(LOCK).display()));
+                }
             }
         }
     }
@@ -268,30 +310,4 @@ impl Repo {
 fn staged_version(index: &Index, path: &RepoPath) -> Option<(Oid, FileMode)> {
     let entry = index.get_path(path.as_path(), 0)?;
     file_mode(entry.mode).map(|mode| (entry.id, mode))
-}
-
-/// git's own lock, made by us; removed when dropped, unless it became the index.
-struct IndexLock {
-    path: Option<PathBuf>,
-}
-
-impl IndexLock {
-    /// The lock stays in place until the very moment at which it becomes the new index.
-    fn replace_index(mut self, new: &Path, index: &Path) -> std::io::Result<()> {
-        if let Some(lock) = &self.path {
-            std::fs::rename(new, lock)?;
-            std::fs::rename(lock, index)?;
-        }
-        self.path = None;
-        Ok(())
-    }
-}
-
-impl Drop for IndexLock {
-    fn drop(&mut self) {
-        if let Some(path) = &self.path {
-            // If this fails the lock stays, and the next start reports it.
-            let _ = std::fs::remove_file(path);
-        }
-    }
 }

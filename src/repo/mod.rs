@@ -19,6 +19,7 @@ mod head;
 mod history;
 mod ignored;
 mod index;
+mod index_lock;
 mod introduced;
 mod left_behind;
 mod object;

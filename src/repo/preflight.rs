@@ -9,6 +9,7 @@ use git2::{ErrorCode, RepositoryState};
 use super::error::{GitLock, RepoError};
 use super::head::Head;
 use super::index::LOCK_PAUSE;
+use super::index_lock::release_stale;
 use super::open::Repo;
 
 /// Something that git has begun and not ended.
@@ -111,6 +112,7 @@ impl Repo {
 
     /// A person's `git status` takes the lock for a moment too; only one that stays is reported.
     pub(super) fn wait_for_lock(&self, path: PathBuf) -> Result<(), RepoError> {
+        release_stale(self.git_dir());
         let waiting = self.ambient.stopwatch();
         while path.symlink_metadata().is_ok() {
             if waiting.elapsed() > self.lock_patience {

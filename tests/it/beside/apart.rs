@@ -20,7 +20,8 @@ fn act(person: &mut Person) {
                 person.save(&path);
             }
         }
-        4 => person.save(["docs/fix_plan.md", "mine.txt", "src/counter.rs"][usize::try_from(number % 3).unwrap()]),
+        4 => person
+            .save(["docs/fix_plan.md", "mine.txt", "src/counter.rs"][usize::try_from(number % 3).unwrap()]),
         5 => {
             if let Some(path) = person.some_file() {
                 person.delete(&path);
@@ -64,9 +65,13 @@ struct Theirs {
 }
 
 fn theirs(person: &mut Person, root: &Path) -> Theirs {
-    let files = read_all(root).into_iter().map(|(path, content)| (path.strip_prefix(root).unwrap().to_owned(), content));
-    let mut branches = person.git(&["for-each-ref", "--format=%(refname) %(objectname)", "refs/heads", "refs/tags"]);
-    branches = branches.lines().filter(|line| !line.starts_with("refs/heads/loop ")).collect::<Vec<_>>().join("\n");
+    let files = read_all(root)
+        .into_iter()
+        .map(|(path, content)| (path.strip_prefix(root).unwrap().to_owned(), content));
+    let mut branches =
+        person.git(&["for-each-ref", "--format=%(refname) %(objectname)", "refs/heads", "refs/tags"]);
+    branches =
+        branches.lines().filter(|line| !line.starts_with("refs/heads/loop ")).collect::<Vec<_>>().join("\n");
     Theirs {
         files: files.filter(|(path, _)| !path.starts_with(".git")).collect(),
         index: person.git(&["ls-files", "--stage", "-z"]),
@@ -110,9 +115,18 @@ fn a_person_in_a_tree_of_their_own_ends_where_they_would_have_ended_alone() {
             act(&mut other);
         }
         let (was, is) = (theirs(&mut other, &alone), theirs(&mut person, &workspace.root()));
-        assert!(was == is, "seed {seed}: after {} deeds, alone:\n{was:#?}\nbeside the loop:\n{is:#?}", person.deeds);
+        assert!(
+            was == is,
+            "seed {seed}: after {} deeds, alone:\n{was:#?}\nbeside the loop:\n{is:#?}",
+            person.deeds
+        );
         assert_branch_is_the_agents(&workspace, &first);
-        format!("{} deeds beside {} turns, {} refusals of locks", person.deeds, 2 * ITERATIONS, person.refusals)
+        format!(
+            "{} deeds beside {} turns, {} refusals of locks",
+            person.deeds,
+            2 * ITERATIONS,
+            person.refusals
+        )
     });
 }
 
@@ -128,8 +142,7 @@ impl Drop for EndsWhenDropped<'_> {
 /// The branch holds what the agents made, and the agents were started once a claim.
 fn assert_branch_is_the_agents(workspace: &Workspace, first: &str) {
     let made = made_files(ITERATIONS);
-    let expected: String =
-        made.iter().map(|(path, content)| format!("{path}\n{content}")).collect();
+    let expected: String = made.iter().map(|(path, content)| format!("{path}\n{content}")).collect();
     let changed = workspace.git(&["diff", "--name-only", first, "loop"]);
     let found: String = changed
         .lines()

@@ -1,8 +1,6 @@
 //! The shared tree: the person and the agents write into the same directory, and docs/publishing.md says whose is what.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -217,7 +215,11 @@ fn assert_nothing_is_lost(workspace: &Workspace, person: &mut Person) {
 
 /// What was dirty before a claim and stayed as it was is not in that turn's commits.
 fn assert_published_was_saved_in_the_turn(workspace: &Workspace, person: &Person, first: &str) {
-    let log = workspace.git(&["log", "--format=%H %(trailers:key=Baton-Turn,valueonly,separator=)", &format!("{first}..HEAD")]);
+    let log = workspace.git(&[
+        "log",
+        "--format=%H %(trailers:key=Baton-Turn,valueonly,separator=)",
+        &format!("{first}..HEAD"),
+    ]);
     for line in log.lines() {
         let (commit, turn) = line.split_once(' ').unwrap();
         if turn.is_empty() {
@@ -225,7 +227,8 @@ fn assert_published_was_saved_in_the_turn(workspace: &Workspace, person: &Person
         }
         let turn: TurnId = turn.parse().unwrap();
         let claimed = u64::try_from(turn.bits() >> 80).unwrap();
-        let changed = workspace.git(&["diff-tree", "-r", "--no-commit-id", "--no-renames", "--name-status", commit]);
+        let changed =
+            workspace.git(&["diff-tree", "-r", "--no-commit-id", "--no-renames", "--name-status", commit]);
         for change in changed.lines() {
             let (kind, path) = change.split_once('\t').unwrap();
             if !path.starts_with("own/") {
@@ -238,8 +241,13 @@ fn assert_published_was_saved_in_the_turn(workspace: &Workspace, person: &Person
             }
             let content = workspace.git(&["show", &format!("{commit}:{path}")]);
             let saved = person.saved.iter().find(|saved| saved.content == content && saved.path == path);
-            let saved = saved.unwrap_or_else(|| panic!("{path} is published as nobody saved it: {content:?}"));
-            assert!(saved.at >= claimed, "{path} was saved {} ms before the turn that publishes it", claimed - saved.at);
+            let saved =
+                saved.unwrap_or_else(|| panic!("{path} is published as nobody saved it: {content:?}"));
+            assert!(
+                saved.at >= claimed,
+                "{path} was saved {} ms before the turn that publishes it",
+                claimed - saved.at
+            );
         }
     }
 }
