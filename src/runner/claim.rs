@@ -7,7 +7,7 @@ use crate::config::{Config, Session};
 use crate::ledger::{Closing, Entry, TurnFilter};
 use crate::model::{Actor, Holder, PromptName, State, Token};
 use crate::publish::{DirtyRecord, RepoPath};
-use crate::repo::Repo;
+use crate::repo::{Head, Repo};
 use crate::route::{RoutePlan, Situation, check_plan, decide_plan};
 use crate::turn::{Claim, Features, Input, Phase, Refusal, apply};
 
@@ -20,6 +20,9 @@ use super::turn::{Runner, Step, TurnKind};
 
 /// How many paths a message names.
 const NAMED_PATHS: usize = 20;
+
+/// How often the work tree is looked at anew at a claim.
+const RECORD_TRIES: u32 = 20;
 
 impl Runner<'_> {
     /// Finds every reason not to take this turn that can be found without running anything.
@@ -208,8 +211,22 @@ impl Runner<'_> {
         Err(refusal.into())
     }
 
-    /// HEAD and what is dirty now, less what earlier turns of this seat have left behind: that is this seat's own.
+    /// What is there now, at one moment: where somebody saves or commits while it is looked at, it is looked at anew.
     fn record_base(&self, repo: &Repo, actor: Actor) -> Result<Base, RunnerError> {
+        let mut tries = 1;
+        loop {
+            let head = repo.head()?;
+            let base = self.record_base_at(repo, actor, head)?;
+            let torn = repo.head()? != base.head || self.changed_before_kept(repo, &base)?;
+            if !torn || tries == RECORD_TRIES {
+                return Ok(base);
+            }
+            tries += 1;
+        }
+    }
+
+    /// HEAD and what is dirty now, less what earlier turns of this seat have left behind: that is this seat's own.
+    fn record_base_at(&self, repo: &Repo, actor: Actor, head: Head) -> Result<Base, RunnerError> {
         let now = repo.dirty()?;
         let fingerprint = repo.fingerprint(&now, &self.workspace.rules)?;
         let (mut own, mut by_agents) = (Vec::new(), Vec::new());
@@ -232,7 +249,7 @@ impl Runner<'_> {
         let still =
             |left: &Leftover| now.get(&left.path).is_some_and(|dirty| dirty.content == left.now.content);
         let by_agents = by_agents.into_iter().filter(still).map(|left| left.path).collect();
-        let mut base = Base { head: repo.head()?, fingerprint, dirty, by_agents, guard: None };
+        let mut base = Base { head, fingerprint, dirty, by_agents, guard: None };
         base.guard = Some(self.guard(repo, &base.head, &base)?);
         Ok(base)
     }

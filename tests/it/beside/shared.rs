@@ -18,33 +18,34 @@ const STOPS_IN_A_ROW: u32 = 50;
 fn act(person: &mut Person) {
     person.deeds += 1;
     let number = person.deeds;
-    match person.dice.roll(16) {
-        0..=4 => person.save(&format!("own/{number}.txt")),
-        5 => {
+    match person.dice.roll(40) {
+        0..=12 => person.save(&format!("own/{number}.txt")),
+        13 | 14 => {
             if let Some(path) = person.some_file() {
                 person.save(&path);
             }
         }
-        6 => {
+        15 => {
             if let Some(path) = person.some_file() {
                 person.delete(&path);
             }
         }
-        7..=9 => {
+        16..=25 => {
             if let Some(path) = person.some_file() {
                 stage(person, &path);
             }
         }
-        10 | 11 => commit(person),
-        12 | 13 => {
+        26..=36 => commit(person),
+        37 | 38 => {
             let push = ["stash", "push", "--quiet", "--include-untracked", "--", "own"];
-            let before = person.try_git(&["rev-parse", "--verify", "--quiet", "refs/stash"]).ok();
-            if person.try_git(&push).is_ok() {
-                let after = person.try_git(&["rev-parse", "--verify", "--quiet", "refs/stash"]).ok();
-                if let Some(entry) = after.filter(|after| before.as_ref() != Some(after)) {
-                    person.stashes.push(entry);
-                    person.staged.clear();
-                }
+            drop(person.try_git(&push));
+            // An entry may have been made although the rest was refused.
+            let now = entries(person);
+            let new = now.len().saturating_sub(person.stashes.len());
+            assert_eq!(now[..now.len() - new], person.stashes, "entries are gone");
+            person.stashes = now;
+            if new > 0 {
+                person.staged.clear();
             }
         }
         _ => {
@@ -62,6 +63,12 @@ fn act(person: &mut Person) {
             }
         }
     }
+}
+
+/// The stash entries now, the newest last.
+fn entries(person: &mut Person) -> Vec<String> {
+    let list = person.git(&["stash", "list", "--format=%H"]);
+    list.lines().rev().map(str::to_owned).collect()
 }
 
 /// `git add`, and what the index then holds.
@@ -204,10 +211,7 @@ fn assert_nothing_is_lost(workspace: &Workspace, person: &mut Person) {
             "{path} is not staged any more: {staged:?} is, {content:?} was"
         );
     }
-    let stashes = person.git(&["stash", "list", "--format=%H"]);
-    let mut expected: Vec<&str> = person.stashes.iter().map(|entry| entry.trim()).collect();
-    expected.reverse();
-    assert_eq!(stashes.lines().collect::<Vec<_>>(), expected, "the stash list is another");
+    assert_eq!(entries(person), person.stashes, "the stash list is another");
     for (name, content) in [("mine.txt", "a person changed this"), ("scratch.txt", "a note")] {
         assert_eq!(workspace.read(name).as_deref(), Some(content));
     }
