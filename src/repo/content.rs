@@ -203,7 +203,12 @@ impl<'repo> ContentReader<'repo> {
             let Ok(target) = std::fs::read_link(&absolute) else { return Ok(None) };
             self.repo.git.blob(target.as_os_str().as_bytes()).map_err(&failed)?
         } else if metadata.is_file() && self.mode(&metadata, head) == selected.mode {
-            self.repo.git.blob_path(&absolute).map_err(&failed)?
+            match self.repo.git.blob_path(&absolute) {
+                Ok(stored) => stored,
+                // Somebody deletes or saves it in this very moment.
+                Err(_) if !is_as_before(&absolute, &metadata) => return Ok(None),
+                Err(error) => return Err(failed(error)),
+            }
         } else {
             return Ok(None);
         };
@@ -225,6 +230,13 @@ impl<'repo> ContentReader<'repo> {
             Err(error) => is_absence(&error),
         }
     }
+}
+
+fn is_as_before(file: &std::path::Path, before: &std::fs::Metadata) -> bool {
+    file.symlink_metadata().is_ok_and(|now| {
+        (now.len(), now.ino(), now.mtime(), now.mtime_nsec())
+            == (before.len(), before.ino(), before.mtime(), before.mtime_nsec())
+    })
 }
 
 impl Repo {

@@ -168,8 +168,8 @@ impl Repo {
         let text = |error: std::io::Error| error.to_string();
         let copy = tempfile::Builder::new().prefix(COPY).tempfile_in(self.git_dir()).map_err(text)?;
         let copy = copy.into_temp_path();
-        match std::fs::copy(self.git_dir().join("index"), &copy) {
-            Ok(_) => {}
+        match copy_index(&self.git_dir().join("index"), &copy) {
+            Ok(()) => {}
             // An empty file is no index; an absent one is an empty index.
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 std::fs::remove_file(&copy).map_err(text)?;
@@ -305,6 +305,13 @@ impl Repo {
         }
         entry
     }
+}
+
+/// With its time of change: git compares the content of files that are not older than their index.
+fn copy_index(index: &Path, copy: &Path) -> std::io::Result<()> {
+    let changed = index.metadata()?.modified()?;
+    std::fs::copy(index, copy)?;
+    File::options().write(true).open(copy)?.set_modified(changed)
 }
 
 fn staged_version(index: &Index, path: &RepoPath) -> Option<(Oid, FileMode)> {

@@ -255,3 +255,42 @@ fn assert_published_was_saved_in_the_turn(workspace: &Workspace, person: &Person
         }
     }
 }
+
+/// The turn waits at its commit; the person goes back, and so does the turn, without its agent.
+#[test]
+fn a_person_who_switches_branches_stops_the_turn_which_then_goes_on() {
+    let workspace = Workspace::new(Git::Used);
+    workspace.prepare_release();
+    workspace.script_once("ralph", "wait_for_release; work");
+    let running = workspace.start(&["--sync-loops=1"], None);
+    workspace.await_waiting("ralph");
+    workspace.git(&["switch", "--quiet", "--create", "mine"]);
+    workspace.release();
+    let stopped = "the branch was switched from main to mine during the turn: `git switch main`";
+    running.wait().assert_code(5).assert_says(stopped);
+    workspace.git(&["switch", "--quiet", "main"]);
+    workspace.git(&["branch", "--quiet", "--delete", "mine"]);
+    workspace.run(&["--sync-loops=1"]).assert_code(0);
+    workspace.assert_whole(1);
+    assert_started_once_a_turn(&workspace, 1);
+}
+
+/// What docs/publishing.md says of a person's edits, one by one.
+#[test]
+fn edits_in_ralphs_turn_are_published_and_what_was_there_before_is_not() {
+    let workspace = Workspace::new(Git::Used);
+    workspace.prepare_release();
+    workspace.script_once("galph", "wait_for_release; work");
+    let running = workspace.start(&["--sync-loops=1"], None);
+    workspace.await_waiting("galph");
+    workspace.write("own/in-galphs.txt", "a person\n");
+    workspace.script_once("ralph", "wait_for_release; work");
+    workspace.release();
+    workspace.await_waiting("ralph");
+    workspace.write("own/in-ralphs.txt", "a person\n");
+    workspace.release();
+    running.wait().assert_code(0);
+    assert_eq!(workspace.git(&["ls-tree", "-r", "--name-only", "HEAD", "own"]), "own/in-ralphs.txt\n");
+    assert_eq!(workspace.read("own/in-galphs.txt").as_deref(), Some("a person\n"));
+    workspace.assert_persons_files();
+}
