@@ -97,7 +97,14 @@ impl<'repo> ContentReader<'repo> {
             }
             Err(source) => return Err(RepoError::Io { doing: "open", path: absolute, source }),
         }
-        let (id, obstacle) = self.hash(path)?;
+        let (id, obstacle) = match self.hash(path) {
+            Ok(hashed) => hashed,
+            // Somebody has deleted it in this very moment.
+            Err(_) if absolute.symlink_metadata().is_err_and(|error| is_absence(&error)) => {
+                return Ok(bare(Content::Deleted));
+            }
+            Err(error) => return Err(error),
+        };
         let blob = Blob { id, mode: self.mode(&metadata, known) };
         Ok(WorkFile { content: Content::File(blob), size: metadata.len(), obstacle })
     }

@@ -16,6 +16,7 @@ use super::journal::{Base, ClaimPlan, ClaimedState, Leftover, Record, TurnRecord
 use super::notes::leftovers_of;
 use super::outcome::{TurnEnd, TurnOutcome};
 use super::prompt::read_prompt;
+use super::rescue::changed_before_kept;
 use super::turn::{Runner, Step, TurnKind};
 
 /// How many paths a message names.
@@ -217,7 +218,7 @@ impl Runner<'_> {
         loop {
             let head = repo.head()?;
             let base = self.record_base_at(repo, actor, head)?;
-            let torn = repo.head()? != base.head || self.changed_before_kept(repo, &base)?;
+            let torn = repo.head()? != base.head || changed_before_kept(repo, &base)?;
             if !torn || tries == RECORD_TRIES {
                 return Ok(base);
             }

@@ -30,15 +30,6 @@ impl Runner<'_> {
         Ok(Guard { surroundings, rescue })
     }
 
-    /// Whether a file is without a copy because it was saved anew before the copy was made.
-    pub(super) fn changed_before_kept(&self, repo: &Repo, base: &Base) -> Result<bool, RunnerError> {
-        let Some(guard) = &base.guard else { return Ok(false) };
-        let left_out = || base.dirty.iter().filter(|(path, _)| guard.rescue.left_out.contains(path));
-        let now = repo.look_again(left_out())?;
-        let changed = left_out().any(|(path, was)| now.get(path).is_some_and(|now| *now != was.content));
-        Ok(changed)
-    }
-
     /// The remotes that an agent must not push to; none where git is avoided.
     pub(super) fn remotes(&self) -> RemoteUrls {
         self.workspace.repo.as_ref().map(Repo::remote_urls).unwrap_or_default()
@@ -205,6 +196,15 @@ impl Runner<'_> {
         }
         Ok(findings)
     }
+}
+
+/// Whether a file is without a copy because it was saved anew before the copy was made.
+pub(super) fn changed_before_kept(repo: &Repo, base: &Base) -> Result<bool, RunnerError> {
+    let Some(guard) = &base.guard else { return Ok(false) };
+    let left_out = || base.dirty.iter().filter(|(path, _)| guard.rescue.left_out.contains(path));
+    let now = repo.look_again(left_out())?;
+    let changed = left_out().any(|(path, was)| now.get(path).is_some_and(|now| *now != was.content));
+    Ok(changed)
 }
 
 /// What a person had staged and is not staged, nor committed, any more.
