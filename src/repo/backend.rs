@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::Path;
 
 use super::commit::CommitOrder;
 use super::error::RepoError;
@@ -232,8 +233,13 @@ pub(super) trait Backend: fmt::Debug + Send {
     /// What the repository wants to be done when commits are on the branch. Its failure changes nothing.
     fn after_commits(&self, order: &CommitOrder<'_>);
 
-    /// Makes the index hold the new versions of these paths, under git's own lock; in git's words why not.
-    fn write_index(&self, due: &BTreeMap<&RepoPath, &Versions>, work_tree: WorkTree) -> Result<(), String>;
+    /// Makes this copy of the index hold the new versions of these paths, durably; in git's words why not.
+    fn write_index(
+        &self,
+        copy: &Path,
+        due: &BTreeMap<&RepoPath, &Versions>,
+        work_tree: WorkTree,
+    ) -> Result<(), String>;
 }
 
 /// What all work trees of a repository share, as far as one more work tree needs it.

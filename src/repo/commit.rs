@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use super::backend::{Changes, TreeChange, WorkTree};
 use super::error::RepoError;
 use super::head::Head;
-use super::index::IndexRefresh;
+use super::index::{IndexRefresh, PreparedIndex};
 use super::open::Repo;
 use super::preflight::Identity;
 use super::work_file::Looker;
@@ -87,11 +87,14 @@ impl Repo {
             return Ok(Committed { commits, index, restaged: Vec::new() });
         };
         let log = format!("baton: {} commits", commits.len());
-        self.backend.move_branch(branch, base, tip, &log)?;
-        let index = match self.backend.difference(Some(base), tip) {
-            Ok(difference) => self.refresh_index(&difference, WorkTree::JustRead),
-            Err(error) => IndexRefresh::Failed { reason: error.to_string() },
+        let difference = self.backend.difference(Some(base), tip);
+        // Under the lock of the index: nobody makes a commit of the index of before on top of ours.
+        let index = match &difference {
+            Ok(difference) => self.prepare_index(difference, WorkTree::JustRead),
+            Err(error) => PreparedIndex::Failed { reason: error.to_string() },
         };
+        self.backend.move_branch(branch, base, tip, &log)?;
+        let index = index.put_in_place();
         self.backend.after_commits(&order);
         Ok(Committed { commits, index, restaged: made.restaged })
     }

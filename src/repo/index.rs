@@ -1,12 +1,22 @@
 //! The index after a commit: just the committed paths, under git's own lock.
+//!
+//! The lock is taken here, and a copy is brought up to date: by `git update-index` where git is installed, else by
+//! libgit2. The branch moves while the lock is held, as in `git commit`: otherwise a commit that somebody makes in
+//! between would be made from the index of before, and undo ours.
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempPath;
 
 use super::backend::{Difference, Versions, WorkTree};
 use super::commit::Commit;
 use super::error::RepoError;
+use super::index_lock::{COPY, IndexLock, LOCK};
 use super::open::Repo;
+use super::place::LOCK_PAUSE;
 use crate::publish::{ObjectId, RepoPath};
 
 /// A staged version that the refresh replaced; it was neither HEAD's nor the committed one.
@@ -33,8 +43,48 @@ pub enum IndexRefresh {
     },
 }
 
+/// The next index, not in its place yet. Dropped, everything is as it was.
+#[must_use]
+pub(super) enum PreparedIndex {
+    /// Under the lock.
+    Ready { lock: IndexLock, copy: TempPath, git_dir: PathBuf, superseded: Vec<SupersededEntry> },
+    /// It is right as it is.
+    Unchanged { superseded: Vec<SupersededEntry> },
+    /// It cannot be prepared, in git's words.
+    Failed { reason: String },
+}
+
+impl PreparedIndex {
+    pub(super) fn put_in_place(self) -> IndexRefresh {
+        match self {
+            Self::Ready { lock, copy, git_dir, superseded } => {
+                // The lock stays until the index is the new one: readers see one or the other.
+                let renamed = copy.persist(git_dir.join("index")).map_err(|error| error.error);
+                drop(lock);
+                // An index of before the commit would show its reverse as staged, after a loss of power.
+                let synced = renamed.and_then(|()| File::open(&git_dir)?.sync_all());
+                match synced {
+                    Ok(()) => IndexRefresh::Done { superseded },
+                    Err(error) => IndexRefresh::Failed { reason: error.to_string() },
+                }
+            }
+            Self::Unchanged { superseded } => IndexRefresh::Done { superseded },
+            Self::Failed { reason } => IndexRefresh::Failed { reason },
+        }
+    }
+}
+
 impl Repo {
     pub(super) fn refresh_index(&self, difference: &Difference, work_tree: WorkTree) -> IndexRefresh {
+        self.prepare_index(difference, work_tree).put_in_place()
+    }
+
+    /// Locks the index and brings a copy of it up to date; nobody sees it yet.
+    pub(super) fn prepare_index(&self, difference: &Difference, work_tree: WorkTree) -> PreparedIndex {
+        let lock = match self.lock_index() {
+            Ok(lock) => lock,
+            Err(reason) => return PreparedIndex::Failed { reason },
+        };
         let paths: Vec<&RepoPath> = difference.keys().collect();
         // One that cannot be read counts as empty here: the refresh itself will say what is wrong.
         let staged = self.backend.staged(&paths).unwrap_or_else(|_| vec![None; paths.len()]);
@@ -55,14 +105,50 @@ impl Repo {
             due.insert(path, versions);
         }
         if due.is_empty() {
-            return IndexRefresh::Done { superseded };
+            return PreparedIndex::Unchanged { superseded };
         }
-        // An index of before the commit would show its reverse as staged, after a loss of power.
-        let synced = || File::open(self.git_dir()).and_then(|directory| directory.sync_all());
-        let written = self.backend.write_index(&due, work_tree);
-        match written.and_then(|()| synced().map_err(|error| error.to_string())) {
-            Ok(()) => IndexRefresh::Done { superseded },
-            Err(reason) => IndexRefresh::Failed { reason },
+        match self.updated_copy(&due, work_tree) {
+            Ok(copy) => PreparedIndex::Ready { lock, copy, git_dir: self.git_dir().to_owned(), superseded },
+            Err(reason) => PreparedIndex::Failed { reason },
+        }
+    }
+
+    fn updated_copy(
+        &self,
+        due: &BTreeMap<&RepoPath, &Versions>,
+        work_tree: WorkTree,
+    ) -> Result<TempPath, String> {
+        let text = |error: std::io::Error| error.to_string();
+        let copy = tempfile::Builder::new().prefix(COPY).tempfile_in(self.git_dir()).map_err(text)?;
+        let copy = copy.into_temp_path();
+        match copy_index(&self.git_dir().join("index"), &copy) {
+            Ok(()) => {}
+            // An empty file is no index; an absent one is an empty index.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                std::fs::remove_file(&copy).map_err(text)?;
+            }
+            Err(error) => return Err(text(error)),
+        }
+        self.backend.write_index(&copy, due, work_tree)?;
+        Ok(copy)
+    }
+
+    fn lock_index(&self) -> Result<IndexLock, String> {
+        let place = self.backend.place();
+        let waiting = place.ambient.stopwatch();
+        loop {
+            match IndexLock::take(self.git_dir()) {
+                Ok(lock) => return Ok(lock),
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::WouldBlock)
+                        && waiting.elapsed() < place.lock_patience =>
+                {
+                    std::thread::sleep(LOCK_PAUSE);
+                }
+                Err(error) => {
+                    return Err(format!("`{}`: {error}", self.git_dir().join(LOCK).display()));
+                }
+            }
         }
     }
 
@@ -80,4 +166,11 @@ impl Repo {
         }
         Ok(self.refresh_index(&all, WorkTree::Unknown))
     }
+}
+
+/// With its time of change: git compares the content of files that are not older than their index.
+fn copy_index(index: &Path, copy: &Path) -> std::io::Result<()> {
+    let changed = index.metadata()?.modified()?;
+    std::fs::copy(index, copy)?;
+    File::options().write(true).open(copy)?.set_modified(changed)
 }

@@ -21,6 +21,7 @@ mod history;
 mod hook;
 mod ignored;
 mod index;
+mod index_lock;
 mod introduced;
 mod left_behind;
 mod library;

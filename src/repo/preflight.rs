@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use super::error::{GitLock, RepoError};
 use super::head::Head;
+use super::index_lock::release_stale;
 use super::open::Repo;
 use super::place::LOCK_PAUSE;
 
@@ -112,6 +113,7 @@ impl Repo {
 
     /// A person's `git status` takes the lock for a moment too; only one that stays is reported.
     pub(super) fn wait_for_lock(&self, path: PathBuf) -> Result<(), RepoError> {
+        release_stale(self.git_dir());
         let waiting = self.backend.place().ambient.stopwatch();
         while path.symlink_metadata().is_ok() {
             if waiting.elapsed() > self.backend.place().lock_patience {

@@ -7,7 +7,7 @@ use crate::config::{Config, Session};
 use crate::ledger::{Closing, Entry, TurnFilter};
 use crate::model::{Actor, Holder, PromptName, State, Token};
 use crate::publish::{DirtyRecord, RepoPath};
-use crate::repo::Repo;
+use crate::repo::{Head, Repo};
 use crate::route::{RoutePlan, Situation, check_plan, decide_plan};
 use crate::turn::{Claim, Features, Input, Phase, Refusal, apply};
 
@@ -16,10 +16,14 @@ use super::journal::{Base, ClaimPlan, ClaimedState, Leftover, Record, TurnRecord
 use super::notes::leftovers_of;
 use super::outcome::{TurnEnd, TurnOutcome};
 use super::prompt::read_prompt;
+use super::rescue::changed_before_kept;
 use super::turn::{Runner, Step, TurnKind};
 
 /// How many paths a message names.
 const NAMED_PATHS: usize = 20;
+
+/// How often the work tree is looked at anew at a claim.
+const RECORD_TRIES: u32 = 20;
 
 impl Runner<'_> {
     /// Finds every reason not to take this turn that can be found without running anything.
@@ -224,10 +228,22 @@ impl Runner<'_> {
         Err(refusal.into())
     }
 
-    /// HEAD and what is dirty now, less what earlier turns of this seat have left behind: that is this seat's own.
+    /// What is there now, at one moment: where somebody saves or commits while it is looked at, it is looked at anew.
     fn record_base(&self, repo: &Repo, actor: Actor) -> Result<Base, RunnerError> {
-        // A commit by somebody else that comes in between is found when the turn commits: it began before.
-        let head = repo.head()?;
+        let mut tries = 1;
+        loop {
+            let head = repo.head()?;
+            let base = self.record_base_at(repo, actor, head)?;
+            let torn = repo.head()? != base.head || changed_before_kept(repo, &base)?;
+            if !torn || tries == RECORD_TRIES {
+                return Ok(base);
+            }
+            tries += 1;
+        }
+    }
+
+    /// HEAD and what is dirty now, less what earlier turns of this seat have left behind: that is this seat's own.
+    fn record_base_at(&self, repo: &Repo, actor: Actor, head: Head) -> Result<Base, RunnerError> {
         let now = repo.dirty()?;
         let fingerprint = repo.fingerprint(&head.commit, &now, &self.workspace.rules)?;
         let (mut own, mut by_agents) = (Vec::new(), Vec::new());

@@ -1,7 +1,9 @@
 //! The commits: what this turn changed, by category, on the branch that was claimed.
 
 use crate::publish::{CommitContext, DirtyRecord, RepoPath, Selection, commit_message, decide_selection};
-use crate::repo::{CommitOrder, CommitPlan as RepoCommitPlan, Fingerprint, Head, IndexRefresh, Repo};
+use crate::repo::{
+    CommitOrder, CommitPlan as RepoCommitPlan, Fingerprint, Head, IndexRefresh, Repo, RepoError,
+};
 
 use super::RunnerError;
 use super::agent_actions::{CommitsSince, obstacles, refusals};
@@ -13,8 +15,24 @@ use super::turn::{Runner, Step};
 /// How many paths a message names.
 const NAMED_PATHS: usize = 20;
 
+/// How often the work is looked at anew because somebody saved or committed in the very moment of the commit.
+const COMMIT_TRIES: u32 = 20;
+
 impl Runner<'_> {
     pub(super) fn commit(&mut self, turn: &mut TurnRecord) -> Result<Step, RunnerError> {
+        let mut tries = 1;
+        loop {
+            match self.commit_once(turn) {
+                // Nothing was committed, and a person at work beside the loop is no reason to end it.
+                Err(RunnerError::Repo(
+                    RepoError::BranchMoved { .. } | RepoError::ChangedSinceSelected { .. },
+                )) if tries < COMMIT_TRIES => tries += 1,
+                ended => return ended,
+            }
+        }
+    }
+
+    fn commit_once(&mut self, turn: &mut TurnRecord) -> Result<Step, RunnerError> {
         let (Some(repo), Some(base)) = (&self.workspace.repo, turn.base()) else {
             self.journal_done(turn, Record::CommitDone(Committed::default()))?;
             return Ok(Step::Go);

@@ -198,6 +198,15 @@ impl Runner<'_> {
     }
 }
 
+/// Whether a file is without a copy because it was saved anew before the copy was made.
+pub(super) fn changed_before_kept(repo: &Repo, base: &Base) -> Result<bool, RunnerError> {
+    let Some(guard) = &base.guard else { return Ok(false) };
+    let left_out = || base.dirty.iter().filter(|(path, _)| guard.rescue.left_out.contains(path));
+    let now = repo.look_again(left_out())?;
+    let changed = left_out().any(|(path, was)| now.get(path).is_some_and(|now| *now != was.content));
+    Ok(changed)
+}
+
 /// What a person had staged and is not staged, nor committed, any more.
 fn changed_entries(repo: &Repo, turn: TurnId, guard: &Guard) -> Result<Vec<Finding>, RunnerError> {
     let staged = &guard.surroundings.staged;

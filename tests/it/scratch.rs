@@ -101,7 +101,7 @@ impl Scratch {
         self.command(Path::new(env!("CARGO_BIN_EXE_baton")))
     }
 
-    fn command(&self, program: &Path) -> Command {
+    pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command
             .current_dir(self.root())

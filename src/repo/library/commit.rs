@@ -1,6 +1,7 @@
 //! Making commits and moving the branch; the primitives of the seam.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use git2::{ErrorCode, ObjectType, Oid};
 
@@ -99,7 +100,12 @@ impl Backend for Library {
 
     fn hash_files(&self, paths: &[&RepoPath]) -> Result<Vec<Option<Hashed>>, RepoError> {
         let mut hasher = Hasher::new(self)?;
-        paths.iter().map(|path| hasher.hash(path).map(Some)).collect()
+        let hash = |path: &&RepoPath| match hasher.hash(path) {
+            // Somebody has deleted it in this very moment.
+            Err(_) if self.place.absolute(path).symlink_metadata().is_err() => Ok(None),
+            hashed => hashed.map(Some),
+        };
+        paths.iter().map(hash).collect()
     }
 
     fn hash_bytes(&self, content: &[u8]) -> Result<ObjectId, RepoError> {
@@ -239,10 +245,15 @@ impl Backend for Library {
     /// libgit2 runs no hook.
     fn after_commits(&self, _order: &CommitOrder<'_>) {}
 
-    fn write_index(&self, due: &BTreeMap<&RepoPath, &Versions>, work_tree: WorkTree) -> Result<(), String> {
+    fn write_index(
+        &self,
+        copy: &Path,
+        due: &BTreeMap<&RepoPath, &Versions>,
+        work_tree: WorkTree,
+    ) -> Result<(), String> {
         match &self.program {
-            Some(program) => program.update_index(&self.place, due, work_tree, &[]),
-            None => self.update_index(due, work_tree),
+            Some(program) => program.update_index(copy, &self.place, due, work_tree, &[]),
+            None => self.update_index(copy, due, work_tree),
         }
     }
 }

@@ -1,18 +1,14 @@
-//! The index without git: its lock is taken here, around libgit2's work on a copy.
-//!
-//! libgit2 by itself reads and writes the index without holding `index.lock` in between, and so loses what a concurrent
-//! `git add` wrote. Extensions that it does not know (untracked cache, fsmonitor) are dropped.
+//! A copy of the index, brought up to date without git. Extensions that libgit2 does not know (untracked cache,
+//! fsmonitor) are dropped.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::ErrorKind;
+use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use git2::{Index, IndexEntry, IndexTime};
 
 use super::super::backend::{Versions, WorkTree};
-use super::super::place::LOCK_PAUSE;
 use super::object::{mode_bits, oid};
 use super::open::Library;
 use crate::publish::{Blob, RepoPath};
@@ -20,24 +16,12 @@ use crate::publish::{Blob, RepoPath};
 impl Library {
     pub(super) fn update_index(
         &self,
+        copy: &Path,
         due: &BTreeMap<&RepoPath, &Versions>,
         work_tree: WorkTree,
     ) -> Result<(), String> {
-        let text = |error: std::io::Error| error.to_string();
-        let lock = self.lock_index()?;
-        let index_path = self.place.git_dir.join("index");
-        let copy =
-            tempfile::Builder::new().prefix("baton-index").tempfile_in(&self.place.git_dir).map_err(text)?;
-        match std::fs::copy(&index_path, copy.path()) {
-            Ok(_) => {}
-            // An empty file is no index; an absent one is an empty index.
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                std::fs::remove_file(copy.path()).map_err(text)?;
-            }
-            Err(error) => return Err(text(error)),
-        }
         let write = || -> Result<(), git2::Error> {
-            let mut index = Index::open(copy.path())?;
+            let mut index = Index::open(copy)?;
             for (path, versions) in due {
                 match &versions.new {
                     Some(blob) => index.add(&self.index_entry(path, blob, work_tree)?)?,
@@ -50,25 +34,7 @@ impl Library {
             index.write()
         };
         write().map_err(|error| error.message().to_owned())?;
-        File::open(copy.path()).and_then(|file| file.sync_all()).map_err(text)?;
-        lock.replace_index(copy.path(), &index_path).map_err(text)
-    }
-
-    fn lock_index(&self) -> Result<IndexLock, String> {
-        let path = self.place.git_dir.join("index.lock");
-        let waiting = self.place.ambient.stopwatch();
-        loop {
-            match OpenOptions::new().write(true).create_new(true).open(&path) {
-                Ok(_) => return Ok(IndexLock { path: Some(path) }),
-                Err(error)
-                    if error.kind() == ErrorKind::AlreadyExists
-                        && waiting.elapsed() < self.place.lock_patience =>
-                {
-                    std::thread::sleep(LOCK_PAUSE);
-                }
-                Err(error) => return Err(format!("`{}`: {error}", path.display())),
-            }
-        }
+        File::open(copy).and_then(|file| file.sync_all()).map_err(|error| error.to_string())
     }
 
     /// With the file's times where they are known to belong to this content; else git compares it once more.
@@ -111,31 +77,5 @@ impl Library {
             }
         }
         Ok(entry)
-    }
-}
-
-/// git's own lock, made by us; removed when dropped, unless it became the index.
-struct IndexLock {
-    path: Option<PathBuf>,
-}
-
-impl IndexLock {
-    /// The lock stays in place until the very moment at which it becomes the new index.
-    fn replace_index(mut self, new: &Path, index: &Path) -> std::io::Result<()> {
-        if let Some(lock) = &self.path {
-            std::fs::rename(new, lock)?;
-            std::fs::rename(lock, index)?;
-        }
-        self.path = None;
-        Ok(())
-    }
-}
-
-impl Drop for IndexLock {
-    fn drop(&mut self) {
-        if let Some(path) = &self.path {
-            // If this fails the lock stays, and the next start reports it.
-            let _ = std::fs::remove_file(path);
-        }
     }
 }

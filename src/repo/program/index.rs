@@ -1,9 +1,10 @@
-//! Writing the user's index by `git update-index`, which holds git's lock while it reads and writes.
+//! A copy of the index, brought up to date by `git update-index`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::super::backend::{Versions, WorkTree};
-use super::super::place::{LOCK_PAUSE, Place};
+use super::super::place::Place;
 use super::run::GitProgram;
 use crate::publish::{Blob, RepoPath};
 
@@ -32,6 +33,7 @@ impl GitProgram {
     /// `exact`: paths for which the work tree does not say what the index shall have.
     pub(in super::super) fn update_index(
         &self,
+        copy: &Path,
         place: &Place,
         due: &BTreeMap<&RepoPath, &Versions>,
         work_tree: WorkTree,
@@ -60,29 +62,19 @@ impl GitProgram {
             input.extend_from_slice(path.as_bytes());
             input.push(0);
         }
-        self.update(place, &["--index-info"], &info)?;
-        self.update(place, &["--force-remove", "--stdin"], &unreachable)?;
-        self.update(place, &["--stdin"], &listed)
+        self.update(copy, &["--index-info"], &info)?;
+        self.update(copy, &["--force-remove", "--stdin"], &unreachable)?;
+        self.update(copy, &["--stdin"], &listed)
     }
 
-    fn update(&self, place: &Place, mode: &[&str], input: &[u8]) -> Result<(), String> {
+    fn update(&self, copy: &Path, mode: &[&str], input: &[u8]) -> Result<(), String> {
         if input.is_empty() {
             return Ok(());
         }
         // Renamed into place without its content, the index would be an empty file after a loss of power.
         let options = ["-c", "core.fsync=index", "update-index", "-z", "--add", "--remove", "--replace"];
         let arguments = [&options[..], mode].concat();
-        let waiting = place.ambient.stopwatch();
-        loop {
-            match self.write(&arguments).input(input).run() {
-                Ok(_) => return Ok(()),
-                Err(failure)
-                    if failure.said.contains("index.lock") && waiting.elapsed() < place.lock_patience =>
-                {
-                    std::thread::sleep(LOCK_PAUSE);
-                }
-                Err(failure) => return Err(failure.said),
-            }
-        }
+        let ran = self.write(&arguments).env("GIT_INDEX_FILE", copy).input(input).run();
+        ran.map(drop).map_err(|failure| failure.said)
     }
 }

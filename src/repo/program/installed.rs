@@ -1,6 +1,7 @@
 //! The installed git behind the seam.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use super::super::backend::{
     Backend, BesideHead, Changed, Changes, Copy, Difference, Found, Hashed, Known, Made, RawCommit, Versions,
@@ -197,9 +198,14 @@ impl Backend for Installed {
         self.run_post_commit(order);
     }
 
-    fn write_index(&self, due: &BTreeMap<&RepoPath, &Versions>, work_tree: WorkTree) -> Result<(), String> {
+    fn write_index(
+        &self,
+        copy: &Path,
+        due: &BTreeMap<&RepoPath, &Versions>,
+        work_tree: WorkTree,
+    ) -> Result<(), String> {
         let made = self.made.borrow();
         let exact = made.as_ref().map_or(&[][..], |made| &made.restaged);
-        self.program.update_index(&self.place, due, work_tree, exact)
+        self.program.update_index(copy, &self.place, due, work_tree, exact)
     }
 }

@@ -9,8 +9,14 @@ static PAGE: Mutex<()> = Mutex::new(());
 /// Asserts that `docs/reliability.md` holds this table at its place; with `BATON_WRITE_TABLES=1` puts it there.
 #[track_caller]
 pub(crate) fn check_table(name: &str, table: &str) {
+    check_table_in("docs/reliability.md", name, table);
+}
+
+/// The same on another page.
+#[track_caller]
+pub(crate) fn check_table_in(page: &str, name: &str, table: &str) {
     let _page = PAGE.lock().unwrap_or_else(PoisonError::into_inner);
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reliability.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
     let page = std::fs::read_to_string(&path).unwrap();
     let begin = format!("<!-- table: {name} -->\n");
     let end = "<!-- end of table -->";

@@ -393,7 +393,7 @@ impl Drop for Workspace {
 }
 
 /// The files of an undisturbed run.
-fn made_files(iterations: u64) -> BTreeMap<String, String> {
+pub(crate) fn made_files(iterations: u64) -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
     for iteration in 1..=iterations {
         files.insert(format!("plans/plan-{iteration}.md"), format!("plan of iteration {iteration}\n"));
