@@ -103,7 +103,7 @@ impl Backend for Library {
         let hash = |path: &&RepoPath| match hasher.hash(path) {
             // Somebody has deleted it in this very moment.
             Err(_) if self.place.absolute(path).symlink_metadata().is_err() => Ok(None),
-            hashed => hashed.map(Some),
+            found => found.map(Some),
         };
         paths.iter().map(hash).collect()
     }
