@@ -20,6 +20,7 @@ const ITERATIONS: u64 = 50;
 const ITERATIONS_A_RUN: u64 = 5;
 
 /// Runs an experiment for each seed, two at a time; each says in one line what it saw.
+#[expect(clippy::disallowed_macros, reason = "for whoever runs the seeds by hand")]
 fn for_each_seed(experiment: impl Fn(u64) -> String + Sync) {
     let only: Option<u64> = std::env::var("BATON_SEED").ok().and_then(|seed| seed.parse().ok());
     let seeds: Vec<u64> = (1..=SEEDS).filter(|seed| only.is_none_or(|only| only == *seed)).collect();

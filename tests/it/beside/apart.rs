@@ -142,9 +142,9 @@ impl Drop for EndsWhenDropped<'_> {
 /// The branch holds what the agents made, and the agents were started once a claim.
 fn assert_branch_is_the_agents(workspace: &Workspace, first: &str) {
     let made = made_files(ITERATIONS);
-    let expected: String = made.iter().map(|(path, content)| format!("{path}\n{content}")).collect();
+    let expected: Vec<String> = made.iter().map(|(path, content)| format!("{path}\n{content}")).collect();
     let changed = workspace.git(&["diff", "--name-only", first, "loop"]);
-    let found: String = changed
+    let found: Vec<String> = changed
         .lines()
         .map(|path| format!("{path}\n{}", workspace.git(&["show", &format!("loop:{path}")])))
         .collect();
