@@ -10,6 +10,7 @@ use super::agent_actions::{CommitsSince, obstacles, refusals};
 use super::journal::{Base, CommitMade, CommitPlan, Committed, Record, TurnRecord};
 use super::observer::Event;
 use super::preview::{CommitUse, keep_selected, leftovers_of_selection};
+use super::run::Looked;
 use super::turn::{Runner, Step};
 
 /// How many paths a message names.
@@ -44,7 +45,14 @@ impl Runner<'_> {
             Ok(head) => head,
             Err(problems) => return self.stop_at_commit(turn, problems),
         };
-        let now = scan(repo, base, &head)?;
+        let seen = self.looked.take().filter(|seen| seen.turn == id && seen.head == head.commit);
+        let now = match seen {
+            Some(Looked { mut now, .. }) => {
+                repo.mark_ignored_at(&base.head.commit, &head.commit, &mut now)?;
+                now
+            }
+            None => scan(repo, base, &head)?,
+        };
         let rules = &self.workspace.rules;
         let mut selection = decide_selection(&before(base, &now), &now, actor, rules);
         self.leave_persons_settings(turn, &mut selection);

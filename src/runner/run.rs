@@ -7,7 +7,8 @@ use crate::agent::{OutputFormat, Reader};
 use crate::attempt::{self, AgentOrder, AgentOutcome, Glimpse};
 use crate::config::OnLimit;
 use crate::exec::{self, ExitRecord, Running};
-use crate::model::{OutcomeClass, PromptName, Usage};
+use crate::model::{OutcomeClass, PromptName, TurnId, Usage};
+use crate::publish::{DirtyRecord, ObjectId};
 use crate::repo::{Fingerprint, RepoError};
 
 use super::environment::{AttemptContext, environment, variables};
@@ -19,6 +20,15 @@ use super::prompt::{compose_prompt, read_prompt};
 use super::session::SessionPlan;
 use super::turn::{Runner, Step};
 use super::{RunnerError, settings};
+
+/// The work tree as it was a moment ago: what follows at once need not look at all files again. What is committed is
+/// compared with the files once more, and with HEAD.
+#[derive(Debug)]
+pub(super) struct Looked {
+    pub(super) turn: TurnId,
+    pub(super) head: ObjectId,
+    pub(super) now: DirtyRecord,
+}
 
 /// An attempt that has ended.
 #[derive(Debug)]
@@ -288,7 +298,10 @@ impl Runner<'_> {
     }
 
     /// The identity of everything in the work tree; `None` where git is not used.
-    pub(super) fn fingerprint_since(&self, turn: &TurnRecord) -> Result<Option<Fingerprint>, RunnerError> {
+    pub(super) fn fingerprint_since(
+        &mut self,
+        turn: &TurnRecord,
+    ) -> Result<Option<Fingerprint>, RunnerError> {
         let (Some(repo), Some(base)) = (&self.workspace.repo, turn.base()) else { return Ok(None) };
         self.workspace.refuse_gone()?;
         let head = match repo.head() {
@@ -298,7 +311,9 @@ impl Runner<'_> {
             Err(error) => return Err(error.into()),
         };
         let now = repo.dirty_since(&base.dirty)?;
-        Ok(Some(repo.fingerprint(&head.commit, &now, &self.workspace.rules)?))
+        let fingerprint = repo.fingerprint(&head.commit, &now, &self.workspace.rules)?;
+        self.looked = Some(Looked { turn: turn.opening.id, head: head.commit, now });
+        Ok(Some(fingerprint))
     }
 
     fn last_summary(&self) -> Result<Option<PathBuf>, RunnerError> {

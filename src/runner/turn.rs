@@ -22,6 +22,7 @@ use super::masking::MaskedObserver;
 use super::observer::{Event, Observer, TurnOrigin};
 use super::outcome::{COMBINED, TurnOutcome};
 use super::preview::CommitUse;
+use super::run::Looked;
 use super::workspace::Workspace;
 use super::{RunnerError, settings};
 
@@ -47,6 +48,8 @@ pub struct Runner<'a> {
     pub(super) log: Option<TurnLog>,
     /// Whether what a person has changed was listed already.
     pub(super) dirt_listed: bool,
+    /// What the phase before has seen of the work tree.
+    pub(super) looked: Option<Looked>,
     /// Up to this commit, what was committed during a turn is accepted even where it touches protected paths.
     pub(super) accepted: Option<String>,
 }
@@ -94,6 +97,7 @@ impl<'a> Runner<'a> {
             crash: CrashPoints::default(),
             log: None,
             dirt_listed: false,
+            looked: None,
             commits: CommitUse::default(),
             accepted: None,
             ambient,
