@@ -2,7 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt as _;
 
-use super::backend::{Changes, TreeChange, WorkTree};
+use super::backend::{Changes, Hashed, TreeChange, WorkTree};
 use super::error::RepoError;
 use super::head::Head;
 use super::index::{IndexRefresh, PreparedIndex};
@@ -99,6 +99,15 @@ impl Repo {
         Ok(Committed { commits, index, restaged: made.restaged })
     }
 
+    /// A file among these that does not hold this content any more.
+    pub(super) fn other_than(&self, files: &[(&RepoPath, &ObjectId)]) -> Result<Option<RepoPath>, RepoError> {
+        let paths: Vec<&RepoPath> = files.iter().map(|(path, _)| *path).collect();
+        let now = self.backend.hash_files(&paths)?;
+        let is_other = |hashed: &Option<Hashed>, id: &ObjectId| hashed.as_ref().is_none_or(|it| it.id != *id);
+        let other = files.iter().zip(&now).find(|((_, id), hashed)| is_other(hashed, id));
+        Ok(other.map(|((path, _), _)| (*path).clone()))
+    }
+
     /// Every blob is stored and compared before any tree is made.
     fn store_all(&self, plans: &[CommitPlan]) -> Result<Vec<Changes>, RepoError> {
         let place = self.backend.place();
@@ -133,7 +142,14 @@ impl Repo {
             }
         }
         let named: Vec<_> = files.iter().map(|wanted| (wanted.path, &wanted.blob.id)).collect();
-        let stored_files = self.backend.store_files(&named)?;
+        let stored_files = match self.backend.store_files(&named) {
+            Ok(stored) => stored,
+            // A file that somebody deletes or saves in this very moment cannot be read.
+            Err(error) => match self.other_than(&named)? {
+                Some(path) => return Err(RepoError::ChangedSinceSelected { path }),
+                None => return Err(error),
+            },
+        };
         let (links, targets): (Vec<_>, Vec<_>) =
             links.into_iter().map(|(wanted, target)| (wanted, (target, &wanted.blob.id))).unzip();
         let stored_links = self.backend.store_links(&targets)?;

@@ -18,6 +18,8 @@ use super::surroundings::Surroundings;
 use crate::model::TurnId;
 use crate::publish::{Blob, Content, DirtyRecord, FileMode, ObjectId, RepoPath};
 
+/// How often copies are begun anew because a file changed in the very moment.
+const STORE_TRIES: u32 = 20;
 pub(super) const PREFIX: &str = "refs/baton-rescue/";
 
 /// A larger file is not copied.
@@ -162,13 +164,15 @@ impl Repo {
             }
             (files, links)
         };
-        let (files, links) = now();
-        let stored = self.backend.store_files(&files).or_else(|error| {
-            // One that has vanished meanwhile fails them all.
-            let (left, _) = now();
-            if left.len() == files.len() { Err(error) } else { self.backend.store_files(&left) }
-        });
-        stored.and_then(|_| self.backend.store_links(&links)).map(|_| ())
+        let mut tries = 1;
+        loop {
+            let (files, links) = now();
+            match self.backend.store_files(&files) {
+                // One that somebody deletes or saves in this very moment fails them all.
+                Err(_) if tries < STORE_TRIES && self.other_than(&files)?.is_some() => tries += 1,
+                stored => return stored.and_then(|_| self.backend.store_links(&links)).map(|_| ()),
+            }
+        }
     }
 
     /// The same from turn to turn while nobody stashes or moves a branch: then git has it already.

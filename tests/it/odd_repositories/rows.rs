@@ -66,7 +66,7 @@ pub(super) const ROWS: &[Odd] = &[
         "a submodule; the agent commits in it",
         "git init -q ../inner; git -C ../inner -c user.name=I -c user.email=i@x commit -q --allow-empty -m i; \
          git -c protocol.file.allow=always submodule --quiet add ../inner sub; git commit -qm sub",
-        "echo 1 > made.txt; git -C sub -c user.name=I -c user.email=i@x commit -q --allow-empty -m more",
+        "echo 1 > made.txt; git -C sub -c maintenance.auto=false -c gc.auto=0 -c user.name=I -c user.email=i@x commit -q --allow-empty -m more",
     ),
     odd(
         "the agent adds a submodule",
