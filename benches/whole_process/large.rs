@@ -48,7 +48,7 @@ pub(crate) fn run() {
     table::row("a status scan by libgit2", by_library, None);
     table::row("`git status --porcelain`", by_git, None);
     table::row("the refresh of one path in the index, by `git update-index`", refresh, None);
-    table::row("one durable commit of one path, by `git commit-tree` and `update-ref`", commit, None);
+    table::row("one durable commit, by `git commit`", commit, None);
     table::row("the cheaper scan, the refresh and the commit", floor, None);
     table::row("a turn of the loop, agent and commit included", turn, Some(floor));
 }
