@@ -173,13 +173,22 @@ fn run_and_follow(workspace: &Workspace, person: &Mutex<Person>) -> Vec<String> 
 /// The agents' work is at HEAD, each change committed once.
 fn assert_agents_work_is_published(workspace: &Workspace) {
     for (path, content) in made_files(ITERATIONS) {
-        assert_eq!(workspace.git(&["show", &format!("HEAD:{path}")]), content, "{path}");
         assert_eq!(workspace.read(&path).as_ref(), Some(&content), "{path}");
+        // `git stash` writes back the index that it has read before it took the lock. What a commit of ours refreshed in
+        // between is lost from it, and the person's next `git commit` undoes that: git's own race, in their commit.
+        let last = workspace.git(&["log", "-1", "--format=%H %s", "--", &path]);
+        let (id, subject) = last.trim().split_once(' ').unwrap();
+        let ours = if subject == "a person's" { format!("{id}~1") } else { "HEAD".to_owned() };
+        assert_eq!(workspace.git(&["show", &format!("{ours}:{path}")]), content, "{path}");
     }
-    let log = workspace.git(&["log", "--format=commit %H", "--name-only", "--no-renames"]);
+    let log = workspace.git(&["log", "--format=commit %H %s", "--name-only", "--no-renames"]);
     for iteration in 1..=ITERATIONS {
         for path in [format!("plans/plan-{iteration}.md"), format!("src/made-{iteration}.rs")] {
-            assert_eq!(log.lines().filter(|line| *line == path).count(), 1, "{path}:\n{log}");
+            let (by_person, by_baton): (Vec<_>, Vec<_>) = log
+                .split("commit ")
+                .filter(|commit| commit.lines().any(|line| line == path))
+                .partition(|commit| commit.contains(" a person's\n"));
+            assert!(by_baton.len() - by_person.len().min(1) <= 1 && !by_baton.is_empty(), "{path}:\n{log}");
         }
     }
     assert_started_once_a_turn(workspace, ITERATIONS);
