@@ -570,8 +570,13 @@ mod tests {
             1 => Just(Some(Obstacle::Filter("lfs".into()))),
             1 => Just(Some(Obstacle::WasIgnored)),
         ];
-        (content, proptest::option::of(any_blob()), 0_u64..12 << 20, obstacle)
-            .prop_map(|(content, head, size, obstacle)| DirtyPath { content, head, size, obstacle })
+        (content, proptest::option::of(any_blob()), 0_u64..12 << 20, obstacle).prop_map(
+            |(content, head, size, obstacle)| {
+                // Where there is no file there are no bytes.
+                let size = if matches!(content, Content::File(_)) { size } else { 0 };
+                DirtyPath { content, head, size, obstacle }
+            },
+        )
     }
 
     fn any_record() -> impl Strategy<Value = DirtyRecord> {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempPath;
@@ -171,6 +171,8 @@ impl Repo {
 /// With its time of change: git compares the content of files that are not older than their index.
 fn copy_index(index: &Path, copy: &Path) -> std::io::Result<()> {
     let changed = index.metadata()?.modified()?;
-    std::fs::copy(index, copy)?;
-    File::options().write(true).open(copy)?.set_modified(changed)
+    let content = std::fs::read(index)?;
+    let mut file = File::options().write(true).open(copy)?;
+    file.write_all(&content)?;
+    file.set_modified(changed)
 }
