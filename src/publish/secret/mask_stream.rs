@@ -4,6 +4,8 @@ use super::mask::Masker;
 
 /// An unfinished line longer than this is let through as far as no secret can be cut by it.
 const LONGEST_LINE: usize = 16 << 10;
+/// As far before a secret's value as a rule looks for its name.
+const CONTEXT: usize = 256;
 /// As much of a long line is held back: longer than any token in one line.
 const HELD_BACK: usize = 4 << 10;
 /// The body of a key has fewer lines.
@@ -67,11 +69,18 @@ impl MaskStream {
             self.partial.clear();
             return;
         }
+        let mut spans: Vec<_> = masker.spans(&self.partial).into_iter().map(|(span, _)| span).collect();
+        spans.sort_by_key(|span| span.start);
         let mut cut = self.partial.len() - HELD_BACK;
-        for (span, _) in masker.spans(&self.partial) {
-            if span.start < cut && span.end > cut {
-                cut = if span.start == 0 { span.end } else { span.start };
+        // A secret is recognised by what stands before it, too: that stays with it.
+        for span in spans.iter().rev() {
+            let begin = span.start.saturating_sub(CONTEXT);
+            if span.end > cut && begin < cut {
+                cut = begin;
             }
+        }
+        if cut == 0 {
+            cut = spans.last().map_or(self.partial.len() - HELD_BACK, |last| last.end);
         }
         let rest = self.partial.split_off(cut);
         shown.extend_from_slice(&masker.mask_bytes(&self.partial));
