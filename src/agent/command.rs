@@ -69,8 +69,6 @@ pub struct CommandSpec {
     pub leavings: &'static [&'static str],
     /// How its output is read.
     pub output: OutputFormat,
-    /// Beginnings of output lines that mean failure though the exit code is 0.
-    pub failure_marks: &'static [&'static str],
 }
 
 /// The places of one attempt.

@@ -49,7 +49,6 @@ pub(super) struct KnownAgent {
     pub(super) usage_file: Option<&'static str>,
     /// What it leaves in the work tree that is nobody's work, as patterns of git's.
     pub(super) leavings: &'static [&'static str],
-    pub(super) failure_marks: &'static [&'static str],
     /// What a person does when the provider refuses the credentials.
     pub(super) login: &'static str,
     /// The version that was measured; `None` where only documentation was read. `auto` takes measured ones only.
@@ -74,7 +73,6 @@ pub(super) const PLAIN: KnownAgent = KnownAgent {
     reports: Reports { tokens: false, cost: false },
     usage_file: None,
     leavings: &[],
-    failure_marks: &[],
     login: "give the agent its credentials",
     verified: None,
 };

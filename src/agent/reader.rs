@@ -70,7 +70,6 @@ pub(super) struct Closing<'a> {
     /// The end of standard error.
     pub(super) stderr: &'a str,
     /// What [`CommandSpec::usage_file`] holds.
-    #[allow(dead_code, reason = "only some CLIs write one")]
     pub(super) usage_file: Option<&'a [u8]>,
 }
 
@@ -126,15 +125,14 @@ impl Reader {
     /// A reader of a command's output.
     #[must_use]
     pub fn new(command: &CommandSpec) -> Self {
-        Self::of_format(command.output, command.failure_marks)
+        Self::of_format(command.output)
     }
 
-    /// A reader of a format. `failure_marks` are beginnings of lines that mean failure though the exit code is 0; only
-    /// [`OutputFormat::Text`] has use for them.
+    /// A reader of a format.
     #[must_use]
-    pub fn of_format(format: OutputFormat, failure_marks: &'static [&'static str]) -> Self {
+    pub fn of_format(format: OutputFormat) -> Self {
         Self {
-            adapter: adapter(format, failure_marks),
+            adapter: adapter(format),
             stdout: LineSplitter::default(),
             stderr: LineSplitter::default(),
             stdout_end: Tail::new(MAX_REPLY_BYTES),

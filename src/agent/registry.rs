@@ -190,7 +190,6 @@ fn resolve_known(
         usage_file: known.usage_file,
         leavings: known.leavings,
         output: known.output,
-        failure_marks: known.failure_marks,
     })
 }
 
@@ -234,7 +233,6 @@ fn plain(
         usage_file: None,
         leavings: &[],
         output: OutputFormat::Text,
-        failure_marks: &[],
     }
 }
 

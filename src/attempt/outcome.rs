@@ -52,11 +52,12 @@ pub fn close_reading(
 /// What was done to the process comes before what it said: a process that we stopped has no verdict of its own.
 fn classify(exit: &ExitRecord, reply: &Reply) -> (OutcomeClass, String) {
     let span = |wall: std::time::Duration| Span(std::time::Duration::from_secs(wall.as_secs()));
+    if matches!(exit.ended_by, Ended::WallLimit | Ended::IdleLimit)
+        && let Some((class, why)) = refused_to_serve(reply)
+    {
+        return (class, format!("{why}, and the agent only waited; it was ended after {}", span(exit.wall)));
+    }
     match (&exit.ended_by, &exit.how) {
-        (Ended::WallLimit | Ended::IdleLimit, _) if refused_to_serve(reply).is_some() => {
-            let (class, why) = refused_to_serve(reply).unwrap_or((OutcomeClass::Overloaded, ""));
-            (class, format!("{why}, and the agent only waited; it was ended after {}", span(exit.wall)))
-        }
         (Ended::WallLimit, _) => {
             (OutcomeClass::TimedOut, format!("the wall limit was reached after {}", span(exit.wall)))
         }

@@ -82,7 +82,7 @@ fn take_turns(root: &Path, args: &Args, context: &Context) -> Result<Exit, Failu
         failure
     })?;
     output.say("");
-    let exit = report_end(&report, (&loaded.config, &loaded.config.logs_dir), &Masker::default(), output);
+    let exit = report_end(&report, &loaded.config, &loaded.config.logs_dir, &Masker::default(), output);
     match report.end {
         LoopEnd::Completed(_) => {
             output.say(ending::conclusion(root, &report.turns));

@@ -212,7 +212,7 @@ impl Runner<'_> {
         if self.log.is_none() {
             self.rebuild_log(turn, plan)?;
         }
-        let mut reader = Reader::of_format(plan.output, &[]);
+        let mut reader = Reader::of_format(plan.output);
         let (log, observer, ambient) = (&mut self.log, &mut self.observer, self.ambient);
         let exit =
             attempt::watch(running, plan.attempt, &self.interrupts, self.ambient, |glimpse| match glimpse {

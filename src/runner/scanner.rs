@@ -10,7 +10,6 @@ use crate::model::Span;
 use crate::publish::{FileMode, RepoPath, Selection};
 use crate::repo::{Introduced, Repo};
 
-use super::environment::{AttemptContext, environment};
 use super::journal::TurnRecord;
 use super::masking::masked_end;
 use super::secrets::LARGEST_BLOB;
@@ -41,18 +40,7 @@ impl Runner<'_> {
         lay_out(repo, selection, introduced, &root)?;
         let attempt = self.ambient.new_attempt_id();
         let dir = self.attempt_dir(attempt);
-        let prompt = turn.prompt().unwrap_or(self.routing.own_prompt(turn.opening.actor)).clone();
-        let context = AttemptContext {
-            actor: turn.opening.actor,
-            iteration: turn.opening.iteration,
-            prompt: &prompt,
-            workspace: &self.workspace.root,
-            turn: turn.opening.id,
-            attempt,
-            attempt_dir: dir.path(),
-            last_summary: None,
-        };
-        let mut environment = environment(self.config, self.ambient.env(), &context, &self.remotes());
+        let mut environment = self.check_environment(turn, attempt, &dir);
         environment.insert(SCAN_DIR.into(), root.clone().into());
         let order = CommandOrder {
             attempt,

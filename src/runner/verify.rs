@@ -1,6 +1,7 @@
 //! The `verify` commands: run by us, under supervision, so that nobody has to take an agent's word.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 
 use crate::attempt::{self, CommandOrder, InterruptSignal};
 use crate::config::{VerifyCommand, VerifyPolicy};
@@ -190,22 +191,11 @@ impl Runner<'_> {
         attempt: AttemptId,
     ) -> Result<ExitRecord, RunnerError> {
         let dir = self.attempt_dir(attempt);
-        let prompt = turn.prompt().unwrap_or(self.routing.own_prompt(turn.opening.actor)).clone();
-        let context = AttemptContext {
-            actor: turn.opening.actor,
-            iteration: turn.opening.iteration,
-            prompt: &prompt,
-            workspace: &self.workspace.root,
-            turn: turn.opening.id,
-            attempt,
-            attempt_dir: dir.path(),
-            last_summary: None,
-        };
         let order = CommandOrder {
             attempt,
             line: &command.run,
             workspace: &self.workspace.root,
-            environment: environment(self.config, self.ambient.env(), &context, &self.remotes()),
+            environment: self.check_environment(turn, attempt, &dir),
             limits: settings::check_limits(self.config, command.timeout),
         };
         let spec = attempt::write_command_spec(&dir, order)?;
@@ -213,6 +203,26 @@ impl Runner<'_> {
         let running = prepared.go()?;
         self.crash_point(phase, "go");
         self.watch_check(attempt, running)
+    }
+
+    /// What a command of the turn finds in its environment.
+    pub(super) fn check_environment(
+        &self,
+        turn: &TurnRecord,
+        attempt: AttemptId,
+        dir: &AttemptDir,
+    ) -> BTreeMap<OsString, OsString> {
+        let context = AttemptContext {
+            actor: turn.opening.actor,
+            iteration: turn.opening.iteration,
+            prompt: turn.prompt().unwrap_or(self.routing.own_prompt(turn.opening.actor)),
+            workspace: &self.workspace.root,
+            turn: turn.opening.id,
+            attempt,
+            attempt_dir: dir.path(),
+            last_summary: None,
+        };
+        environment(self.config, self.ambient.env(), &context, &self.remotes())
     }
 
     pub(super) fn watch_check(

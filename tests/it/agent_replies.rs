@@ -14,7 +14,7 @@ fn now() -> Timestamp {
 
 fn read(format: &str, lines: &[&str], exit: i32, usage_file: Option<&str>) -> Reply {
     let format: OutputFormat = format.parse().unwrap();
-    let mut reader = Reader::of_format(format, &[]);
+    let mut reader = Reader::of_format(format);
     for line in lines {
         reader.push(Stream::Stdout, format!("{line}\n").as_bytes(), now());
     }
@@ -222,7 +222,7 @@ fn aider_without_the_line_about_its_answer_is_never_a_success() {
 }
 
 fn seen(format: &str, lines: &[&str]) -> Vec<Sighting> {
-    let mut reader = Reader::of_format(format.parse().unwrap(), &[]);
+    let mut reader = Reader::of_format(format.parse().unwrap());
     lines.iter().flat_map(|line| reader.push(Stream::Stdout, format!("{line}\n").as_bytes(), now())).collect()
 }
 
@@ -314,7 +314,7 @@ fn an_agent_that_waits_in_its_log_only_is_heard(
 ) {
     let name = if stream == Stream::Stdout { "stdout" } else { "stderr" };
     let path = format!("{}/tests/fixtures/agents/{agent}/quota-wait.{name}", env!("CARGO_MANIFEST_DIR"));
-    let mut reader = Reader::of_format(agent.parse().unwrap(), &[]);
+    let mut reader = Reader::of_format(agent.parse().unwrap());
     reader.push(stream, &std::fs::read(path).unwrap(), now());
     let end = End { ended: HowEnded::Signal(15), signalled_by_us: true, at: now(), usage_file: None };
     let waiting = reader.finish(&end).waiting.unwrap();

@@ -71,7 +71,7 @@ fn usage_file(cli: &str, case: &str) -> Option<Vec<u8>> {
 }
 
 fn read(format: OutputFormat, stdout: &[u8], stderr: &[u8], end: &End<'_>) -> Reply {
-    let mut reader = Reader::of_format(format, &[]);
+    let mut reader = Reader::of_format(format);
     reader.push(Stream::Stdout, stdout, at());
     reader.push(Stream::Stderr, stderr, at());
     reader.finish(end)
@@ -127,7 +127,7 @@ fn every_recording_means_what_its_table_says(#[case] cli: &str) {
             ..end(case.ended)
         };
         let whole = read(case.format, &stdout, &stderr, &end);
-        let mut reader = Reader::of_format(case.format, &[]);
+        let mut reader = Reader::of_format(case.format);
         for piece in stdout.chunks(7) {
             reader.push(Stream::Stdout, piece, at());
         }
@@ -197,7 +197,7 @@ fn what_was_signalled_is_never_a_success(#[case] cli: &str) {
 
 fn seen(cli: &str, case: &str, format: OutputFormat) -> Vec<String> {
     let (stdout, stderr) = recorded(cli, case);
-    let mut reader = Reader::of_format(format, &[]);
+    let mut reader = Reader::of_format(format);
     let mut seen = reader.push(Stream::Stdout, &stdout, at());
     seen.extend(reader.push(Stream::Stderr, &stderr, at()));
     seen.iter().map(shown).collect()
@@ -454,7 +454,7 @@ proptest! {
 fn a_line_without_end_is_read_in_bounded_memory() {
     let chunk = vec![b'x'; 1 << 20];
     for format in OutputFormat::ALL {
-        let mut reader = Reader::of_format(format, &[]);
+        let mut reader = Reader::of_format(format);
         reader.push(Stream::Stdout, b"{\"type\":\"", at());
         for _ in 0..40 {
             assert_eq!(reader.push(Stream::Stdout, &chunk, at()), []);

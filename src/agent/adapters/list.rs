@@ -20,12 +20,9 @@ pub(in super::super) const KNOWN: [KnownAgent; 10] = [
 ];
 
 /// The reader of a format.
-pub(in super::super) fn adapter(
-    format: OutputFormat,
-    failure_marks: &'static [&'static str],
-) -> Box<dyn Adapter> {
+pub(in super::super) fn adapter(format: OutputFormat) -> Box<dyn Adapter> {
     match format {
-        OutputFormat::Text => Box::new(text::Text::new(failure_marks)),
+        OutputFormat::Text => Box::new(text::Text),
         OutputFormat::Claude => Box::new(claude::reader()),
         OutputFormat::Codex => codex::reader(),
         OutputFormat::Gemini => Box::new(gemini::reader()),

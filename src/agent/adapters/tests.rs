@@ -9,7 +9,7 @@ use crate::model::{OutcomeClass, Stream};
 
 fn reply(format: OutputFormat, stdout: &[&str], stderr: &str, exit: i32) -> Reply {
     let at: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
-    let mut reader = Reader::of_format(format, &[]);
+    let mut reader = Reader::of_format(format);
     reader.push(Stream::Stdout, stdout.join("\n").as_bytes(), at);
     reader.push(Stream::Stderr, stderr.as_bytes(), at);
     reader.finish(&End { ended: HowEnded::Code(exit), signalled_by_us: false, at, usage_file: None })
@@ -182,7 +182,7 @@ fn amp_and_cursor_are_read_as_their_documentation_says() {
 #[test]
 fn cursors_tool_calls_are_seen() {
     use crate::agent::Sighting;
-    let mut reader = Reader::of_format(OutputFormat::CursorAgent, &[]);
+    let mut reader = Reader::of_format(OutputFormat::CursorAgent);
     let lines = concat!(
         r#"{"type":"tool_call","subtype":"started","call_id":"c","tool_call":{"writeToolCall":{"args":{"path":"a.txt"}}}}"#,
         "\n",

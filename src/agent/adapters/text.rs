@@ -1,5 +1,4 @@
-//! Text without a form: standard output is the reply, and the exit code decides, but for lines that are known to mean
-//! failure.
+//! Text without a form: standard output is the reply, and the exit code decides.
 
 use jiff::Timestamp;
 
@@ -7,33 +6,11 @@ use crate::model::Usage;
 
 use super::super::Sighting;
 use super::super::lines::Line;
-use super::super::reader::{Adapter, Closing, Conclusion, Failure, HowEnded, Told};
-
-/// How many of the last lines are looked at for a mark of failure: the conclusion, not the work before it.
-const MARKED_LINES: usize = 8;
-/// A line that says that the failure before it was not the end.
-const RETRY_MARK: &str = "Retrying in ";
+use super::super::reader::{Adapter, Closing, Conclusion, Told};
 
 /// The reader of plain text.
 #[derive(Debug)]
-pub(super) struct Text {
-    failure_marks: &'static [&'static str],
-}
-
-impl Text {
-    pub(super) const fn new(failure_marks: &'static [&'static str]) -> Self {
-        Self { failure_marks }
-    }
-
-    fn failure_line<'a>(&self, text: &'a str) -> Option<&'a str> {
-        text.lines()
-            .rev()
-            .filter(|line| !line.trim().is_empty())
-            .take(MARKED_LINES)
-            .take_while(|line| !line.starts_with(RETRY_MARK))
-            .find(|line| self.failure_marks.iter().any(|mark| line.starts_with(mark)))
-    }
-}
+pub(super) struct Text;
 
 impl Adapter for Text {
     fn stdout(&mut self, line: &Line<'_>, _now: Timestamp, seen: &mut Vec<Sighting>) {
@@ -44,15 +21,9 @@ impl Adapter for Text {
     }
 
     fn finish(&mut self, closing: &Closing<'_>) -> Told {
-        let marked = match closing.ended {
-            HowEnded::Code(0) => self.failure_line(closing.stdout),
-            HowEnded::Code(_) | HowEnded::Signal(_) | HowEnded::Vanished => None,
-        };
         Told {
             text: closing.stdout.to_owned(),
-            conclusion: marked.map_or(Conclusion::ByExitCode, |line| {
-                Conclusion::Failed(Failure::plain(format!("exit code 0, but it says: {}", line.trim())))
-            }),
+            conclusion: Conclusion::ByExitCode,
             usage: Usage::default(),
             cumulative: None,
             session: None,
@@ -63,27 +34,22 @@ impl Adapter for Text {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::reader::HowEnded;
     use super::*;
     use crate::agent::{End, MAX_REPLY_BYTES, OutputFormat, Reader, Reply};
     use crate::model::{OutcomeClass, Stream};
     use proptest::prelude::*;
     use rstest::rstest;
 
-    fn read(
-        marks: &'static [&'static str],
-        stdout: &[u8],
-        stderr: &[u8],
-        ended: HowEnded,
-        signalled_by_us: bool,
-    ) -> Reply {
-        let mut reader = Reader::of_format(OutputFormat::Text, marks);
+    fn read(stdout: &[u8], stderr: &[u8], ended: HowEnded, signalled_by_us: bool) -> Reply {
+        let mut reader = Reader::of_format(OutputFormat::Text);
         reader.push(Stream::Stdout, stdout, Timestamp::UNIX_EPOCH);
         reader.push(Stream::Stderr, stderr, Timestamp::UNIX_EPOCH);
         reader.finish(&End { ended, signalled_by_us, at: Timestamp::UNIX_EPOCH, usage_file: None })
     }
 
     fn text(stdout: &[u8], stderr: &[u8], ended: HowEnded) -> Reply {
-        read(&["[API Error: "], stdout, stderr, ended, false)
+        read(stdout, stderr, ended, false)
     }
 
     #[test]
@@ -100,12 +66,6 @@ mod tests {
     #[case(HowEnded::Code(-1), "", "", "exit code -1, without a word")]
     #[case(HowEnded::Signal(9), "", "", "killed by signal 9, without a word")]
     #[case(HowEnded::Code(1), "", "\u{1b}[31mred\u{1b}[0m", "exit code 1: \\u{1b}[31mred\\u{1b}[0m")]
-    #[case(
-        HowEnded::Code(0),
-        "x\n[API Error: 401 no key]\n",
-        "",
-        "exit code 0, but it says: [API Error: 401 no key]"
-    )]
     fn what_ends_otherwise_has_failed_and_says_why_in_one_line(
         #[case] ended: HowEnded,
         #[case] stdout: &str,
@@ -122,7 +82,7 @@ mod tests {
     #[case(HowEnded::Code(1))]
     #[case(HowEnded::Signal(15))]
     fn what_we_signalled_is_interrupted_whatever_it_says(#[case] ended: HowEnded) {
-        let reply = read(&[], b"all is well\n", b"", ended, true);
+        let reply = read(b"all is well\n", b"", ended, true);
         assert_eq!(reply.class, OutcomeClass::Interrupted);
         assert_eq!(reply.detail.as_deref(), Some("it was stopped from outside"));
     }
@@ -163,7 +123,7 @@ mod tests {
             code in -1_i32..3,
             signalled_by_us in any::<bool>(),
         ) {
-            let reply = read(&["[API Error: "], &stdout, &stderr, HowEnded::Code(code), signalled_by_us);
+            let reply = read(&stdout, &stderr, HowEnded::Code(code), signalled_by_us);
             prop_assert_eq!(reply.class == OutcomeClass::Ok, code == 0 && !signalled_by_us);
             prop_assert!(reply.detail.is_none_or(|detail| !detail.contains(char::is_control)));
         }

@@ -74,7 +74,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     progress.finish();
     let logs = &config.config.logs_dir;
     let logs = if chosen.is_some() { root.join(logs) } else { logs.clone() };
-    Ok(report_end(&report, (&config.config, &logs), &masker, context.output))
+    Ok(report_end(&report, &config.config, &logs, &masker, context.output))
 }
 
 /// The work tree that turns are taken in, where that is not the person's own.

@@ -16,7 +16,8 @@ use super::digest::{render_totals, render_turns};
 /// Prints how the loop ended and returns the exit code. `logs` is shown as where logs lie.
 pub(crate) fn report_end(
     report: &LoopReport,
-    (config, logs): (&Config, &Path),
+    config: &Config,
+    logs: &Path,
     masker: &Masker,
     output: Output,
 ) -> Exit {
