@@ -8,6 +8,7 @@ mod completion;
 mod input;
 mod phase;
 mod progress;
+pub mod sync;
 mod transition;
 
 pub use budget::{Allowance, Exceeded, Spent, decide_budget};
