@@ -63,13 +63,15 @@ impl Record {
                     None => {}
                 }
             }
-            Self::ClaimDone
+            Self::ClaimDone(_)
             | Self::SelectBegin(_)
             | Self::BaselineBegin(_)
             | Self::RunBegin(_)
             | Self::VerifyBegin(_)
             | Self::CommitBegin(_)
-            | Self::StampDone => {}
+            | Self::StampDone
+            | Self::PublishBegin(_)
+            | Self::PublishDone(_) => {}
         }
     }
 }

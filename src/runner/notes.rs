@@ -30,6 +30,8 @@ pub(super) struct Legacy {
     pub(super) commits: Vec<String>,
     pub(super) reply: String,
     pub(super) session: Option<SessionLeft>,
+    /// Commits that are here and not on the remote.
+    pub(super) ahead: Vec<String>,
 }
 
 impl Legacy {

@@ -9,6 +9,8 @@ use super::journal::{Cause, Completion};
 
 /// The mode in which both seats pass the baton to each other, as the journal names it.
 pub const COMBINED: &str = "combined";
+/// The mode in which this machine plays one seat and another one the other.
+pub const ROLE: &str = "role";
 /// The mode in which one seat's prompt runs by itself.
 pub const SOLO: &str = "solo";
 

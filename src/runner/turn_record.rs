@@ -6,8 +6,8 @@
 use std::path::PathBuf;
 
 use super::journal::{
-    Base, Cause, ChecksFound, ChecksPlan, ClaimPlan, ClaimedState, CommitPlan, Committed, Ended, Ran, Record,
-    RunPlan, SelectPlan, Selected, StampPlan,
+    Base, Cause, ChecksFound, ChecksPlan, ClaimFound, ClaimPlan, ClaimedState, CommitPlan, Committed, Ended,
+    PublishPlan, Published, PushedClaim, Ran, Record, RunPlan, SelectPlan, Selected, StampPlan,
 };
 use super::naming::TurnFiles;
 use crate::ledger::{Edge, PhaseRecord, TurnOpening};
@@ -20,6 +20,7 @@ pub(super) struct TurnRecord {
     pub(super) opening: TurnOpening,
     pub(super) facts: Facts,
     pub(super) claim: Option<ClaimPlan>,
+    pub(super) claim_found: ClaimFound,
     pub(super) select: Option<SelectPlan>,
     pub(super) selected: Option<Selected>,
     pub(super) baseline_plan: ChecksPlan,
@@ -33,6 +34,9 @@ pub(super) struct TurnRecord {
     pub(super) commit: Option<CommitPlan>,
     pub(super) committed: Committed,
     pub(super) stamp: Option<StampPlan>,
+    /// The newest of the stamps that were pushed.
+    pub(super) publish: Option<PublishPlan>,
+    pub(super) published: Option<Published>,
     /// Where the turn's class comes from; `None` while it is undecided.
     pub(super) ended: Option<Ended>,
 }
@@ -43,6 +47,7 @@ impl TurnRecord {
             opening,
             facts: Facts::default(),
             claim: None,
+            claim_found: ClaimFound::default(),
             select: None,
             selected: None,
             baseline_plan: ChecksPlan::default(),
@@ -55,6 +60,8 @@ impl TurnRecord {
             commit: None,
             committed: Committed::default(),
             stamp: None,
+            publish: None,
+            published: None,
             ended: None,
         }
     }
@@ -77,7 +84,8 @@ impl TurnRecord {
         }
         match record {
             Record::ClaimBegin(plan) => self.claim = Some(*plan),
-            Record::ClaimDone | Record::StampDone => {}
+            Record::ClaimDone(found) => self.claim_found = found,
+            Record::StampDone => {}
             Record::SelectBegin(plan) => self.select = Some(plan),
             Record::SelectDone(selected) => {
                 self.end(selected.ended.clone());
@@ -102,6 +110,8 @@ impl TurnRecord {
             Record::CommitBegin(plan) => self.commit = Some(plan),
             Record::CommitDone(committed) => self.committed = committed,
             Record::StampBegin(plan) => self.stamp = Some(*plan),
+            Record::PublishBegin(plan) => self.publish = Some(plan),
+            Record::PublishDone(published) => self.published = Some(published),
         }
     }
 
@@ -121,7 +131,12 @@ impl TurnRecord {
     }
 
     pub(super) fn base(&self) -> Option<&Base> {
-        self.claim.as_ref().and_then(|claim| claim.base.as_ref())
+        self.claim_found.base.as_ref().or_else(|| self.claim.as_ref().and_then(|claim| claim.base.as_ref()))
+    }
+
+    /// The claim as the remote has it; `None` in a mode without a remote.
+    pub(super) fn pushed_claim(&self) -> Option<&PushedClaim> {
+        self.claim.as_ref().and_then(|claim| claim.pushed.as_ref())
     }
 
     pub(super) fn claimed_state(&self) -> Option<&ClaimedState> {
