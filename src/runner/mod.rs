@@ -14,6 +14,7 @@ mod environment;
 mod error;
 mod isolation;
 mod journal;
+mod lease;
 mod log;
 mod look;
 mod masking;
@@ -35,6 +36,7 @@ mod summary;
 mod turn;
 mod turn_record;
 mod verify;
+mod watch;
 mod workspace;
 
 pub use check::{Check, CheckVerdict, describe_checks};
@@ -45,6 +47,7 @@ pub use isolation::{
     remove_tree,
 };
 pub use journal::{Cause, Completion};
+pub use lease::{Keeping, LeaseKeeper, Renewal};
 pub use look::{
     JournalledState, attempt_begun, attempts_of, commits_of, newest_journalled, state_left_by, usage_of,
 };
@@ -55,4 +58,5 @@ pub use preview::{CommitUse, PlannedCommit, Preview};
 pub use prompt::{MAX_PROMPT_BYTES, PromptError, compose_prompt, read_prompt};
 pub use secrets::SecretsFound;
 pub use turn::{Runner, TurnKind};
+pub use watch::WatchFile;
 pub use workspace::{GitUse, Opening, Workspace, machine_id};
