@@ -23,6 +23,7 @@ mod route;
 mod run;
 mod status;
 mod stop;
+mod sync_failures;
 mod supervise;
 mod takeover;
 mod usage;

@@ -246,9 +246,7 @@ impl RoleLoop<'_> {
         if total + left.unwrap_or_default() > limit || (left.is_none() && total >= limit) {
             return Ok(Next::End(LoopEnd::Held(holds)));
         }
-        let words: Vec<String> =
-            holds.iter().map(|hold| format!("{} ({})", hold.reason, hold.kind)).collect();
-        self.tell(runner, &format!("held: {}", words.join("; ")));
+        self.tell(runner, &in_words(&Waiting::Held(holds), None));
         self.sleep(runner, clock);
         Ok(Next::Look)
     }

@@ -37,6 +37,7 @@ mod sync;
 mod turn;
 mod turn_record;
 mod verify;
+mod watch;
 mod workspace;
 
 pub use check::{Check, CheckVerdict, describe_checks};
@@ -47,6 +48,7 @@ pub use isolation::{
     remove_tree,
 };
 pub use journal::{Cause, Completion};
+pub use lease::{Keeping, LeaseKeeper, Renewal};
 pub use look::{
     JournalledState, attempt_begun, attempts_of, commits_of, newest_journalled, state_left_by, usage_of,
 };
@@ -58,4 +60,5 @@ pub use prompt::{MAX_PROMPT_BYTES, PromptError, compose_prompt, read_prompt};
 pub use secrets::SecretsFound;
 pub use sync::{Change, Exchange, Patience, Seen, SyncError, change_state};
 pub use turn::{Runner, TurnKind};
-pub use workspace::{GitUse, TreeUse, Opening, Workspace, machine_id};
+pub use watch::WatchFile;
+pub use workspace::{GitUse, Opening, TreeUse, Workspace, machine_id};

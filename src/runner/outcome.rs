@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::attempt::InterruptSignal;
-use crate::model::{Actor, OutcomeClass, TurnId, Usage};
+use crate::model::{Actor, OutcomeClass, TurnId, Usage, Verdict};
 
 use super::journal::{Cause, Completion};
 
@@ -43,6 +43,13 @@ pub struct TurnOutcome {
     pub stalemate: Option<String>,
     /// The summary, relative to the workspace.
     pub summary: Option<String>,
+}
+
+impl TurnOutcome {
+    /// Whether the turn passed the baton on.
+    pub fn passed(&self) -> bool {
+        matches!(&self.end, TurnEnd::Closed { class, .. } if class.verdict() == Verdict::Pass)
+    }
 }
 
 /// How a turn ended for this process.

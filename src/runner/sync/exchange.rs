@@ -6,7 +6,7 @@ use crate::publish::{ObjectId, RepoPath};
 use crate::repo::{FileCommit, PushKind, Pushed, Remote, Repo};
 use crate::state::{self, FormatError};
 use crate::turn::Refusal;
-use crate::turn::sync::{Answer, Remembered, Tip, restore_forgotten};
+use crate::turn::sync::{Answer, Remembered, SyncEvent, Tip, restore_forgotten, sync_message};
 
 use super::super::RunnerError;
 use super::error::SyncError;
@@ -127,12 +127,14 @@ impl Exchange {
 
 /// A change of the state that is no turn: by a person, or a hold.
 pub struct Change<'a> {
-    /// The subject of its commit, from the state before and after it.
-    pub subject: &'a dyn Fn(&State, &State) -> String,
+    /// What its commit says, from the state before and after it.
+    pub event: &'a dyn Fn(&State, &State) -> SyncEvent,
     /// The change; asked again where somebody else was faster.
     pub apply: &'a dyn Fn(&State) -> Result<State, Refusal>,
     /// The state to begin with, where the branch has no state file; `None`: then nothing can be changed.
     pub initial: Option<State>,
+    /// Only the first state is written: one that is there already is left alone.
+    pub only_initial: bool,
 }
 
 /// Changes the state on the remote, and says what stands there after it. The local branch is left alone.
@@ -146,9 +148,12 @@ pub fn change_state(
     let mut said = String::new();
     let mut seen = exchange.look(repo)?;
     for _ in 0..TRIES {
+        if change.only_initial && seen.state.is_some() {
+            return Ok(Some(seen));
+        }
         let Some(before) = seen.state.clone().or_else(|| change.initial.clone()) else { return Ok(None) };
         let after = (change.apply)(&before)?;
-        let message = format!("{}\n\n[skip ci]\n", (change.subject)(&before, &after));
+        let message = sync_message(&(change.event)(&before, &after), None);
         let commit = exchange.write(repo, &seen.tip, &after, message)?;
         let onto = seen.tip.clone();
         let answer = match exchange.remote.push(&commit, Some(&onto), PushKind::Turn) {

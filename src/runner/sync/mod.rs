@@ -2,7 +2,8 @@
 //! compare-and-swap decides who has the turn.
 //!
 //! `exchange` looks and changes, `claim` takes a turn, `publish` hands work and stamp over, `bring` moves the local
-//! branch, `fenced` puts aside what lost its turn, `take` is the way in. Which answer means what is decided in `turn::sync`.
+//! branch, `fenced` puts aside what lost its turn, `take` is the way in, `small`
+//! what else a seat does. Which answer means what is decided in `turn::sync`.
 
 mod bring;
 mod claim;
@@ -11,6 +12,7 @@ mod exchange;
 mod fenced;
 mod patience;
 mod publish;
+mod small;
 mod take;
 
 pub use error::SyncError;

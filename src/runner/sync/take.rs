@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::RunnerError;
 use super::super::journal::TurnRecord;
-use super::super::lease::LeaseKeeper;
+use super::super::lease::{LeaseKeeper, Renewal};
 use super::super::notes::Legacy;
 use super::super::observer::TurnOrigin;
 use super::super::outcome::TurnOutcome;
@@ -14,7 +14,7 @@ use super::Patience;
 use super::exchange::{Exchange, Seen};
 use crate::ledger::TurnFilter;
 use crate::model::Actor;
-use crate::repo::{LeaseMark, Repo};
+use crate::repo::{LeaseMark, Renewed, Repo};
 
 /// A lease is renewed this often in its length.
 const RENEWALS: u32 = 4;
@@ -116,7 +116,16 @@ impl Runner<'_> {
         let every = (length / RENEWALS).max(Duration::from_millis(100));
         // A connection of its own: the thread works while the agent does.
         let remote = repo.remote(exchange.name(), &exchange.branch)?;
-        self.lease = Some(LeaseKeeper::start(move || remote.renew_lease(&mark), every));
+        let renew = move || match remote.renew_lease(&mark) {
+            Ok(Renewed::Renewed) => Renewal::Renewed,
+            Ok(Renewed::Superseded) => Renewal::Superseded,
+            Err(error) => Renewal::Offline { said: error.to_string() },
+        };
+        match LeaseKeeper::start(renew, every, self.ambient) {
+            Ok(keeper) => self.lease = Some(keeper),
+            // The turn goes on: its publication does not rest on the lease.
+            Err(error) => self.warn(&format!("the lease of this turn cannot be renewed: {error}")),
+        }
         Ok(())
     }
 
