@@ -172,8 +172,8 @@ pub(super) trait Backend: fmt::Debug + Send {
     /// The contents of blobs, in their order; `None` where there is no such blob.
     fn blobs(&self, ids: &[&ObjectId]) -> Result<Vec<Option<Vec<u8>>>, RepoError>;
 
-    /// The commits that HEAD has and `base` has not, oldest first.
-    fn commits_since(&self, base: &ObjectId) -> Result<Vec<RawCommit>, RepoError>;
+    /// The commits that `tip` (else HEAD) has and `base` has not, oldest first.
+    fn commits_between(&self, base: &ObjectId, tip: Option<&ObjectId>) -> Result<Vec<RawCommit>, RepoError>;
 
     /// Whether `new` descends from `old`; not where `old` does not exist any more.
     fn descends(&self, new: &ObjectId, old: &ObjectId) -> Result<bool, RepoError>;
@@ -181,16 +181,21 @@ pub(super) trait Backend: fmt::Debug + Send {
     /// What the commits that HEAD has and `base` has not have newly brought in, oldest first.
     fn introduced(&self, base: &ObjectId) -> Result<Vec<Introduced>, RepoError>;
 
-    /// These commits, with the trees and files that came with them.
-    fn objects_since(&self, base: &ObjectId) -> Result<BTreeSet<ObjectId>, RepoError>;
+    /// The commits that `tip` (else HEAD) has and `base` has not, with the trees and files that came with them.
+    fn objects_between(
+        &self,
+        base: &ObjectId,
+        tip: Option<&ObjectId>,
+    ) -> Result<BTreeSet<ObjectId>, RepoError>;
 
     /// What changed from one commit to the other; without `old`, from the first parent of `new`, or from nothing.
     fn difference(&self, old: Option<&ObjectId>, new: &ObjectId) -> Result<Difference, RepoError>;
 
-    /// Offers the versions of `path` along HEAD's first parents, newest first, until one is accepted; the newest
-    /// commit that has it, shortened.
+    /// Offers the versions of `path` along the first parents of `newest` (else HEAD), newest first, until one is
+    /// accepted; the newest commit that has it, shortened.
     fn seek_version(
         &self,
+        newest: Option<&ObjectId>,
         path: &RepoPath,
         accept: &mut dyn FnMut(&[u8]) -> bool,
     ) -> Result<Option<String>, RepoError>;

@@ -30,7 +30,7 @@ impl Repo {
 
     /// Makes durable what git itself wrote on top of `base`: it syncs neither loose objects nor branches by default.
     pub fn sync_commits_since(&self, base: &ObjectId, branch: &str) -> Result<(), RepoError> {
-        let objects = self.backend.objects_since(base)?;
+        let objects = self.backend.objects_between(base, None)?;
         let place = self.common_dir().join("objects");
         let synced = || -> std::io::Result<()> {
             let mut packed = false;

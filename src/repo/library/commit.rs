@@ -123,8 +123,8 @@ impl Backend for Library {
         ids.iter().map(|id| self.read_blob(id)).collect()
     }
 
-    fn commits_since(&self, base: &ObjectId) -> Result<Vec<RawCommit>, RepoError> {
-        self.list_commits(base)
+    fn commits_between(&self, base: &ObjectId, tip: Option<&ObjectId>) -> Result<Vec<RawCommit>, RepoError> {
+        self.list_commits(base, tip)
     }
 
     fn descends(&self, new: &ObjectId, old: &ObjectId) -> Result<bool, RepoError> {
@@ -135,8 +135,12 @@ impl Backend for Library {
         self.list_introduced(base)
     }
 
-    fn objects_since(&self, base: &ObjectId) -> Result<BTreeSet<ObjectId>, RepoError> {
-        self.list_objects(base)
+    fn objects_between(
+        &self,
+        base: &ObjectId,
+        tip: Option<&ObjectId>,
+    ) -> Result<BTreeSet<ObjectId>, RepoError> {
+        self.list_objects(base, tip)
     }
 
     fn difference(&self, old: Option<&ObjectId>, new: &ObjectId) -> Result<Difference, RepoError> {
@@ -145,10 +149,11 @@ impl Backend for Library {
 
     fn seek_version(
         &self,
+        newest: Option<&ObjectId>,
         path: &RepoPath,
         accept: &mut dyn FnMut(&[u8]) -> bool,
     ) -> Result<Option<String>, RepoError> {
-        self.seek(path, accept)
+        self.seek(newest, path, accept)
     }
 
     fn tree_with(&self, commit: &ObjectId, changes: &Changes) -> Result<ObjectId, RepoError> {

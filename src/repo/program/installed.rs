@@ -120,8 +120,8 @@ impl Backend for Installed {
         self.read_blobs(ids)
     }
 
-    fn commits_since(&self, base: &ObjectId) -> Result<Vec<RawCommit>, RepoError> {
-        self.list_commits(base)
+    fn commits_between(&self, base: &ObjectId, tip: Option<&ObjectId>) -> Result<Vec<RawCommit>, RepoError> {
+        self.list_commits(base, tip)
     }
 
     fn descends(&self, new: &ObjectId, old: &ObjectId) -> Result<bool, RepoError> {
@@ -132,8 +132,12 @@ impl Backend for Installed {
         self.list_introduced(base)
     }
 
-    fn objects_since(&self, base: &ObjectId) -> Result<BTreeSet<ObjectId>, RepoError> {
-        self.list_objects(base)
+    fn objects_between(
+        &self,
+        base: &ObjectId,
+        tip: Option<&ObjectId>,
+    ) -> Result<BTreeSet<ObjectId>, RepoError> {
+        self.list_objects(base, tip)
     }
 
     fn difference(&self, old: Option<&ObjectId>, new: &ObjectId) -> Result<Difference, RepoError> {
@@ -142,10 +146,11 @@ impl Backend for Installed {
 
     fn seek_version(
         &self,
+        newest: Option<&ObjectId>,
         path: &RepoPath,
         accept: &mut dyn FnMut(&[u8]) -> bool,
     ) -> Result<Option<String>, RepoError> {
-        self.seek(path, accept)
+        self.seek(newest, path, accept)
     }
 
     fn tree_with(&self, commit: &ObjectId, changes: &Changes) -> Result<ObjectId, RepoError> {
