@@ -1,13 +1,16 @@
 //! What a person reads when turns cannot be exchanged with the other machine.
 
+use super::failures::repo_failure;
 use super::{Exit, Failure};
 use crate::repo::RemoteError;
 use crate::runner::SyncError;
 
 /// The failure of a remote.
 pub(crate) fn remote_failure(error: &RemoteError) -> Failure {
-    let exit = if error.is_condition() { Exit::Usage } else { Exit::Operational };
-    Failure::from_error(exit, error)
+    match error {
+        RemoteError::Here(error) => repo_failure(error),
+        _ => Failure::from_error(Exit::Operational, error),
+    }
 }
 
 /// The failure of an exchange.

@@ -30,8 +30,7 @@ mod tests {
     #[test]
     fn what_has_no_effect_yet_is_said_where_it_is_given() {
         let workspace = tempfile::tempdir().unwrap();
-        let yaml =
-            "notify: { command: [x] }\nserve: { metrics_public: true }\npublish:\n  work: { enabled: true }\n";
+        let yaml = "notify: { command: [x] }\nserve: { metrics_public: true }\npublish:\n  work: { enabled: true }\n";
         std::fs::write(workspace.path().join("orchestration.yaml"), yaml).unwrap();
         let loaded = load(workspace.path(), None, &BTreeMap::new(), &Overrides::default(), None).unwrap();
         let notices: Vec<String> = pending_notices(&loaded.origins).iter().map(ToString::to_string).collect();

@@ -176,7 +176,7 @@ impl RoleLoop<'_> {
             SeatAction::Claim => self.run_turn(runner, TurnKind::Expected, seen),
             SeatAction::Reclaim => self.run_turn(runner, TurnKind::Again, seen),
             SeatAction::Takeover => self.run_turn(runner, TurnKind::TakenOver, seen),
-            SeatAction::Wait(Waiting::Held(holds)) => self.wait_for_holds(runner, holds),
+            SeatAction::Wait(Waiting::Held(holds)) => Ok(self.wait_for_holds(runner, holds)),
             SeatAction::Wait(waiting) => self.wait(runner, &waiting, seen),
             SeatAction::End(SeatEnd::Exit(reason)) => Ok(Next::End(LoopEnd::Exit(reason))),
             SeatAction::End(SeatEnd::Failed { actor }) => Ok(Next::End(self.failed(actor, seen))),
@@ -216,12 +216,7 @@ impl RoleLoop<'_> {
         Ok(self.take(outcome, runner, Began::Here).map_or(Next::Look, Next::End))
     }
 
-    fn wait(
-        &mut self,
-        runner: &mut Runner<'_>,
-        waiting: &Waiting,
-        seen: &Seen,
-    ) -> Result<Next, RunnerError> {
+    fn wait(&mut self, runner: &mut Runner<'_>, waiting: &Waiting, seen: &Seen) -> Result<Next, RunnerError> {
         self.holding = None;
         let what = in_words(waiting, seen.state.as_ref());
         self.tell(runner, &what);
@@ -235,7 +230,7 @@ impl RoleLoop<'_> {
     }
 
     /// Somebody may clear a hold from another clone: one without an end is waited for as long as any other.
-    fn wait_for_holds(&mut self, runner: &mut Runner<'_>, holds: Vec<Hold>) -> Result<Next, RunnerError> {
+    fn wait_for_holds(&mut self, runner: &mut Runner<'_>, holds: Vec<Hold>) -> Next {
         let clock = *self.holding.get_or_insert_with(|| self.ambient.stopwatch());
         let limit = self.config.limits.max_wait.0;
         let now = self.ambient.now();
@@ -244,11 +239,11 @@ impl RoleLoop<'_> {
         let left = last.and_then(|last| Duration::try_from(last.duration_since(now)).ok());
         let total = self.pace.waited + clock.elapsed();
         if total + left.unwrap_or_default() > limit || (left.is_none() && total >= limit) {
-            return Ok(Next::End(LoopEnd::Held(holds)));
+            return Next::End(LoopEnd::Held(holds));
         }
         self.tell(runner, &in_words(&Waiting::Held(holds), None));
         self.sleep(runner, clock);
-        Ok(Next::Look)
+        Next::Look
     }
 
     fn tell(&mut self, runner: &mut Runner<'_>, what: &str) {

@@ -30,6 +30,7 @@ mod open;
 mod place;
 mod preflight;
 mod program;
+mod remote;
 mod rescue;
 mod scan;
 mod surroundings;
@@ -53,6 +54,10 @@ pub use integrate::{Brought, FileCommit, Replayed};
 pub use introduced::{Introduced, IntroducedFile};
 pub use open::Repo;
 pub use preflight::{Identity, Operation, Person, Ready};
+pub use remote::{
+    LeaseMark, LeaseSeen, PushKind, Pushed, Refusal, RefusalKind, Remote, RemoteError, RemoteFacts,
+    RemoteSeen, Renewed,
+};
 pub use rescue::Rescue;
 pub use surroundings::{RemoteUrls, StashEntry, Surroundings};
 pub use worktree::{Contents, Directory, EntrySeen, Link, LinkedTree, TreeSeen, WorkTrees};

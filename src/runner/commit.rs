@@ -57,6 +57,7 @@ impl Runner<'_> {
         let mut selection = decide_selection(&before(base, &now), &now, actor, rules);
         self.leave_persons_settings(turn, &mut selection);
         let commits = CommitsSince {
+            from: turn.leaves_after().unwrap_or(&base.head.commit),
             head: &head,
             ended_at: turn.ran.as_ref().and_then(|ran| ran.fingerprint.as_ref()).map(|after| &after.head),
             accepted: self.accepted.as_deref(),

@@ -12,6 +12,7 @@ use super::journal::{
 use super::naming::TurnFiles;
 use crate::ledger::{Edge, PhaseRecord, TurnOpening};
 use crate::model::{AttemptId, PromptName, Usage, Verdict};
+use crate::publish::ObjectId;
 use crate::turn::{Facts, Features};
 
 /// A turn as its journal tells it.
@@ -137,6 +138,12 @@ impl TurnRecord {
     /// The claim as the remote has it; `None` in a mode without a remote.
     pub(super) fn pushed_claim(&self) -> Option<&PushedClaim> {
         self.claim.as_ref().and_then(|claim| claim.pushed.as_ref())
+    }
+
+    /// The commit after which everything on the branch leaves with this turn: the remote has the claim, and what a turn
+    /// before has left on top of it comes along.
+    pub(super) fn leaves_after(&self) -> Option<&ObjectId> {
+        self.pushed_claim().map(|pushed| &pushed.commit).or_else(|| self.base().map(|base| &base.head.commit))
     }
 
     pub(super) fn claimed_state(&self) -> Option<&ClaimedState> {

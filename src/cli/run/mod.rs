@@ -37,8 +37,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let seat = args.seat()?;
     let overrides = args.overrides(seat)?;
     if args.mode == Mode::Role && args.no_git {
-        return Err(Failure::new(Exit::Usage, "role mode passes the turn through git, and `--no-git` leaves git alone")
-            .help("leave `--no-git` out, or play both seats here with `--mode combined`"));
+        return Err(Failure::new(
+            Exit::Usage,
+            "role mode passes the turn through git, and `--no-git` leaves git alone",
+        )
+        .help("leave `--no-git` out, or play both seats here with `--mode combined`"));
     }
     let Located { mut root, mut config, .. } = locate(context, &overrides, seat)?;
     let chosen = isolate(args, &root, &config.config, context)?;
@@ -169,9 +172,6 @@ pub(crate) fn run_loop(
         LoopPlan::Combined | LoopPlan::Solo(_) => None,
         LoopPlan::Role(plan) => {
             let exchange = open_exchange(&workspace, config, order.branch).map_err(fail)?;
-            if let Some(notice) = exchange.remote().facts().notice() {
-                context.output.note(format!("note: {notice}"));
-            }
             Some((exchange, plan.publish_existing))
         }
     };

@@ -57,7 +57,8 @@ impl Runner<'_> {
 
     /// Whether a state in the work tree is what one of our turns has left there.
     pub(super) fn is_left_by_us(&self, bytes: Option<&[u8]>) -> bool {
-        let Some(token) = bytes.and_then(|bytes| state::parse(bytes).ok()).and_then(|state| state.token) else {
+        let Some(token) = bytes.and_then(|bytes| state::parse(bytes).ok()).and_then(|state| state.token)
+        else {
             return false;
         };
         self.tokens_of_recent_turns().is_ok_and(|known| known.contains(&token))
@@ -68,7 +69,9 @@ impl Runner<'_> {
         let mut tokens = Vec::new();
         for turn in self.workspace.ledger.turns(filter)? {
             let records = self.workspace.ledger.phases(turn.opening.id)?;
-            let Ok(record) = super::super::journal::TurnRecord::fold(turn.opening, &records) else { continue };
+            let Ok(record) = super::super::journal::TurnRecord::fold(turn.opening, &records) else {
+                continue;
+            };
             tokens.extend(record.claimed_state().map(|claimed| claimed.token.clone()));
             tokens.extend(record.stamp.map(|plan| plan.token));
         }

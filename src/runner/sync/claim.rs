@@ -37,10 +37,12 @@ impl Runner<'_> {
         let (actor, iteration) = (turn.opening.actor, after.iteration);
         let event = match kind {
             TurnKind::TakenOver => SyncEvent::TakenOver { iteration, actor },
-            TurnKind::Expected | TurnKind::Again | TurnKind::Solo(_) => SyncEvent::Claimed { iteration, actor },
+            TurnKind::Expected | TurnKind::Again | TurnKind::Solo(_) => {
+                SyncEvent::Claimed { iteration, actor }
+            }
         };
         let message = sync_message(&event, Some(turn.opening.id));
-        let commit = exchange.write(repo, &seen.tip, &after, message)?;
+        let commit = exchange.write(repo, &seen.tip, &after, &message)?;
         let to = self.way_to_claim(&from, &seen.tip, &commit)?;
         let pushed = PushedClaim { onto: seen.tip.clone(), commit, from, to };
         let plan = ClaimPlan {
@@ -60,12 +62,7 @@ impl Runner<'_> {
     }
 
     /// Where the local branch goes with the claim. Whatever stands in the way is said before anything is claimed.
-    fn way_to_claim(
-        &self,
-        from: &Head,
-        tip: &ObjectId,
-        commit: &ObjectId,
-    ) -> Result<ObjectId, RunnerError> {
+    fn way_to_claim(&self, from: &Head, tip: &ObjectId, commit: &ObjectId) -> Result<ObjectId, RunnerError> {
         let (repo, exchange) = self.parts()?;
         self.refuse_edited_state(repo)?;
         if !repo.contains(tip, &from.commit)? {
@@ -110,10 +107,6 @@ impl Runner<'_> {
     fn refuse_ahead(&self, repo: &Repo, from: &Head, tip: &ObjectId) -> Result<(), RunnerError> {
         let (_, exchange) = self.parts()?;
         let ahead = repo.commits_between(tip, &from.commit)?;
-        if !repo.is_related(tip, &from.commit)? {
-            let (remote, branch) = (exchange.name().to_owned(), exchange.branch.clone());
-            return Err(SyncError::Unrelated { remote, branch }.into());
-        }
         if self.publish_existing {
             return Ok(());
         }
@@ -149,8 +142,7 @@ impl Runner<'_> {
         turn: &mut TurnRecord,
         first: PushFirst,
     ) -> Result<Step, RunnerError> {
-        let (Some(pushed), Some(claimed)) =
-            (turn.pushed_claim().cloned(), turn.claimed_state().cloned())
+        let (Some(pushed), Some(claimed)) = (turn.pushed_claim().cloned(), turn.claimed_state().cloned())
         else {
             return Ok(Step::Void);
         };
@@ -162,9 +154,9 @@ impl Runner<'_> {
                 let (_, exchange) = self.parts()?;
                 match exchange.remote.push(&pushed.commit, Some(&pushed.onto), PushKind::Turn) {
                     Ok(Pushed::Accepted) => answer = Answer::Accepted,
-                    Ok(Pushed::Refused { said: words }) => {
+                    Ok(Pushed::Refused(refusal)) => {
                         answer = Answer::Refused;
-                        said = Some(words);
+                        said = Some(refusal);
                     }
                     Err(error) if error.is_transient() => {}
                     Err(error) => {
@@ -180,8 +172,8 @@ impl Runner<'_> {
             } else {
                 let looked = self.patiently(|runner| {
                     let seen = runner.look()?;
-                    let (repo, exchange) = runner.parts()?;
-                    let tip = exchange.tip_after(repo, &seen, &pushed.commit, &pushed.onto)?;
+                    let (repo, _) = runner.parts()?;
+                    let tip = seen.after_push(repo, &pushed.commit, &pushed.onto)?;
                     Ok(decide_claim(answer, Some(&tip), &claimed.token))
                 })?;
                 match looked {
@@ -195,10 +187,9 @@ impl Runner<'_> {
                 ClaimFate::Lost => return Ok(Step::Void),
                 ClaimFate::PushAgain | ClaimFate::Look => {}
             }
-            if let Some(said) = said {
+            if let Some(refusal) = said.filter(|refusal| !refusal.may_pass()) {
                 self.close_void(turn)?;
-                let (_, exchange) = self.parts()?;
-                return Err(refused(exchange, "the claim", said).into());
+                return Err(refused("the claim", refusal).into());
             }
             push = PushFirst::Yes;
         }

@@ -1,6 +1,7 @@
 //! Why a turn cannot be exchanged with the other machine.
 
 use crate::publish::RepoPath;
+use crate::repo::Refusal;
 
 /// The exchange of turns cannot go on as things are. Nothing was lost, and what is said here is the way on.
 #[derive(Debug, thiserror::Error)]
@@ -91,15 +92,13 @@ pub enum SyncError {
         /// The remote.
         remote: String,
     },
-    /// The server does not take the push.
-    #[error("`{remote}` does not take {what}: {said}")]
+    /// The server, or a hook, does not take the push.
+    #[error("{what} cannot be pushed: {refusal}")]
     Refused {
-        /// The remote.
-        remote: String,
         /// What was pushed.
         what: &'static str,
         /// In the server's words.
-        said: String,
+        refusal: Box<Refusal>,
     },
     /// Others were faster each time.
     #[error("the branch on `{remote}` moved {tries} times while {what} was pushed")]
@@ -112,7 +111,9 @@ pub enum SyncError {
         tries: u32,
     },
     /// The other machine runs the earlier scripts, which know no holds.
-    #[error("the baton is not passed while a hold stands: {holds}; the other side runs the earlier scripts, which do not know holds")]
+    #[error(
+        "the baton is not passed while a hold stands: {holds}; the other side runs the earlier scripts, which do not know holds"
+    )]
     HeldFromPeer {
         /// What stands.
         holds: String,

@@ -3,10 +3,10 @@
 use crate::config::GitConfig;
 use crate::model::State;
 use crate::publish::{ObjectId, RepoPath};
-use crate::repo::{FileCommit, PushKind, Pushed, Remote, Repo};
+use crate::repo::{self, FileCommit, PushKind, Pushed, Remote, Repo};
 use crate::state::{self, FormatError};
 use crate::turn::Refusal;
-use crate::turn::sync::{Answer, Remembered, SyncEvent, Tip, restore_forgotten, sync_message};
+use crate::turn::sync::{Remembered, SyncEvent, Tip, restore_forgotten, sync_message};
 
 use super::super::RunnerError;
 use super::error::SyncError;
@@ -82,7 +82,7 @@ impl Exchange {
             Some(bytes) => {
                 let found = state::parse(&bytes).map_err(|error| self.unreadable(&error))?;
                 let by_earlier_scripts = found.schema_version == 0;
-                let state = if by_earlier_scripts { self.restored(repo, &tip, found)? } else { found };
+                let state = if by_earlier_scripts { self.restored(repo, &tip, &found)? } else { found };
                 Seen { tip, state: Some(state), by_earlier_scripts }
             }
         };
@@ -91,12 +91,12 @@ impl Exchange {
     }
 
     /// What the earlier scripts have dropped, from the newest state in the history that had it.
-    fn restored(&self, repo: &Repo, tip: &ObjectId, found: State) -> Result<State, RunnerError> {
+    fn restored(&self, repo: &Repo, tip: &ObjectId, found: &State) -> Result<State, RunnerError> {
         let complete = |bytes: &[u8]| state::parse(bytes).ok().filter(|state| state.schema_version > 0);
         let known = repo.newest_version_from(tip, &self.file, complete)?;
         Ok(known.map_or_else(
             || found.clone(),
-            |version| restore_forgotten(&found, &Remembered::of(&version.found)),
+            |version| restore_forgotten(found, &Remembered::of(&version.found)),
         ))
     }
 
@@ -105,22 +105,23 @@ impl Exchange {
             place: format!("{}/{}:{}", self.name(), self.branch, self.file),
             line: error.line,
             column: error.column,
-            found: error.found.to_string(),
+            found: error.found.clone(),
         }
     }
+}
 
+impl Seen {
     /// What a push of ours has led to, as far as the branch tells.
-    pub(super) fn tip_after<'s>(
-        &self,
+    pub(super) fn after_push<'s>(
+        &'s self,
         repo: &Repo,
-        seen: &'s Seen,
         ours: &ObjectId,
         onto: &ObjectId,
     ) -> Result<Tip<'s>, RunnerError> {
         Ok(Tip {
-            contains_ours: repo.contains(&seen.tip, ours)?,
-            is_expected: seen.tip == *onto,
-            token: seen.state.as_ref().and_then(|state| state.token.as_ref()),
+            contains_ours: repo.contains(&self.tip, ours)?,
+            is_expected: self.tip == *onto,
+            token: self.state.as_ref().and_then(|state| state.token.as_ref()),
         })
     }
 }
@@ -145,7 +146,7 @@ pub fn change_state(
     repo: &Repo,
     change: &Change<'_>,
 ) -> Result<Option<Seen>, RunnerError> {
-    let mut said = String::new();
+    let mut said = None;
     let mut seen = exchange.look(repo)?;
     for _ in 0..TRIES {
         if change.only_initial && seen.state.is_some() {
@@ -154,25 +155,23 @@ pub fn change_state(
         let Some(before) = seen.state.clone().or_else(|| change.initial.clone()) else { return Ok(None) };
         let after = (change.apply)(&before)?;
         let message = sync_message(&(change.event)(&before, &after), None);
-        let commit = exchange.write(repo, &seen.tip, &after, message)?;
+        let commit = exchange.write(repo, &seen.tip, &after, &message)?;
         let onto = seen.tip.clone();
-        let answer = match exchange.remote.push(&commit, Some(&onto), PushKind::Turn) {
+        match exchange.remote.push(&commit, Some(&onto), PushKind::Turn) {
             Ok(Pushed::Accepted) => return exchange.read(repo, commit).map(Some),
-            Ok(Pushed::Refused { said: words }) => {
-                said = words;
-                Answer::Refused
-            }
-            Err(error) if error.is_transient() => Answer::Unknown,
+            Ok(Pushed::Refused(refusal)) => said = Some(refusal),
+            // Whether it has arrived, the next look tells.
+            Err(error) if error.is_transient() => {}
             Err(error) => return Err(error.into()),
-        };
+        }
         seen = exchange.look(repo)?;
-        let tip = exchange.tip_after(repo, &seen, &commit, &onto)?;
+        let tip = seen.after_push(repo, &commit, &onto)?;
         // A change keeps the token of a running turn: that the commit is there is what counts.
         if tip.contains_ours {
             return Ok(Some(seen));
         }
-        if tip.is_expected && answer == Answer::Refused {
-            return Err(refused(exchange, "the change of the state", said).into());
+        if let Some(refusal) = said.take().filter(|refusal| tip.is_expected && !refusal.may_pass()) {
+            return Err(refused("the change of the state", refusal).into());
         }
     }
     Err(SyncError::TooBusy {
@@ -183,8 +182,8 @@ pub fn change_state(
     .into())
 }
 
-pub(super) fn refused(exchange: &Exchange, what: &'static str, said: String) -> SyncError {
-    SyncError::Refused { remote: exchange.name().to_owned(), what, said }
+pub(super) fn refused(what: &'static str, refusal: repo::Refusal) -> SyncError {
+    SyncError::Refused { what, refusal: Box::new(refusal) }
 }
 
 impl Exchange {
@@ -194,10 +193,10 @@ impl Exchange {
         repo: &Repo,
         parent: &ObjectId,
         state: &State,
-        message: String,
+        message: &str,
     ) -> Result<ObjectId, RunnerError> {
-        let files = vec![(self.file.clone(), state::render(state))];
+        let files = [(self.file.clone(), state::render(state))];
         let identity = repo.identity()?;
-        Ok(repo.write_commit(&FileCommit { parent: parent.clone(), files, message, identity })?)
+        Ok(repo.write_commit(&FileCommit { parent, files: &files, message, identity: &identity })?)
     }
 }

@@ -5,6 +5,7 @@ use super::super::journal::TurnRecord;
 use super::super::turn::{Runner, Step};
 use super::Patiently;
 use super::exchange::Seen;
+use super::take::not_shared;
 use crate::model::Token;
 use crate::publish::ObjectId;
 use crate::repo::Brought;
@@ -49,9 +50,10 @@ impl Runner<'_> {
     pub(super) fn fence(&mut self, turn: &TurnRecord, seen: &Seen) -> Result<Step, RunnerError> {
         self.lease = None;
         let found = seen.state.as_ref().and_then(|state| state.token.as_ref());
+        let Some(claimed) = turn.claimed_state() else { return Err(not_shared()) };
         let refusal = Refusal::Fenced {
             actor: turn.opening.actor,
-            ours: turn.claimed_state().map(|claimed| claimed.token.clone()).unwrap_or_default(),
+            ours: claimed.token.clone(),
             found: found.map_or_else(|| "none".to_owned(), Token::to_string),
         };
         self.end_attempts(turn)?;

@@ -3,16 +3,19 @@
 
 use super::super::RunnerError;
 use super::super::commit::short;
-use super::super::journal::{ClaimedState, Completion, PublishPlan, Published, Record, StampPlan, TurnRecord};
+use super::super::journal::{
+    ClaimedState, Completion, PublishPlan, Published, Record, StampPlan, TurnRecord,
+};
 use super::super::stamp::stamped_state;
 use super::super::turn::{Runner, Step};
+use super::Patiently;
 use super::claim::Way;
 use super::error::SyncError;
 use super::exchange::{Seen, TRIES, refused};
-use super::Patiently;
+use super::take::not_shared;
 use crate::model::{Actor, State, Verdict};
 use crate::publish::ObjectId;
-use crate::repo::{PushKind, Pushed, Replayed};
+use crate::repo::{PushKind, Pushed, Refusal, Replayed};
 use crate::state;
 use crate::turn::sync::{Answer, Backoff, PublishFate, SyncEvent, decide_publish, sync_message};
 use crate::turn::{Phase, decide_blocked};
@@ -28,7 +31,7 @@ enum Publication {
     /// The commit that was pushed before.
     Same(PublishPlan),
     /// One that is made on top of this.
-    On(Onto),
+    On(Box<Onto>),
 }
 
 impl Runner<'_> {
@@ -48,7 +51,7 @@ impl Runner<'_> {
             return Ok(Step::Go);
         };
         let onto = Onto { tip: pushed.commit, state: claimed.after };
-        self.push_stamp(turn, Publication::On(onto))
+        self.push_stamp(turn, Publication::On(Box::new(onto)))
     }
 
     /// A stamp that was begun: perhaps it is there already.
@@ -63,14 +66,9 @@ impl Runner<'_> {
             Patiently::Done((PublishFate::Published, _)) => return self.finish_publication(turn, &plan),
             Patiently::Done((PublishFate::Fenced, seen)) => return self.fence(turn, &seen),
             Patiently::Done((PublishFate::PushAgain | PublishFate::Look, _)) => Publication::Same(plan),
-            Patiently::Done((PublishFate::Rebuild, seen)) => Publication::On(self.onto(turn, seen)?),
+            Patiently::Done((PublishFate::Rebuild, seen)) => Publication::On(Box::new(onto(turn, seen)?)),
         };
         self.push_stamp(turn, next)
-    }
-
-    fn onto(&self, turn: &TurnRecord, seen: Seen) -> Result<Onto, RunnerError> {
-        let state = seen.state.or_else(|| turn.claimed_state().map(|claimed| claimed.after.clone()));
-        Ok(Onto { tip: seen.tip, state: state.ok_or_else(|| self.not_shared())? })
     }
 
     fn push_stamp(&mut self, turn: &mut TurnRecord, first: Publication) -> Result<Step, RunnerError> {
@@ -89,9 +87,9 @@ impl Runner<'_> {
             // Work goes through the hooks that the repository has for it.
             let kind = if turn.passed() { PushKind::Work } else { PushKind::Turn };
             let (_, exchange) = self.parts()?;
-            let (answer, said) = match exchange.remote.push(&plan.commit, Some(&plan.onto), kind) {
+            let (answer, refusal) = match exchange.remote.push(&plan.commit, Some(&plan.onto), kind) {
                 Ok(Pushed::Accepted) => (Answer::Accepted, None),
-                Ok(Pushed::Refused { said }) => (Answer::Refused, Some(said)),
+                Ok(Pushed::Refused(refusal)) => (Answer::Refused, Some(refusal)),
                 Err(error) if error.is_transient() => (Answer::Unknown, None),
                 Err(error) => return Err(error.into()),
             };
@@ -107,10 +105,15 @@ impl Runner<'_> {
                 PublishFate::Published => return self.finish_publication(turn, &plan),
                 PublishFate::Fenced => return self.fence(turn, &seen),
                 PublishFate::PushAgain | PublishFate::Look => Publication::Same(plan),
-                PublishFate::Rebuild => Publication::On(self.onto(turn, seen)?),
+                PublishFate::Rebuild => Publication::On(Box::new(onto(turn, seen)?)),
             };
+            if let (Publication::Same(_), Some(refusal)) =
+                (&next, refusal.as_ref().filter(|it| !it.may_pass()))
+            {
+                return Err(refused("the work", refusal.clone()).into());
+            }
             let Some(wait) = backoff.next_wait(self.ambient.random()) else {
-                return Err(self.gave_up(&next, said));
+                return Err(self.gave_up(&next, refusal));
             };
             if !self.pause(wait) {
                 return Ok(self.suspended());
@@ -119,13 +122,13 @@ impl Runner<'_> {
     }
 
     /// The tries are over; the journal waits at `published`.
-    fn gave_up(&self, next: &Publication, said: Option<String>) -> RunnerError {
+    fn gave_up(&self, next: &Publication, refusal: Option<Refusal>) -> RunnerError {
         let (_, exchange) = match self.parts() {
             Ok(parts) => parts,
             Err(error) => return error,
         };
-        match (next, said) {
-            (Publication::Same(_), Some(said)) => refused(exchange, "the work", said).into(),
+        match (next, refusal) {
+            (Publication::Same(_), Some(refusal)) => refused("the work", refusal).into(),
             (Publication::Same(_) | Publication::On(_), _) => {
                 let remote = exchange.name().to_owned();
                 SyncError::TooBusy { remote, what: "the work", tries: TRIES }.into()
@@ -145,8 +148,8 @@ impl Runner<'_> {
         };
         self.patiently(|runner| {
             let seen = runner.look()?;
-            let (repo, exchange) = runner.parts()?;
-            let tip = exchange.tip_after(repo, &seen, &plan.commit, &plan.onto)?;
+            let (repo, _) = runner.parts()?;
+            let tip = seen.after_push(repo, &plan.commit, &plan.onto)?;
             runner.refuse_rewritten(turn, &seen, tip.contains_ours)?;
             Ok((decide_publish(answer, Some(&tip), &claimed.token, &stamp.token), seen))
         })
@@ -173,7 +176,7 @@ impl Runner<'_> {
         let (Some(pushed), Some(claimed), Some(mut stamp)) =
             (turn.pushed_claim().cloned(), turn.claimed_state().cloned(), turn.stamp.clone())
         else {
-            return Err(self.not_shared());
+            return Err(not_shared());
         };
         let (repo, exchange) = self.parts()?;
         let from = repo.head()?;
@@ -182,6 +185,11 @@ impl Runner<'_> {
         let work = match turn.committed.fingerprint.as_ref().filter(|_| turn.passed()) {
             None => onto.tip.clone(),
             Some(committed) if !is_others => committed.head.clone(),
+            // A person has put the work on top of the others' by hand, as the conflict asked for.
+            Some(_) if from.commit != onto.tip && repo.contains(&from.commit, &onto.tip)? => {
+                self.refuse_secrets_since(turn, &onto.tip)?;
+                from.commit.clone()
+            }
             Some(committed) => match repo.replay(&pushed.commit, &committed.head, &onto.tip, own)? {
                 Replayed::Tip(tip) => tip,
                 Replayed::Conflict { commit, paths } => {
@@ -205,11 +213,12 @@ impl Runner<'_> {
         state.holds.iter_mut().for_each(|hold| self.masker.mask_in_place(&mut hold.reason));
         self.refuse_pass_to_peer(turn, &claimed, &state)?;
         let (repo, exchange) = self.parts()?;
+        let own = std::slice::from_ref(&exchange.file);
         let message = sync_message(&event_of(turn, &state, &stamp), Some(turn.opening.id));
-        let commit = exchange.write(repo, &work, &state, message)?;
+        let commit = exchange.write(repo, &work, &state, &message)?;
         let to = match turn.committed.fingerprint.as_ref().filter(|_| turn.passed()) {
-            Some(committed) if committed.head == from.commit => Some(commit.clone()),
-            Some(committed) => self.target(repo.replay(&committed.head, &from.commit, &commit, own)?),
+            Some(committed) if committed.head == from.commit || work == from.commit => Some(commit.clone()),
+            Some(committed) => target(repo.replay(&committed.head, &from.commit, &commit, own)?),
             None => match self.way(repo, &from.commit, &onto.tip, &commit)? {
                 Way::To(to) => Some(to),
                 Way::Blocked(_) => None,
@@ -219,26 +228,19 @@ impl Runner<'_> {
         Ok(PublishPlan { commit, onto: onto.tip.clone(), from, to })
     }
 
-    fn target(&self, replayed: Replayed) -> Option<ObjectId> {
-        match replayed {
-            Replayed::Tip(tip) => Some(tip),
-            Replayed::Conflict { .. } => None,
-        }
-    }
-
     /// The remote's state under our claim, with what the agent may say in its own copy.
     fn found_for_stamp(&mut self, turn: &TurnRecord, claimed: &ClaimedState, remote: &State) -> State {
         let mut found = remote.clone();
         // Everything but `exit` and the holds is put back from the claim.
         match std::fs::read(self.workspace.state.path()).ok().map(|bytes| state::parse(&bytes)) {
-            Some(Ok(here)) if here.token.as_ref() == Some(&claimed.token) => {
-                if here.exit && !found.exit {
-                    found.exit = true;
-                    found.exit_reason = here.exit_reason;
-                }
+            Some(Ok(here)) if here.token.as_ref() == Some(&claimed.token) && here.exit && !found.exit => {
+                found.exit = true;
+                found.exit_reason = here.exit_reason;
             }
             Some(Err(_)) if turn.publish.is_none() => {
-                self.warn("the agent has left something in the state file that is none; what it says is ignored");
+                self.warn(
+                    "the agent has left something in the state file that is none; what it says is ignored",
+                );
             }
             _ => {}
         }
@@ -259,24 +261,17 @@ impl Runner<'_> {
         state: &State,
     ) -> Result<(), RunnerError> {
         let by_peer = claimed.before.schema_version == 0 && claimed.before.last_update.is_some();
-        if !by_peer || !turn.passed() || !self.peer_has_written(claimed) {
+        if !by_peer || !turn.passed() || !peer_has_written(claimed) {
             return Ok(());
         }
         let mut unblocked = state.clone();
         unblocked.exit = false;
         if let Some(crate::turn::Blocked::Held { holds }) = decide_blocked(&unblocked, self.ambient.now()) {
-            let holds: Vec<String> = holds.iter().map(|hold| format!("{} ({})", hold.reason, hold.kind)).collect();
+            let holds: Vec<String> =
+                holds.iter().map(|hold| format!("{} ({})", hold.reason, hold.kind)).collect();
             return Err(SyncError::HeldFromPeer { holds: holds.join("; ") }.into());
         }
         Ok(())
-    }
-
-    /// A state without our fields is the earlier scripts' once the other seat has had a turn under them.
-    fn peer_has_written(&self, claimed: &ClaimedState) -> bool {
-        match claimed.after.expected_actor {
-            Actor::Galph => claimed.before.ralph_commit.is_some(),
-            Actor::Ralph => claimed.before.galph_commit.is_some(),
-        }
     }
 
     /// The remote has it: the branch and the files here follow.
@@ -305,12 +300,33 @@ impl Runner<'_> {
     }
 }
 
+fn onto(turn: &TurnRecord, seen: Seen) -> Result<Onto, RunnerError> {
+    let state = seen.state.or_else(|| turn.claimed_state().map(|claimed| claimed.after.clone()));
+    Ok(Onto { tip: seen.tip, state: state.ok_or_else(not_shared)? })
+}
+
+fn target(replayed: Replayed) -> Option<ObjectId> {
+    match replayed {
+        Replayed::Tip(tip) => Some(tip),
+        Replayed::Conflict { .. } => None,
+    }
+}
+
+/// A state without our fields is the earlier scripts' once the other seat has had a turn under them.
+fn peer_has_written(claimed: &ClaimedState) -> bool {
+    match claimed.after.expected_actor {
+        Actor::Galph => claimed.before.ralph_commit.is_some(),
+        Actor::Ralph => claimed.before.galph_commit.is_some(),
+    }
+}
+
 /// Evidence for a tree is none for another one.
 fn refuse_completion(stamp: &mut StampPlan) {
     if let Some(Completion::Accepted { .. }) = stamp.completion {
-        let reason = "others' changes came in while the turn was published, so what was verified is not what is \
+        let reason =
+            "others' changes came in while the turn was published, so what was verified is not what is \
                       published; promise it again"
-            .to_owned();
+                .to_owned();
         stamp.completion = Some(Completion::Refused { reason });
     }
 }

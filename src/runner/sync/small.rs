@@ -6,8 +6,9 @@ use super::super::RunnerError;
 use super::super::turn::Runner;
 use super::super::watch::WatchFile;
 use super::exchange::{Change, Seen, change_state};
-use crate::model::{Hold, State};
-use crate::turn::sync::{LeaseHealth, LeaseSight, LeaseWatch, SyncEvent, lease_length, sync_subject};
+use super::take::not_shared;
+use crate::model::{Hold, State, Token};
+use crate::turn::sync::{LeaseHealth, LeaseSight, LeaseWatch, SyncEvent, lease_length};
 use crate::turn::{Input, apply};
 
 impl Runner<'_> {
@@ -24,7 +25,7 @@ impl Runner<'_> {
             only_initial: true,
         };
         let (Some(repo), Some(exchange)) = (&self.workspace.repo, &mut self.exchange) else {
-            return Err(self.not_shared());
+            return Err(not_shared());
         };
         change_state(exchange, repo, &change).map(|_| ())
     }
@@ -56,7 +57,8 @@ impl Runner<'_> {
         let (_, exchange) = self.parts()?;
         let lease = exchange.remote().look_with_lease()?.lease;
         let file = WatchFile::of(&self.workspace.home, actor);
-        let renewal = lease.as_ref().map(|lease| (lease.id.as_str(), lease.token.as_ref()));
+        let lease = lease.map(|lease| (lease.id, lease.token.map(Token::from_text)));
+        let renewal = lease.as_ref().map(|(id, token)| (id.as_str(), token.as_ref()));
         let Some(sight) = LeaseSight::of(state, renewal, self.ambient.now()) else {
             file.write(None)?;
             return Ok(LeaseHealth::Unwatched);

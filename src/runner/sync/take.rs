@@ -16,6 +16,14 @@ use crate::ledger::TurnFilter;
 use crate::model::Actor;
 use crate::repo::{LeaseMark, Renewed, Repo};
 
+/// A turn that needs a remote where there is none.
+pub(super) const fn not_shared() -> RunnerError {
+    RunnerError::NotAvailable {
+        setting: "a turn of role mode",
+        remedy: "`baton run --mode role --role ROLE` goes on with it",
+    }
+}
+
 /// A lease is renewed this often in its length.
 const RENEWALS: u32 = 4;
 
@@ -31,7 +39,7 @@ impl Runner<'_> {
     pub fn look(&mut self) -> Result<Seen, RunnerError> {
         match (&self.workspace.repo, &mut self.exchange) {
             (Some(repo), Some(exchange)) => exchange.look(repo),
-            _ => Err(self.not_shared()),
+            _ => Err(not_shared()),
         }
     }
 
@@ -56,7 +64,7 @@ impl Runner<'_> {
         seen: &Seen,
     ) -> Result<TurnOutcome, RunnerError> {
         self.renew_records()?;
-        let Some(state) = seen.state.clone() else { return Err(self.not_shared()) };
+        let Some(state) = seen.state.clone() else { return Err(not_shared()) };
         self.check_before_claim(actor, kind, Some(&state))?;
         let mut turn = TurnRecord::new(self.opening(actor, kind, Some(&state)));
         let step = self.claim_on_remote(&mut turn, kind, seen, state)?;
@@ -82,14 +90,7 @@ impl Runner<'_> {
     pub(super) fn parts(&self) -> Result<(&Repo, &Exchange), RunnerError> {
         match (&self.workspace.repo, &self.exchange) {
             (Some(repo), Some(exchange)) => Ok((repo, exchange)),
-            _ => Err(self.not_shared()),
-        }
-    }
-
-    pub(super) fn not_shared(&self) -> RunnerError {
-        RunnerError::NotAvailable {
-            setting: "a turn of role mode",
-            remedy: "`baton run --mode role --role ROLE` goes on with it",
+            _ => Err(not_shared()),
         }
     }
 
@@ -117,8 +118,13 @@ impl Runner<'_> {
         // A connection of its own: the thread works while the agent does.
         let remote = repo.remote(exchange.name(), &exchange.branch)?;
         let renew = move || match remote.renew_lease(&mark) {
-            Ok(Renewed::Renewed) => Renewal::Renewed,
-            Ok(Renewed::Superseded) => Renewal::Superseded,
+            Ok(Renewed::Done(_)) => Renewal::Renewed,
+            // Whether the turn was taken over, its publication finds out; a lease that was deleted begins anew.
+            Ok(Renewed::Replaced { by: Some(_), .. }) => Renewal::Superseded,
+            Ok(Renewed::Replaced { by: None, .. }) => {
+                Renewal::Offline { said: "the lease was deleted".to_owned() }
+            }
+            Ok(Renewed::Refused(refusal)) => Renewal::Offline { said: refusal.to_string() },
             Err(error) => Renewal::Offline { said: error.to_string() },
         };
         match LeaseKeeper::start(renew, every, self.ambient) {
@@ -132,6 +138,10 @@ impl Runner<'_> {
     /// Local commits that turns of this clone have left, which the next ones take along.
     pub(super) fn left_ahead(&self) -> Result<BTreeSet<String>, RunnerError> {
         let turns = self.workspace.ledger.turns(TurnFilter { actor: None, limit: 16 })?;
-        Ok(turns.into_iter().filter_map(|turn| turn.closing).flat_map(|closing| Legacy::of(&closing).ahead).collect())
+        Ok(turns
+            .into_iter()
+            .filter_map(|turn| turn.closing)
+            .flat_map(|closing| Legacy::of(&closing).ahead)
+            .collect())
     }
 }
