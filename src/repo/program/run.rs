@@ -141,6 +141,11 @@ impl<'a> Call<'a> {
 
     /// What it printed.
     pub(in super::super) fn run(self) -> Result<Vec<u8>, GitFailure> {
+        self.run_accepting(0).map(|(_, printed)| printed)
+    }
+
+    /// Its exit code, 0 or the other one that is no failure, and what it printed.
+    pub(in super::super) fn run_accepting(self, other: i32) -> Result<(i32, Vec<u8>), GitFailure> {
         let unstartable = |error: std::io::Error| GitFailure {
             code: None,
             said: format!("cannot run {}: {error}", self.program.path.display()),
@@ -151,10 +156,10 @@ impl<'a> Call<'a> {
         let stderr = tempfile::tempfile().map_err(unstartable)?;
         let outputs = (stdout.try_clone().map_err(unstartable)?, stderr.try_clone().map_err(unstartable)?);
         let ended = self.start_and_wait(stdin, outputs.0, outputs.1).map_err(unstartable)?;
-        if ended.is_some_and(|status| status.success()) {
+        if let Some(code) = ended.and_then(|status| status.code()).filter(|code| [0, other].contains(code)) {
             let mut printed = Vec::new();
             stdout.rewind().and_then(|()| stdout.read_to_end(&mut printed)).map_err(unstartable)?;
-            return Ok(printed);
+            return Ok((code, printed));
         }
         let said = end_of(stderr);
         Err(match ended {
