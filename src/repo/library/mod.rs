@@ -18,5 +18,6 @@ mod replay;
 mod shared;
 mod tree;
 
+pub(super) use object::{object_id, oid};
 pub(super) use open::Library;
 pub(super) use shared::SharedLibrary;
