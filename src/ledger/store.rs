@@ -162,11 +162,7 @@ impl Ledger {
     /// Opens the ledger, creating or migrating it.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
         let fail = |action| move |source| LedgerError::Sqlite { action, path: path.to_owned(), source };
-        // Two seats of one clone may begin in the same moment, and SQLite waits for nobody while it changes its mode.
-        let _alone = path.parent().and_then(|directory| {
-            let directory = std::fs::File::open(directory).ok()?;
-            directory.lock().is_ok().then_some(directory)
-        });
+        let _alone = schema::alone(path);
         let mut connection = Connection::open(path).map_err(fail("open"))?;
         connection.busy_timeout(Duration::from_secs(10)).map_err(fail("open"))?;
         connection
