@@ -5,8 +5,11 @@
 //! the decision out: trees from HEAD's tree plus the chosen paths, one commit a category, the branch moved by
 //! compare-and-swap, everything fsynced, then just those paths refreshed in the index.
 //!
-//! It never stashes, resets, checks out, pushes, touches a remote, or commits what is staged; it never deletes a
-//! lock of git, and its scan never writes the user's index. What a turn means, and when to commit, is the
+//! `integrate` replays commits in memory and brings branch, index and files to another commit; nothing else writes the work
+//! tree, and it does only where nothing of a person's is in the way.
+//!
+//! It never stashes, resets, or commits what is staged; it never deletes a lock of git, and its scan never writes the
+//! user's index. What a turn means, and when to commit, is the
 //! `runner`'s business; what to commit is `publish`'s.
 
 mod backend;
