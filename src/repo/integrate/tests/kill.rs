@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use rstest::rstest;
 
-use super::Brought;
 use crate::ambient::Ambient;
 use crate::config::{GitBackend, GitConfig};
 use crate::model::Span;
+use crate::repo::Brought;
 use crate::repo::head::Head;
 use crate::repo::open::Repo;
 use crate::repo::testing::TestRepo;
@@ -27,7 +27,7 @@ const FROM: &str = "BATON_TEST_FROM";
 const TO: &str = "BATON_TEST_TO";
 const STATE: &str = "sync/state.json";
 
-pub(super) fn kill_point() {
+pub(in super::super) fn kill_point() {
     static PASSED: AtomicU32 = AtomicU32::new(1);
     let Some(at) = std::env::var(KILL_AT).ok().and_then(|text| text.parse::<u32>().ok()) else { return };
     if PASSED.fetch_add(1, Ordering::Relaxed) == at {
@@ -96,7 +96,7 @@ impl Scene {
     fn bring(&self, kill_at: Option<u32>) -> ExitStatus {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command
-            .args(["--exact", "repo::integrate::kill_tests::the_killed_process", "--test-threads=1"])
+            .args(["--exact", "repo::integrate::tests::kill::the_killed_process", "--test-threads=1"])
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap())
             .env("HOME", self.test.root.with_file_name("home"))
