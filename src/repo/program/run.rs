@@ -9,13 +9,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::super::error::RepoError;
 use crate::ambient::Ambient;
 
 /// How much of what git says is kept for an error, in bytes; the end of it.
 const KEPT: u64 = 4096;
+
+/// How long a git that takes too long may clean up.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// Neither a hook nor a program that the repository's configuration names for watching files runs.
 const NO_PROGRAMS: [&str; 4] = ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"];
@@ -212,7 +215,7 @@ impl<'a> Call<'a> {
             }
             let elapsed = running.elapsed();
             if elapsed > program.time_limit {
-                end_group(&mut child)?;
+                end_group(&mut child, &program.ambient)?;
                 return Ok(None);
             }
             let early = elapsed < Duration::from_millis(20);
@@ -221,11 +224,23 @@ impl<'a> Call<'a> {
     }
 }
 
-fn end_group(child: &mut Child) -> std::io::Result<()> {
-    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    match group.map(|group| kill_process_group(group, Signal::KILL)) {
-        Some(Ok(())) => {}
-        Some(Err(_)) | None => child.kill()?,
+/// Asked first, git takes its locks with it. It is waited for without being reaped, so that its group stays its own until
+/// all of it is ended.
+fn end_group(child: &mut Child, ambient: &Ambient) -> std::io::Result<()> {
+    let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else {
+        child.kill()?;
+        return child.wait().map(|_| ());
+    };
+    if kill_process_group(group, Signal::TERM).is_ok() {
+        let asked = ambient.stopwatch();
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        while asked.elapsed() < GRACE && matches!(waitid(WaitId::Pid(group), options), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+    match kill_process_group(group, Signal::KILL) {
+        Ok(()) => {}
+        Err(_) => child.kill()?,
     }
     child.wait().map(|_| ())
 }

@@ -202,3 +202,23 @@ fn another_address_that_the_configuration_puts_in_its_place_counts(
     assert_eq!(remote.facts().url, hub.bare.display().to_string());
     assert_eq!(remote.look().unwrap(), Some(hub.tip()));
 }
+
+#[test]
+fn where_looks_have_left_many_packs_the_installed_git_looks() {
+    let hub = Hub::new(By::Path);
+    let clone = hub.clone();
+    let (remote, other) = (remote_of(&clone, Way::Library), remote_of(&hub.first, Way::LibraryAlone));
+    let mut tip = hub.tip();
+    for number in 0..52 {
+        let commit = child(&other, &tip, &number.to_string());
+        assert_eq!(other.push(&commit, Some(&tip), PushKind::Turn).unwrap(), super::Pushed::Accepted);
+        assert_eq!(remote.look().unwrap(), Some(commit.clone()));
+        tip = commit;
+    }
+    assert!(
+        matches!(remote.facts().looks.because, crate::repo::Because::ManyPacks(51)),
+        "{:?}",
+        remote.facts()
+    );
+    clone.assert_sound();
+}
