@@ -251,9 +251,6 @@ impl Backend for Library {
         due: &BTreeMap<&RepoPath, &Versions>,
         work_tree: WorkTree,
     ) -> Result<(), String> {
-        match &self.program {
-            Some(program) => program.update_index(copy, &self.place, due, work_tree, &[]),
-            None => self.update_index(copy, due, work_tree),
-        }
+        self.write_index_copy(copy, due, work_tree)
     }
 }

@@ -1,13 +1,14 @@
 //! The built-in way: libgit2, the repository kept open.
 //!
-//! It runs no hook, signs nothing, and knows only git's line-ending conversions. Where git is installed the index is
-//! written by it, since libgit2 does so without holding git's lock in between.
+//! It runs no hook, signs nothing, and knows only git's line-ending conversions. Where git is installed, it writes an
+//! index of which libgit2 would lose something.
 
 mod checkout;
 mod commit;
 mod content;
 mod history;
 mod index;
+mod index_file;
 mod introduced;
 mod look;
 mod needs;

@@ -15,7 +15,7 @@ use crate::ambient::Ambient;
 pub(in super::super) struct Library {
     pub(in super::super) git: Repository,
     pub(in super::super) place: Place,
-    /// Writes the index where git is installed.
+    /// Writes an index of which libgit2 would lose something.
     pub(super) program: Option<GitProgram>,
 }
 
@@ -41,7 +41,7 @@ impl Library {
         Ok(Self { git, place, program: None })
     }
 
-    /// Leaves the index to this program.
+    /// Leaves what libgit2 cannot do to this program.
     pub(in super::super) fn with_program(self, program: Option<GitProgram>) -> Self {
         Self { program, ..self }
     }
