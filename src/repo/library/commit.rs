@@ -3,23 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use git2::{ErrorCode, ObjectType, Oid};
+use git2::{ObjectType, Oid};
 
 use super::super::backend::{
     Backend, BesideHead, Changed, Changes, Copy, Difference, Found, Hashed, Known, Made, RawCommit, Versions,
     WorkTree,
 };
 use super::super::commit::CommitOrder;
-use super::super::error::{GitLock, RepoError};
+use super::super::error::RepoError;
 use super::super::head::Head;
 use super::super::introduced::Introduced;
-use super::super::place::{LOCK_PAUSE, Place};
+use super::super::place::Place;
 use super::super::preflight::{Operation, Person};
 use super::super::surroundings::StashEntry;
 use super::content::Hasher;
 use super::object::{object_id, oid, store_commit};
 use super::open::Library;
-use super::tree::{edit_tree, write_to};
+use super::tree::edit_tree;
 use crate::publish::{Blob, ObjectId, RepoPath};
 
 impl Library {
@@ -160,10 +160,10 @@ impl Backend for Library {
     }
 
     fn store_files(&self, files: &[(&RepoPath, &ObjectId)]) -> Result<Vec<ObjectId>, RepoError> {
-        let store = |(path, expected): &(&RepoPath, &ObjectId)| {
-            self.store(expected, || self.git.blob_path(&self.place.absolute(path)))
+        let store = |(path, _): &(&RepoPath, &ObjectId)| {
+            self.store_unsynced(|git| git.blob_path(&self.place.absolute(path)))
         };
-        files.iter().map(store).collect()
+        files.iter().map(store).collect::<Result<_, _>>().map_err(self.failed("store a file"))
     }
 
     fn store_links(&self, links: &[(Vec<u8>, &ObjectId)]) -> Result<Vec<ObjectId>, RepoError> {
@@ -174,23 +174,24 @@ impl Backend for Library {
         let failed = self.failed("make a commit");
         let author = self.signature(&order.identity.author)?;
         let committer = self.signature(&order.identity.committer)?;
-        let mut tip = oid(&order.head.commit).and_then(|base| self.git.find_commit(base)).map_err(&failed)?;
+        let git = self.unsynced().map_err(&failed)?;
+        let mut tip = oid(&order.head.commit).and_then(|base| git.find_commit(base)).map_err(&failed)?;
         let mut made = Made::default();
         for (at, (plan, changes)) in order.plans.iter().zip(changes).enumerate() {
             let parent_tree = tip.tree().map_err(&failed)?;
-            let tree = edit_tree(&self.git, &parent_tree, changes, &write_to(&self.git)).map_err(&failed)?;
+            let store = |bytes: &[u8]| self.store_tree_unsynced(bytes);
+            let tree = edit_tree(git, &parent_tree, changes, &store).map_err(&failed)?;
             if tree == parent_tree.id() {
                 continue;
             }
-            let tree = self.git.find_tree(tree).map_err(&failed)?;
-            let id = store_commit(&self.git, (&author, &committer), &plan.message, &tree, &[&tip])
-                .map_err(&failed)?;
-            tip = self.git.find_commit(id).map_err(&failed)?;
-            made.commits.push((at, object_id(id)));
+            let tree = git.find_tree(tree).map_err(&failed)?;
+            let store = |git: &_| store_commit(git, (&author, &committer), &plan.message, &tree, &[&tip]);
+            let id = self.store_unsynced(store).map_err(&failed)?;
+            tip = oid(&id).and_then(|id| git.find_commit(id)).map_err(&failed)?;
+            made.commits.push((at, id));
         }
         if !made.commits.is_empty() {
-            // libgit2 syncs the directory that an object is put into, not the one in which it made that directory.
-            self.place.sync_objects_directory()?;
+            self.sync_unsynced()?;
         }
         Ok(made)
     }
@@ -220,26 +221,7 @@ impl Backend for Library {
     }
 
     fn move_branch(&self, branch: &str, from: &ObjectId, to: &ObjectId, log: &str) -> Result<(), RepoError> {
-        let failed = self.failed("move the branch");
-        let reference = format!("refs/heads/{branch}");
-        let (old, new) = (oid(from).map_err(&failed)?, oid(to).map_err(&failed)?);
-        let waiting = self.place.ambient.stopwatch();
-        loop {
-            match self.git.reference_matching(&reference, new, true, old, log) {
-                Ok(_) => return Ok(()),
-                Err(error) if error.code() == ErrorCode::Modified => {
-                    return Err(RepoError::BranchMoved { branch: branch.to_owned(), expected: from.clone() });
-                }
-                Err(error) if error.code() == ErrorCode::Locked => {
-                    if waiting.elapsed() > self.place.lock_patience {
-                        let path = self.place.common_dir.join(format!("{reference}.lock"));
-                        return Err(RepoError::Locked { lock: GitLock { path } });
-                    }
-                    std::thread::sleep(LOCK_PAUSE);
-                }
-                Err(error) => return Err(failed(error)),
-            }
-        }
+        self.move_branch_durably(branch, from, to, log)
     }
 
     /// libgit2 runs no hook.

@@ -3,6 +3,7 @@
 //! It runs no hook, signs nothing, and knows only git's line-ending conversions. Where git is installed, it writes an
 //! index of which libgit2 would lose something.
 
+mod branch;
 mod checkout;
 mod commit;
 mod content;
@@ -16,6 +17,7 @@ mod object;
 mod open;
 mod references;
 mod shared;
+mod store;
 mod tree;
 
 pub(super) use open::Library;

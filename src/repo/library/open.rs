@@ -9,6 +9,7 @@ use git2::{Config, ConfigLevel, Repository, RepositoryOpenFlags};
 use super::super::error::{RepoError, opening_failed};
 use super::super::place::Place;
 use super::super::program::GitProgram;
+use super::store::Unsynced;
 use crate::ambient::Ambient;
 
 /// libgit2's handle of a repository.
@@ -17,6 +18,7 @@ pub(in super::super) struct Library {
     pub(in super::super) place: Place,
     /// Writes an index of which libgit2 would lose something.
     pub(super) program: Option<GitProgram>,
+    pub(super) unsynced: Unsynced,
 }
 
 impl std::fmt::Debug for Library {
@@ -38,7 +40,7 @@ impl Library {
         let durable = durable_settings()?;
         configure(&git, ambient.env(), durable.path())
             .map_err(|source| RepoError::Unopenable { workspace: workspace.to_owned(), source })?;
-        Ok(Self { git, place, program: None })
+        Ok(Self { git, place, program: None, unsynced: Unsynced::default() })
     }
 
     /// Leaves what libgit2 cannot do to this program.
