@@ -50,7 +50,14 @@ pub fn syncs_as_a_whole(directory: &Path) -> bool {
     {
         // ext2 to ext4, XFS, Btrfs, F2FS, bcachefs, ZFS, overlayfs, tmpfs.
         const KNOWN: [u32; 8] = [
-            0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0xca45_1a4e, 0x2fc1_2fc1, 0x794c_7630, 0x0102_1994,
+            0xef53,
+            0x5846_5342,
+            0x9123_683e,
+            0xf2f5_2010,
+            0xca45_1a4e,
+            0x2fc1_2fc1,
+            0x794c_7630,
+            0x0102_1994,
         ];
         let kind = rustix::fs::statfs(directory).map(|found| u32::try_from(found.f_type & 0xffff_ffff));
         kind.is_ok_and(|kind| kind.is_ok_and(|kind| KNOWN.contains(&kind)))

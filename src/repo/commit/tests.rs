@@ -474,7 +474,12 @@ fn a_change_that_times_do_not_tell_is_seen_after_the_index_was_written(
     let test = TestRepo::with(&[("racy", "1"), ("work", "1")]);
     let moment = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
     let at_that_moment = |path: &str| {
-        std::fs::File::options().write(true).open(test.root.join(path)).unwrap().set_modified(moment).unwrap();
+        std::fs::File::options()
+            .write(true)
+            .open(test.root.join(path))
+            .unwrap()
+            .set_modified(moment)
+            .unwrap();
     };
     // Everything that would tell but the index's own time.
     test.git(&["config", "core.trustctime", "false"]);

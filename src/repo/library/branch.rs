@@ -142,13 +142,7 @@ impl Library {
     }
 
     /// The branch's log, and HEAD's where HEAD is on the branch.
-    fn write_logs(
-        &self,
-        reference: &str,
-        from: &ObjectId,
-        to: &ObjectId,
-        log: &str,
-    ) -> std::io::Result<()> {
+    fn write_logs(&self, reference: &str, from: &ObjectId, to: &ObjectId, log: &str) -> std::io::Result<()> {
         let setting = self.git.config().and_then(|config| config.get_string("core.logallrefupdates"));
         let wanted = setting.map_or(true, |value| {
             value.eq_ignore_ascii_case("always") || git2::Config::parse_bool(value).unwrap_or(true)

@@ -1,7 +1,7 @@
 //! The built-in way: libgit2, the repository kept open.
 //!
 //! It runs no hook, signs nothing, and knows only git's line-ending conversions. Where git is installed, it writes an
-//! index of which libgit2 would lose something.
+//! index of which libgit2 would lose something, and looks at work trees with very many files.
 
 mod branch;
 mod checkout;
@@ -20,5 +20,5 @@ mod shared;
 mod store;
 mod tree;
 
-pub(super) use open::Library;
+pub(super) use open::{Library, Scans};
 pub(super) use shared::SharedLibrary;

@@ -63,9 +63,7 @@ impl Library {
         let write = || {
             let git = self.unsynced()?;
             let tree = match copy.base {
-                Some(base) => {
-                    edit_tree(git, &git.find_commit(oid(base)?)?.tree()?, copy.changes, &store)?
-                }
+                Some(base) => edit_tree(git, &git.find_commit(oid(base)?)?.tree()?, copy.changes, &store)?,
                 None => store(&[])?,
             };
             let tree = git.find_tree(tree)?;
