@@ -198,8 +198,7 @@ pub(super) trait Backend: fmt::Debug + Send {
     /// The name of the commit's tree with these changes, whether or not what they name is stored. Stores nothing.
     fn tree_with(&self, commit: &ObjectId, changes: &Changes) -> Result<ObjectId, RepoError>;
 
-    /// Stores ordinary files as git would; their objects, in their order. They are durable when a commit
-    /// ([`Self::make_commits`]) or a copy ([`Self::store_copy`]) was made of them. Each comes with the object that is
+    /// Stores ordinary files as git would, durably; their objects, in their order. Each comes with the object that is
     /// expected, so that what exists already is not stored twice.
     fn store_files(&self, files: &[(&RepoPath, &ObjectId)]) -> Result<Vec<ObjectId>, RepoError>;
 

@@ -1,4 +1,4 @@
-//! Making objects durable that others stored, or that we stored without an fsync each.
+//! Making objects durable that others stored.
 
 use std::fs::File;
 use std::path::Path;

@@ -19,7 +19,7 @@ use super::super::surroundings::StashEntry;
 use super::content::Hasher;
 use super::object::{object_id, oid, store_commit};
 use super::open::Library;
-use super::tree::edit_tree;
+use super::tree::{edit_tree, write_to};
 use crate::publish::{Blob, ObjectId, RepoPath};
 
 impl Library {
@@ -160,10 +160,10 @@ impl Backend for Library {
     }
 
     fn store_files(&self, files: &[(&RepoPath, &ObjectId)]) -> Result<Vec<ObjectId>, RepoError> {
-        let store = |(path, _): &(&RepoPath, &ObjectId)| {
-            self.store_unsynced(|git| git.blob_path(&self.place.absolute(path)))
+        let store = |(path, expected): &(&RepoPath, &ObjectId)| {
+            self.store(expected, || self.git.blob_path(&self.place.absolute(path)))
         };
-        files.iter().map(store).collect::<Result<_, _>>().map_err(self.failed("store a file"))
+        files.iter().map(store).collect()
     }
 
     fn store_links(&self, links: &[(Vec<u8>, &ObjectId)]) -> Result<Vec<ObjectId>, RepoError> {
@@ -174,24 +174,23 @@ impl Backend for Library {
         let failed = self.failed("make a commit");
         let author = self.signature(&order.identity.author)?;
         let committer = self.signature(&order.identity.committer)?;
-        let git = self.unsynced().map_err(&failed)?;
-        let mut tip = oid(&order.head.commit).and_then(|base| git.find_commit(base)).map_err(&failed)?;
+        let mut tip = oid(&order.head.commit).and_then(|base| self.git.find_commit(base)).map_err(&failed)?;
         let mut made = Made::default();
         for (at, (plan, changes)) in order.plans.iter().zip(changes).enumerate() {
             let parent_tree = tip.tree().map_err(&failed)?;
-            let store = |bytes: &[u8]| self.store_tree_unsynced(bytes);
-            let tree = edit_tree(git, &parent_tree, changes, &store).map_err(&failed)?;
+            let tree = edit_tree(&self.git, &parent_tree, changes, &write_to(&self.git)).map_err(&failed)?;
             if tree == parent_tree.id() {
                 continue;
             }
-            let tree = git.find_tree(tree).map_err(&failed)?;
-            let store = |git: &_| store_commit(git, (&author, &committer), &plan.message, &tree, &[&tip]);
-            let id = self.store_unsynced(store).map_err(&failed)?;
-            tip = oid(&id).and_then(|id| git.find_commit(id)).map_err(&failed)?;
-            made.commits.push((at, id));
+            let tree = self.git.find_tree(tree).map_err(&failed)?;
+            let id = store_commit(&self.git, (&author, &committer), &plan.message, &tree, &[&tip])
+                .map_err(&failed)?;
+            tip = self.git.find_commit(id).map_err(&failed)?;
+            made.commits.push((at, object_id(id)));
         }
         if !made.commits.is_empty() {
-            self.sync_unsynced()?;
+            // libgit2 syncs the directory that an object is put into, not the one in which it made that directory.
+            self.place.sync_objects_directory()?;
         }
         Ok(made)
     }

@@ -17,7 +17,6 @@ mod object;
 mod open;
 mod references;
 mod shared;
-mod store;
 mod tree;
 
 pub(super) use open::{Library, Scans};

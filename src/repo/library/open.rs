@@ -9,7 +9,6 @@ use git2::{Config, ConfigLevel, Repository, RepositoryOpenFlags};
 use super::super::error::{RepoError, opening_failed};
 use super::super::place::Place;
 use super::super::program::GitProgram;
-use super::store::Unsynced;
 use crate::ambient::Ambient;
 
 /// libgit2's handle of a repository.
@@ -19,7 +18,6 @@ pub(in super::super) struct Library {
     /// Writes an index of which libgit2 would lose something.
     pub(super) program: Option<GitProgram>,
     pub(super) scans: Scans,
-    pub(super) unsynced: Unsynced,
 }
 
 /// Who looks at all files of a large work tree. The installed git does it with several threads, and with a note in the
@@ -56,7 +54,7 @@ impl Library {
         let durable = durable_settings()?;
         configure(&git, ambient.env(), durable.path())
             .map_err(|source| RepoError::Unopenable { workspace: workspace.to_owned(), source })?;
-        Ok(Self { git, place, program: None, scans: Scans::Own, unsynced: Unsynced::default() })
+        Ok(Self { git, place, program: None, scans: Scans::Own })
     }
 
     /// Leaves what libgit2 cannot do to this program.

@@ -9,7 +9,7 @@ use super::super::error::RepoError;
 use super::super::surroundings::StashEntry;
 use super::object::{object_id, oid, store_commit};
 use super::open::Library;
-use super::tree::edit_tree;
+use super::tree::{edit_tree, write_to};
 use crate::publish::ObjectId;
 
 impl Library {
@@ -59,22 +59,23 @@ impl Library {
 
     pub(super) fn write_copy(&self, copy: &Copy<'_>) -> Result<ObjectId, RepoError> {
         let failed = self.failed("store copies of uncommitted changes");
-        let store = |bytes: &[u8]| self.store_tree_unsynced(bytes);
         let write = || {
-            let git = self.unsynced()?;
             let tree = match copy.base {
-                Some(base) => edit_tree(git, &git.find_commit(oid(base)?)?.tree()?, copy.changes, &store)?,
-                None => store(&[])?,
+                Some(base) => {
+                    let base = self.git.find_commit(oid(base)?)?.tree()?;
+                    edit_tree(&self.git, &base, copy.changes, &write_to(&self.git))?
+                }
+                None => write_to(&self.git)(&[])?,
             };
-            let tree = git.find_tree(tree)?;
+            let tree = self.git.find_tree(tree)?;
             let who = git2::Signature::new("baton", "baton@localhost", &git2::Time::new(0, 0))?;
-            let parents = copy.parents.iter().map(|id| oid(id).and_then(|id| git.find_commit(id)));
+            let parents = copy.parents.iter().map(|id| oid(id).and_then(|id| self.git.find_commit(id)));
             let parents = parents.collect::<Result<Vec<_>, _>>()?;
             let parents: Vec<_> = parents.iter().collect();
-            self.store_unsynced(|git| store_commit(git, (&who, &who), copy.message, &tree, &parents))
+            store_commit(&self.git, (&who, &who), copy.message, &tree, &parents)
         };
-        let id = write().map_err(failed)?;
-        self.sync_unsynced()?;
+        let id = write().map(object_id).map_err(failed)?;
+        self.place.sync_object(&id)?;
         Ok(id)
     }
 
