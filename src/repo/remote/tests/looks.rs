@@ -150,7 +150,8 @@ fn few_processes_are_started(#[case] way: Way, #[case] look: &[&str], #[case] pu
 fn where_there_are_many_references_the_installed_git_looks() {
     let hub = Hub::new(By::Path);
     let tip = hub.tip();
-    let tags = (0..1_100).map(|number| format!("{tip} refs/tags/t{number:04}")).collect::<Vec<_>>().join("\n");
+    let tags =
+        (0..1_100).map(|number| format!("{tip} refs/tags/t{number:04}")).collect::<Vec<_>>().join("\n");
     std::fs::write(hub.bare.join("packed-refs"), format!("# pack-refs with: sorted\n{tags}\n")).unwrap();
     let clone = hub.clone();
     let remote = remote_of(&clone, Way::Library);
