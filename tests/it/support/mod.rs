@@ -5,12 +5,14 @@
 
 mod claude;
 mod effects;
+mod machine;
 mod process;
 mod table;
 mod workspace;
 
 pub(crate) use claude::Claude;
 pub(crate) use effects::{Deed, Effects};
+pub(crate) use machine::Machine;
 pub(crate) use process::{Ended, Orchestrator, await_event};
 pub(crate) use table::{check_table, check_table_in};
 pub(crate) use workspace::{Git, Workspace, made_files, read_all};
