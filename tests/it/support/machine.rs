@@ -13,6 +13,13 @@ use rustix::process::Signal;
 use super::effects::{Deed, Effects};
 use super::process::{Ended, Orchestrator, await_event, processes_with, send};
 
+/// What a person left uncommitted before the loop: staged, changed, untracked.
+const PERSONS_FILES: [(&str, &str); 3] = [
+    ("staged.txt", "a person staged this"),
+    ("mine.txt", "a person changed this"),
+    ("scratch.txt", "a note"),
+];
+
 /// The configuration under which both seats run the scripted agent.
 pub(super) const CONFIGURATION: &str = r#"agent:
   default: fake
@@ -64,6 +71,23 @@ impl Machine {
         self.write(".gitignore", "secrets/\n");
         self.write("docs/fix_plan.md", "nothing yet\n");
         self.write("mine.txt", "as committed\n");
+    }
+
+    /// Makes a repository with one commit of what is there.
+    pub(super) fn make_repository(&self) {
+        self.git(&["init", "--quiet", "--initial-branch=main", "--template="]);
+        self.git(&["config", "user.name", "A Person"]);
+        self.git(&["config", "user.email", "person@example.org"]);
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--message=first"]);
+    }
+
+    /// Makes the uncommitted changes of a person.
+    pub(super) fn leave_persons_files(&self) {
+        for (name, content) in PERSONS_FILES {
+            self.write(name, content);
+        }
+        self.git(&["add", "staged.txt"]);
     }
 
     pub(crate) fn write(&self, path: &str, content: &str) {
@@ -178,6 +202,26 @@ impl Machine {
     /// Waits until nobody runs here any more.
     pub(crate) fn await_quiet(&self) {
         await_event("the end of all processes", || self.processes().is_empty().then_some(()));
+    }
+
+    /// What a person staged is staged still, and nothing else is.
+    #[track_caller]
+    pub(crate) fn assert_index_is_the_persons(&self) {
+        assert_eq!(self.git(&["diff", "--cached", "--name-status"]), "A\tstaged.txt\n");
+        assert_eq!(self.git(&["show", ":staged.txt"]), PERSONS_FILES[0].1);
+        let status = self.git(&["status", "--porcelain"]);
+        let theirs = |line: &&str| PERSONS_FILES.iter().any(|(name, _)| line.ends_with(name));
+        let others: Vec<&str> =
+            status.lines().filter(|line| !theirs(line) && !line.ends_with("sync/")).collect();
+        assert_eq!(others, Vec::<&str>::new(), "{status}");
+    }
+
+    /// What a person left in the work tree is there as they left it.
+    #[track_caller]
+    pub(crate) fn assert_persons_files(&self) {
+        for (name, content) in PERSONS_FILES {
+            assert_eq!(self.read(name).as_deref(), Some(content), "{name}");
+        }
     }
 
     #[track_caller]

@@ -16,13 +16,6 @@ pub(crate) enum Git {
     Avoided,
 }
 
-/// What a person left uncommitted before the loop: staged, changed, untracked.
-const PERSONS_FILES: [(&str, &str); 3] = [
-    ("staged.txt", "a person staged this"),
-    ("mine.txt", "a person changed this"),
-    ("scratch.txt", "a note"),
-];
-
 const CHECKS: &str = r#"verify:
   - { name: first, run: 'CHECK=first; . "$FAKE_DIR/check"' }
   - { name: second, run: 'CHECK=second; . "$FAKE_DIR/check"' }
@@ -69,15 +62,8 @@ impl Workspace {
             _directory: directory,
         };
         workspace.write_workspace(more);
-        workspace.git(&["init", "--quiet", "--initial-branch=main", "--template="]);
-        workspace.git(&["config", "user.name", "A Person"]);
-        workspace.git(&["config", "user.email", "person@example.org"]);
-        workspace.git(&["add", "--all"]);
-        workspace.git(&["commit", "--quiet", "--message=first"]);
-        for (name, content) in PERSONS_FILES {
-            workspace.write(name, content);
-        }
-        workspace.git(&["add", "staged.txt"]);
+        workspace.make_repository();
+        workspace.leave_persons_files();
         workspace.first_commit = workspace.head();
         workspace.first_git_dir = read_all(&workspace.root().join(".git"));
         workspace
@@ -191,26 +177,6 @@ impl Workspace {
         // That the content is committed too, a clean status of these paths says.
         self.assert_index_is_the_persons();
         self.git(&["fsck", "--strict", "--no-progress"]);
-    }
-
-    /// What a person staged is staged still, and nothing else is.
-    #[track_caller]
-    pub(crate) fn assert_index_is_the_persons(&self) {
-        assert_eq!(self.git(&["diff", "--cached", "--name-status"]), "A\tstaged.txt\n");
-        assert_eq!(self.git(&["show", ":staged.txt"]), PERSONS_FILES[0].1);
-        let status = self.git(&["status", "--porcelain"]);
-        let theirs = |line: &&str| PERSONS_FILES.iter().any(|(name, _)| line.ends_with(name));
-        let others: Vec<&str> =
-            status.lines().filter(|line| !theirs(line) && !line.ends_with("sync/")).collect();
-        assert_eq!(others, Vec::<&str>::new(), "{status}");
-    }
-
-    /// What a person left in the work tree is there as they left it.
-    #[track_caller]
-    pub(crate) fn assert_persons_files(&self) {
-        for (name, content) in PERSONS_FILES {
-            assert_eq!(self.read(name).as_deref(), Some(content), "{name}");
-        }
     }
 }
 
