@@ -59,8 +59,8 @@ pub(crate) struct FaultyServer {
 struct Shared {
     base: PathBuf,
     stop: AtomicBool,
-    /// The faults that are still to come, and for what; the first that fits is taken.
-    faults: Mutex<VecDeque<(Service, Fault)>>,
+    /// The faults that are still to come, and for what; the first that fits is taken. `None`: this one goes well.
+    faults: Mutex<VecDeque<(Service, Option<Fault>)>>,
     /// What every connection for this suffers until it is taken back.
     lasting: Mutex<Option<(Option<Service>, Fault)>>,
     /// One way, in microseconds.
@@ -105,7 +105,12 @@ impl FaultyServer {
 
     /// The next connection for this service suffers it; of several faults each befalls one connection, in their order.
     pub(crate) fn next(&self, service: Service, fault: Fault) {
-        lock(&self.shared.faults).push_back((service, fault));
+        lock(&self.shared.faults).push_back((service, Some(fault)));
+    }
+
+    /// So many connections for this service go well before the faults that are named after this.
+    pub(crate) fn spare(&self, service: Service, connections: usize) {
+        lock(&self.shared.faults).extend(std::iter::repeat_n((service, None), connections));
     }
 
     /// Whether all faults that were to come have come.
@@ -210,7 +215,7 @@ impl Shared {
     fn fault_for(&self, service: Service) -> Option<Fault> {
         let mut faults = lock(&self.faults);
         if let Some(at) = faults.iter().position(|(wanted, _)| *wanted == service) {
-            return faults.remove(at).map(|(_, fault)| fault);
+            return faults.remove(at).and_then(|(_, fault)| fault);
         }
         lock(&self.lasting)
             .filter(|(wanted, _)| wanted.is_none_or(|wanted| wanted == service))

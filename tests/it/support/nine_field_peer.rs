@@ -37,14 +37,17 @@ impl<'m> Peer<'m> {
         let mut taken = 0;
         loop {
             let state = self.pull()?;
-            let is_mine = state.as_ref().is_none_or(|state| state["expected_actor"] == self.role);
+            if state.is_none() && self.role == "galph" {
+                self.initialise()?;
+                continue;
+            }
+            let is_mine = state.as_ref().is_some_and(|state| state["expected_actor"] == self.role);
             if state.as_ref().is_some_and(|state| state["exit"] == true)
                 || (taken == turns && (is_mine || self.role == "ralph"))
             {
                 return Ok(());
             }
             match state {
-                None if self.role == "galph" => self.initialise()?,
                 Some(state) if is_mine => {
                     self.claim(&state)?;
                     self.work(&state)?;

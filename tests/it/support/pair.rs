@@ -6,11 +6,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::account::Account;
 use super::faulty::FaultyServer;
 use super::history::History;
 use super::machine::Machine;
 use super::notes::Notes;
 use super::process::{Ended, Orchestrator, await_event};
+use super::workspace::made_files;
 
 /// How the machines reach the bare repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +26,7 @@ pub(crate) enum Scheme {
 }
 
 /// A short look at the other side, so that tests wait for nothing.
-const SYNC: &str = "sync: { poll_interval: 20ms }\n";
+pub(crate) const SYNC: &str = "sync: { poll_interval: 20ms }\n";
 
 /// The machines and what they share. The first two are the pair itself, the others race with them.
 pub(crate) struct Pair {
@@ -130,6 +132,27 @@ impl Pair {
         if role == "galph" { self.galph() } else { self.ralph() }
     }
 
+    /// Asserts all that holds however the turns went: the history breaks no rule, it fits what the agents have noted, and
+    /// the machines are whole.
+    #[track_caller]
+    pub(crate) fn assert_sound(&self) -> Account {
+        self.assert_machines_are_whole();
+        self.history().account_with(&self.notes())
+    }
+
+    /// Asserts that the pair has done so many iterations, without a turn that did not pass, and each agent started once.
+    #[track_caller]
+    pub(crate) fn assert_undisturbed(&self, iterations: u64) -> Account {
+        let account = self.assert_sound();
+        account.assert_iterations(iterations);
+        assert_eq!(account.turns.len() as u64, 2 * iterations, "{account:#?}");
+        assert_eq!(self.notes().starts.len() as u64, 2 * iterations);
+        for (path, content) in made_files(iterations) {
+            assert_eq!(self.git(&["show", &format!("main:{path}")]), content, "{path}");
+        }
+        account
+    }
+
     /// Starts a role on its machine, to finish so many iterations; it kills itself at a place where one is given.
     pub(crate) fn start(&self, role: &str, iterations: u64, crash_at: Option<&str>) -> Orchestrator {
         let fault = crash_at.map(|place| ("BATON_CRASH_AT", place));
@@ -153,6 +176,14 @@ impl Pair {
         let shown =
             Command::new("git").args(["show", "main:sync/state.json"]).current_dir(self.remote()).output();
         serde_json::from_slice(&shown.unwrap().stdout).ok()
+    }
+
+    /// How many turns of this seat have passed, as the state tells it.
+    pub(crate) fn passed(&self, role: &str) -> u64 {
+        let Some(state) = self.state() else { return 0 };
+        let whole = state["iteration"].as_u64().unwrap() - 1;
+        let is_ralphs = state["expected_actor"] == "ralph";
+        whole + u64::from(role == "galph" && is_ralphs)
     }
 
     /// Waits until the state at the tip has this status.
