@@ -40,5 +40,6 @@ mod secrets;
 mod seeing;
 mod shell_agent;
 mod support;
+mod tick;
 mod transcripts;
 mod usage;
