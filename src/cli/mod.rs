@@ -27,6 +27,7 @@ mod supervise;
 mod sync_failures;
 mod takeover;
 mod tick;
+mod ticks;
 mod usage;
 mod words;
 mod workspace;
