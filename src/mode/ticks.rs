@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn ticks_that_did_not_come_are_told_by_the_gaps_between_the_others() {
-        let regular = ticks(&[0, 300, 601, 899, 1200]);
+        let regular = ticks(&[0, 300, 601, 900, 1200]);
         assert_eq!((regular.count, regular.missed, regular.usual()), (5, 0, Some(Duration::from_mins(5))));
         let paused = regular.clone().after(at(1200 + 3600), Ticked::Nothing, "x");
         assert_eq!((paused.missed, paused.usual()), (11, Some(Duration::from_mins(5))));

@@ -17,6 +17,7 @@ mod beside;
 mod combined;
 mod demo;
 mod doctor_agents;
+mod doctor_remote;
 mod exec;
 mod exec_faults;
 mod exec_support;
