@@ -69,10 +69,12 @@ pub(super) fn repair(site: &Site<'_>) -> Result<Option<String>, crate::runner::R
     let Some(branch) = repo.head().ok().and_then(|head| head.branch) else { return Ok(None) };
     let file = state_path(repo, &config.state_file);
     let shared = Shared { site, config, repo, branch, file };
-    if site.asking == Asking::Never
-        || repo.remote(&config.git.remote, &shared.branch).is_err()
-        || !shared.is_shared()
-    {
+    let is_asked = match site.asking {
+        Asking::Always => true,
+        Asking::WhereShared => shared.is_shared(),
+        Asking::Never => false,
+    };
+    if !is_asked || repo.remote(&config.git.remote, &shared.branch).is_err() {
         return Ok(None);
     }
     let restored = crate::runner::restore_state(repo, &config.git, &shared.branch, &config.state_file)?;
@@ -173,9 +175,10 @@ impl Shared<'_> {
         let fail = |text: String| Finding::fail("remote state", text);
         let bytes = self.repo.file_at(tip, &self.file).map_err(|error| fail(chain(&error)))?;
         let newest = || newest_readable(self.repo, tip, &self.file).ok().flatten();
+        let flag = if self.is_shared() { "" } else { " --remote" };
         let remedy = |found: Option<(State, String)>| match found {
             Some((_, commit)) => {
-                format!("`baton doctor --fix` puts the version of commit {commit} back on top")
+                format!("`baton doctor --fix{flag}` puts the version of commit {commit} back on top")
             }
             None => "no version in the history can be read: mend it by hand; it is never reset".to_owned(),
         };
