@@ -243,7 +243,7 @@ fn what_cron_would_find_is_told_with_the_lines_for_it() {
             &found,
             &format!(
                 "\nok   crontab for {role}: */5 * * * * cd {root} && {baton} tick --role {role} \
-                 >>{root}/.git/baton/cron.log 2>&1\n"
+                 >>{root}/.git/baton-cron.log 2>&1\n"
             ),
         );
     }

@@ -10,6 +10,7 @@ use super::finding::Finding;
 use super::setup::find_agent;
 use super::{Args, Site, tell};
 use crate::ambient::Ambient;
+use crate::cli::records::find_git_dir;
 use crate::cli::{Context, Exit, Failure};
 use crate::config::EnvironmentName;
 use crate::model::Actor;
@@ -144,10 +145,8 @@ fn is_on(path: &str, program: &str) -> Option<PathBuf> {
 /// The line for one seat; which seat this machine has is for the person to say.
 fn crontab(site: &Site<'_>, actor: Actor) -> Finding {
     let baton = fs::read_link("/proc/self/exe").unwrap_or_else(|_| PathBuf::from("baton"));
-    let log = site.records.as_ref().map_or_else(
-        || site.root.join(".git/baton").join("cron.log"),
-        |records| records.home.root().join("cron.log"),
-    );
+    // Beside the records, whose directory is not there before the first run: cron's shell could not write into it.
+    let log = find_git_dir(&site.root).unwrap_or_else(|| site.root.join(".git")).join("baton-cron.log");
     let line = format!(
         "{EVERY} cd {} && {} tick --role {actor} >>{} 2>&1",
         quoted(&site.root),
