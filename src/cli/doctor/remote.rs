@@ -35,7 +35,7 @@ pub(super) fn examine(site: &Site<'_>) -> Vec<Finding> {
     let shared = Shared { site, config, repo, branch, file };
     let name = &config.git.remote;
     let remote = match (repo.remote(name, &shared.branch), site.asking) {
-        (Err(RepoError::NoRemote { .. }), Asking::WhereShared | Asking::Never) if !shared.is_shared() => {
+        (Err(RepoError::NoRemote { .. }), Asking::WhereShared | Asking::Never) if !shared.was_shared() => {
             return Vec::new();
         }
         (Err(error), _) => return vec![Finding::fail("remote", chain(&error))],
@@ -97,15 +97,26 @@ pub(super) fn repair(site: &Site<'_>) -> Result<Option<String>, crate::runner::R
 impl Shared<'_> {
     /// Whether the pair's state lies on the branch: here, or as it was seen on the remote last; or role mode was played.
     fn is_shared(&self) -> bool {
-        let has_state =
-            |commit: ObjectId| self.repo.file_at(&commit, &self.file).is_ok_and(|it| it.is_some());
-        let commits = ["HEAD".to_owned(), format!("refs/baton/remote/heads/{}", self.branch)];
+        let head = self.repo.head().ok();
+        let is_there = |commit: &ObjectId| self.repo.file_at(commit, &self.file).is_ok_and(|it| it.is_some());
+        self.was_shared() || head.is_some_and(|head| is_there(&head.commit))
+    }
+
+    /// Whether the remote was looked at for a turn, or role mode was played. A state that is committed alone may be anybody's.
+    fn was_shared(&self) -> bool {
         let has_played = || {
             let turns = self.site.ledger()?.turns(TurnFilter { actor: None, limit: 1 }).ok()?;
             Some(turns.iter().any(|turn| turn.opening.mode == ROLE))
         };
-        commits.iter().filter_map(|name| self.repo.commit_named(name)).any(has_state)
-            || has_played().unwrap_or(false)
+        has_played().unwrap_or(false)
+            || self
+                .seen_last()
+                .is_some_and(|commit| self.repo.file_at(&commit, &self.file).is_ok_and(|it| it.is_some()))
+    }
+
+    /// The branch as a look has found it last.
+    fn seen_last(&self) -> Option<ObjectId> {
+        self.repo.commit_named(&format!("refs/baton/remote/heads/{}", self.branch))
     }
 
     fn look(&self, seen: &RemoteSeen, remote: &Remote) -> Vec<Finding> {
