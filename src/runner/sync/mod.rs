@@ -5,6 +5,7 @@
 //! branch, `fenced` puts aside what lost its turn, `take` is the way in, `small`
 //! what else a seat does, `restore` puts back a state that nobody can read. Which answer means what is decided in `turn::sync`.
 
+mod again;
 mod bring;
 mod claim;
 mod error;
