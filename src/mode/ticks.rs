@@ -143,9 +143,10 @@ impl TickFile {
         lock.lock()?;
         let record = self.read().unwrap_or_default().after(began, ticked, said);
         let temporary = self.path.with_extension("tmp");
+        let mut bytes = serde_json::to_vec(&record)?;
+        bytes.push(b'\n');
         let mut file = File::create(&temporary)?;
-        serde_json::to_writer(&mut file, &record)?;
-        file.write_all(b"\n")?;
+        file.write_all(&bytes)?;
         file.sync_data()?;
         // That the newest is lost with the power does no harm; that half of one stays would.
         fs::rename(&temporary, &self.path)

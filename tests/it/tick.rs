@@ -63,6 +63,12 @@ fn ticks_of_both_seats_take_their_turns_and_nothing_else() {
         json!({"iteration": 1, "expected_actor": "ralph", "status": "waiting-ralph"})
     );
     pair.assert_undisturbed(1);
+    let status =
+        pair.galph().spawn(&[], &["status"], [("BATON_FIXED_NOW", NOW)]).wait().assert_code(0).stdout;
+    let told = format!(
+        "\nTicks       galph: last {NOW} (just now): galph: nothing to do: it is ralph's turn (iteration 1); 3 so far\n"
+    );
+    assert!(status.contains(&told), "{status}");
     let kept = record(pair.galph(), "galph");
     assert_eq!((&kept["count"], &kept["last"], &kept["turn"]), (&json!(3), &json!("nothing"), &json!(NOW)));
 }
