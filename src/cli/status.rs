@@ -10,6 +10,7 @@ mod render;
 use crate::config::Overrides;
 use crate::exec::{self, AttemptDir, Observation};
 use crate::ledger::{IsolatedPlace, Ledger, LedgerError, Locked, PhaseRecord, Stage, Turn, TurnFilter};
+use crate::mode::TickFile;
 use crate::model::{Actor, Holder, State};
 use crate::runner::{attempt_begun, commits_of, machine_id, settings};
 use crate::state::StateFile;
@@ -19,7 +20,9 @@ use super::isolation::{BranchArgs, find_common_dir};
 use super::records::{Records, find_records};
 use super::workspace::{Located, locate_loop};
 use super::{Context, Exit, Failure};
-use facts::{AgentSeen, Facts, HolderFacts, IsolatedLoop, OpenTurn, PastTurn, Seats, Spend, StateFacts};
+use facts::{
+    AgentSeen, Facts, HolderFacts, IsolatedLoop, OpenTurn, PastTurn, SeatTicks, Seats, Spend, StateFacts,
+};
 
 pub(super) use facts::{Life, Seat};
 
@@ -78,6 +81,7 @@ fn gather(located: &Located, context: &Context) -> Result<Facts, Failure> {
         seats,
         open_turns: Vec::new(),
         last_turns: Vec::new(),
+        ticks: records.as_ref().map(ticks).unwrap_or_default(),
         ledger_problem: None,
         next: next::Next::default(),
     };
@@ -113,6 +117,11 @@ fn seat(records: Option<&Records>, actor: Actor) -> Seat {
         Some(Locked::Yes) => Seat::Taken,
         Some(Locked::No) | None => Seat::Free,
     }
+}
+
+fn ticks(records: &Records) -> Vec<SeatTicks> {
+    let of = |role| Some(SeatTicks { role, record: TickFile::of(&records.home, role).read()? });
+    Actor::ALL.into_iter().filter_map(of).collect()
 }
 
 /// Who runs the turn, and whether that process lives: its seat's lock is the proof, and only here can it be seen.

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::next::Next;
 use crate::ledger::{Closing, Edge, PhaseRecord, TurnOpening};
+use crate::mode::TickRecord;
 use crate::model::{Actor, Holder, State, Status, Usage, UsageByActor};
 use crate::publish::secret::Masker;
 use crate::turn::{Blocked, decide_blocked};
@@ -30,10 +31,20 @@ pub(in crate::cli) struct Facts {
     pub(super) seats: Seats,
     pub(super) open_turns: Vec<OpenTurn>,
     pub(super) last_turns: Vec<PastTurn>,
+    /// What cron's ticks came to, of each seat that had any.
+    pub(super) ticks: Vec<SeatTicks>,
     pub(super) ledger_problem: Option<String>,
     pub(super) blocked: Vec<Block>,
     pub(super) spend: Option<Spend>,
     pub(super) next: Next,
+}
+
+/// The record of a seat's ticks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct SeatTicks {
+    pub(super) role: Actor,
+    #[serde(flatten)]
+    pub(super) record: TickRecord,
 }
 
 /// An isolated loop of the same repository.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::facts::{
     AgentSeen, Block, Facts, HolderFacts, IsolatedLoop, Life, OpenTurn, PastTurn, Spend, StateFacts,
 };
+use crate::cli::ticks::tell_ticks;
 use crate::cli::words::{ago, moment, one_line, worked};
 use crate::model::Usage;
 
@@ -32,6 +33,14 @@ pub(super) fn render(facts: &Facts, now: Timestamp) -> String {
     row("Open turn", facts.open_turns.iter().flat_map(|turn| open_lines(turn, now)).collect());
     row("Last turn", facts.last_turns.first().map(|turn| last_lines(turn, now)).unwrap_or_default());
     row("Before it", facts.last_turns.iter().skip(1).map(past_line).collect());
+    row(
+        "Ticks",
+        facts
+            .ticks
+            .iter()
+            .map(|ticks| format!("{}: {}", ticks.role, tell_ticks(&ticks.record, now)))
+            .collect(),
+    );
     row("Records", facts.ledger_problem.iter().map(|problem| format!("problem: {problem}")).collect());
     row("Blocked", facts.blocked.iter().flat_map(block_lines).collect());
     row("Spend", facts.spend.as_ref().map(spend_lines).unwrap_or_default());

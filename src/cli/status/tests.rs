@@ -46,6 +46,7 @@ fn facts_of(state: Option<&State>) -> Facts {
         seats: Seats { galph: Seat::Free, ralph: Seat::Free },
         open_turns: Vec::new(),
         last_turns: Vec::new(),
+        ticks: Vec::new(),
         ledger_problem: None,
         blocked: state.map(|state| facts::blocks(state, now())).unwrap_or_default(),
         spend: state.map(|state| Spend::of(&state.usage)),

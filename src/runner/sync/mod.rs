@@ -3,7 +3,7 @@
 //!
 //! `exchange` looks and changes, `claim` takes a turn, `publish` hands work and stamp over, `bring` moves the local
 //! branch, `fenced` puts aside what lost its turn, `take` is the way in, `small`
-//! what else a seat does. Which answer means what is decided in `turn::sync`.
+//! what else a seat does, `restore` puts back a state that nobody can read. Which answer means what is decided in `turn::sync`.
 
 mod again;
 mod bring;
@@ -13,6 +13,7 @@ mod exchange;
 mod fenced;
 mod patience;
 mod publish;
+mod restore;
 mod small;
 mod take;
 
@@ -20,3 +21,4 @@ pub use error::SyncError;
 pub use exchange::{Change, Exchange, Seen, change_state};
 pub use patience::Patience;
 pub(super) use patience::Patiently;
+pub use restore::{RestoredState, newest_readable, restore_state, state_path};

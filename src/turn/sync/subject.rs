@@ -81,6 +81,11 @@ pub enum SyncEvent {
         /// The state's.
         iteration: u64,
     },
+    /// A version that can be read was put back.
+    Restored {
+        /// The state's.
+        iteration: u64,
+    },
 }
 
 impl fmt::Display for SyncEvent {
@@ -110,6 +115,7 @@ impl fmt::Display for SyncEvent {
             Self::HoldCleared { iteration, kind } => write!(f, "[SYNC i={iteration}] hold={kind} cleared"),
             Self::ExitSet { iteration } => write!(f, "[SYNC i={iteration}] exit=set"),
             Self::ExitCleared { iteration } => write!(f, "[SYNC i={iteration}] exit=cleared"),
+            Self::Restored { iteration } => write!(f, "[SYNC i={iteration}] state=restored"),
         }
     }
 }
@@ -146,6 +152,9 @@ impl SyncEvent {
             Some("cleared") => return Some(Self::ExitCleared { iteration }),
             Some(_) => return None,
             None => {}
+        }
+        if let Some(state) = value("state") {
+            return (state == "restored").then_some(Self::Restored { iteration });
         }
         let actor: Actor = value("actor")?.parse().ok()?;
         let commit = || value(&format!("{actor}_commit")).map(ToOwned::to_owned);
