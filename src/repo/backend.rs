@@ -13,6 +13,7 @@ use super::head::Head;
 use super::introduced::Introduced;
 use super::place::Place;
 use super::preflight::{Operation, Person};
+use super::remote::Own;
 use super::surroundings::StashEntry;
 use crate::publish::{Blob, ObjectId, Obstacle, RepoPath};
 
@@ -119,6 +120,9 @@ pub(super) enum WorkTree {
 /// One way to work with git. Each call is a primitive: it looks at the repository as it is then.
 pub(super) trait Backend: fmt::Debug + Send {
     fn place(&self) -> &Place;
+
+    /// Handles of one's own to the same repository.
+    fn own(&self) -> Result<Own, RepoError>;
 
     /// HEAD now. An unborn branch is [`RepoError::NoCommits`].
     fn head(&self) -> Result<Head, RepoError>;

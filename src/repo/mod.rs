@@ -5,7 +5,9 @@
 //! the decision out: trees from HEAD's tree plus the chosen paths, one commit a category, the branch moved by
 //! compare-and-swap, everything fsynced, then just those paths refreshed in the index.
 //!
-//! It never stashes, resets, checks out, pushes, touches a remote, or commits what is staged; it never deletes a
+//! [`Repo::remote`] is one branch of one remote: looks and pushes by compare-and-swap, and nothing else goes over a network.
+//!
+//! It never stashes, resets, checks out, forces a branch, or commits what is staged; it never deletes a
 //! lock of git, and its scan never writes the user's index. What a turn means, and when to commit, is the
 //! `runner`'s business; what to commit is `publish`'s.
 
@@ -55,8 +57,8 @@ pub use introduced::{Introduced, IntroducedFile};
 pub use open::Repo;
 pub use preflight::{Identity, Operation, Person, Ready};
 pub use remote::{
-    LeaseMark, LeaseSeen, PushKind, Pushed, Refusal, RefusalKind, Remote, RemoteError, RemoteFacts,
-    RemoteSeen, Renewed,
+    Because, Engine, LeaseMark, LeaseSeen, PushKind, Pushed, Refusal, RefusalKind, Remote, RemoteError,
+    RemoteFacts, RemoteSeen, Renewed, Way,
 };
 pub use rescue::Rescue;
 pub use surroundings::{RemoteUrls, StashEntry, Surroundings};

@@ -12,7 +12,7 @@ use super::choice::Choice;
 use super::commit::{CommitOrder, CommitPlan, Committed};
 use super::error::RepoError;
 use super::library::Library;
-use super::open::Repo;
+use super::open::{Repo, TIME_LIMIT};
 use super::program::{GitProgram, Installed};
 use crate::ambient::Ambient;
 use crate::model::{Actor, TurnId};
@@ -117,7 +117,8 @@ impl TestRepo {
             let program = GitProgram::find(workspace, Duration::from_mins(1), &ambient).unwrap();
             let mut installed = Installed::open(workspace, program, &ambient)?;
             installed.place.lock_patience = lock_patience;
-            return Ok(Repo { backend: Box::new(installed), choice: Choice::Library, forced: None });
+            let backend = Box::new(installed);
+            return Ok(Repo { backend, choice: Choice::Library, forced: None, time_limit: TIME_LIMIT });
         }
         let mut library = Library::open(workspace, &ambient)?;
         library.place.lock_patience = lock_patience;
@@ -127,7 +128,7 @@ impl TestRepo {
             Way::LibraryAlone => Box::new(library),
             Way::Program => unreachable!("opened above"),
         };
-        Ok(Repo { backend, choice: Choice::Library, forced: None })
+        Ok(Repo { backend, choice: Choice::Library, forced: None, time_limit: TIME_LIMIT })
     }
 
     pub(super) fn write(&self, path: &str, text: &str) {

@@ -15,6 +15,7 @@ use super::super::head::Head;
 use super::super::introduced::Introduced;
 use super::super::place::{LOCK_PAUSE, Place};
 use super::super::preflight::{Operation, Person};
+use super::super::remote::Own;
 use super::super::surroundings::StashEntry;
 use super::content::Hasher;
 use super::object::{object_id, oid, store_commit};
@@ -43,6 +44,12 @@ impl Library {
 impl Backend for Library {
     fn place(&self) -> &Place {
         &self.place
+    }
+
+    fn own(&self) -> Result<Own, RepoError> {
+        let another = || Self::open(&self.place.workspace, &self.place.ambient);
+        let backend = Box::new(another()?.with_program(self.program.clone()));
+        Ok(Own { backend, library: Some(another()?), program: self.program.clone() })
     }
 
     fn head(&self) -> Result<Head, RepoError> {

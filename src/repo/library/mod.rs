@@ -17,5 +17,6 @@ mod references;
 mod shared;
 mod tree;
 
+pub(super) use object::{object_id, oid};
 pub(super) use open::Library;
 pub(super) use shared::SharedLibrary;

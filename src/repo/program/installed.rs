@@ -13,6 +13,7 @@ use super::super::head::Head;
 use super::super::introduced::Introduced;
 use super::super::place::Place;
 use super::super::preflight::{Operation, Person};
+use super::super::remote::Own;
 use super::super::surroundings::StashEntry;
 use super::look::object_id;
 use super::open::{Installed, is_signing, without_last_break};
@@ -21,6 +22,12 @@ use crate::publish::{Blob, ObjectId, RepoPath};
 impl Backend for Installed {
     fn place(&self) -> &Place {
         &self.place
+    }
+
+    fn own(&self) -> Result<Own, RepoError> {
+        let program = self.program.clone();
+        let backend = Self::open(&self.place.workspace, program.clone(), &self.place.ambient)?;
+        Ok(Own { backend: Box::new(backend), library: None, program: Some(program) })
     }
 
     fn head(&self) -> Result<Head, RepoError> {

@@ -18,5 +18,5 @@ mod scratch;
 mod shared;
 
 pub(super) use open::Installed;
-pub(super) use run::GitProgram;
+pub(super) use run::{Call, Finished, GitProgram};
 pub(super) use shared::SharedProgram;

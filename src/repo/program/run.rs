@@ -39,6 +39,17 @@ pub(in super::super) struct GitFailure {
     pub(in super::super) said: String,
 }
 
+/// What a call came to.
+#[derive(Debug)]
+pub(in super::super) struct Finished {
+    /// `None`: it was ended at the time limit.
+    pub(in super::super) status: Option<ExitStatus>,
+    /// All of its standard output.
+    pub(in super::super) printed: Vec<u8>,
+    /// The end of its standard error.
+    pub(in super::super) said: String,
+}
+
 /// Variables of a call.
 pub(in super::super) type Environment = Vec<(&'static str, OsString)>;
 
@@ -141,6 +152,22 @@ impl<'a> Call<'a> {
 
     /// What it printed.
     pub(in super::super) fn run(self) -> Result<Vec<u8>, GitFailure> {
+        let seconds = self.program.time_limit.as_secs();
+        let finished = self.finish()?;
+        let said = finished.said;
+        Err(match finished.status {
+            Some(status) if status.success() => return Ok(finished.printed),
+            None => GitFailure {
+                code: None,
+                said: format!("it was ended after {seconds} s (`git.timeout`) {said}").trim_end().to_owned(),
+            },
+            Some(status) if said.is_empty() => GitFailure { code: status.code(), said: status.to_string() },
+            Some(status) => GitFailure { code: status.code(), said },
+        })
+    }
+
+    /// How it ended and what it printed, whatever that is; fails only where it could not be started.
+    pub(in super::super) fn finish(self) -> Result<Finished, GitFailure> {
         let unstartable = |error: std::io::Error| GitFailure {
             code: None,
             said: format!("cannot run {}: {error}", self.program.path.display()),
@@ -150,26 +177,10 @@ impl<'a> Call<'a> {
         let mut stdout = tempfile::tempfile().map_err(unstartable)?;
         let stderr = tempfile::tempfile().map_err(unstartable)?;
         let outputs = (stdout.try_clone().map_err(unstartable)?, stderr.try_clone().map_err(unstartable)?);
-        let ended = self.start_and_wait(stdin, outputs.0, outputs.1).map_err(unstartable)?;
-        if ended.is_some_and(|status| status.success()) {
-            let mut printed = Vec::new();
-            stdout.rewind().and_then(|()| stdout.read_to_end(&mut printed)).map_err(unstartable)?;
-            return Ok(printed);
-        }
-        let said = end_of(stderr);
-        Err(match ended {
-            None => GitFailure {
-                code: None,
-                said: format!(
-                    "it was ended after {} s (`git.timeout`) {said}",
-                    self.program.time_limit.as_secs()
-                )
-                .trim_end()
-                .to_owned(),
-            },
-            Some(status) if said.is_empty() => GitFailure { code: status.code(), said: status.to_string() },
-            Some(status) => GitFailure { code: status.code(), said },
-        })
+        let status = self.start_and_wait(stdin, outputs.0, outputs.1).map_err(unstartable)?;
+        let mut printed = Vec::new();
+        stdout.rewind().and_then(|()| stdout.read_to_end(&mut printed)).map_err(unstartable)?;
+        Ok(Finished { status, printed, said: end_of(stderr) })
     }
 
     /// `None`: it was ended at the time limit, with everything that it had started.
