@@ -32,6 +32,7 @@ mod isolation;
 mod layers;
 mod night;
 mod odd_repositories;
+mod pair;
 mod power;
 mod publishing;
 mod scratch;
