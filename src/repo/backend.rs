@@ -12,7 +12,7 @@ use super::error::RepoError;
 use super::head::Head;
 use super::introduced::Introduced;
 use super::place::Place;
-use super::preflight::{Operation, Person};
+use super::preflight::{Identity, Operation, Person};
 use super::remote::Own;
 use super::surroundings::StashEntry;
 use crate::publish::{Blob, ObjectId, Obstacle, RepoPath};
@@ -97,6 +97,41 @@ pub(super) struct Copy<'a> {
     pub(super) changes: &'a Changes,
     pub(super) parents: &'a [ObjectId],
     pub(super) message: &'a str,
+}
+
+/// A commit as git stores it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct StoredCommit {
+    pub(super) id: ObjectId,
+    pub(super) content: Vec<u8>,
+}
+
+/// A commit to be made of a tree that is stored.
+#[derive(Debug)]
+pub(super) struct NewCommit<'a> {
+    pub(super) tree: &'a ObjectId,
+    pub(super) parent: &'a ObjectId,
+    pub(super) message: &'a str,
+    pub(super) identity: &'a Identity,
+}
+
+/// What `theirs` changed against `base`, to be put on `ours`; all of them commits.
+#[derive(Debug)]
+pub(super) struct Merge<'a> {
+    /// None: nothing at all.
+    pub(super) base: Option<&'a ObjectId>,
+    pub(super) ours: &'a ObjectId,
+    pub(super) theirs: &'a ObjectId,
+    /// Made to `theirs` before.
+    pub(super) held: &'a Changes,
+}
+
+/// What came of a merge in memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Merged {
+    Tree(ObjectId),
+    /// In order.
+    Conflict(Vec<RepoPath>),
 }
 
 /// Paths as git prints them; whole directories end in `/`.
@@ -211,8 +246,8 @@ pub(super) trait Backend: fmt::Debug + Send {
     /// expected, so that what exists already is not stored twice.
     fn store_files(&self, files: &[(&RepoPath, &ObjectId)]) -> Result<Vec<ObjectId>, RepoError>;
 
-    /// Stores links with these targets, durably; likewise.
-    fn store_links(&self, links: &[(Vec<u8>, &ObjectId)]) -> Result<Vec<ObjectId>, RepoError>;
+    /// Stores these contents (of links, their targets) as they are, durably; likewise.
+    fn store_contents(&self, contents: &[(Vec<u8>, &ObjectId)]) -> Result<Vec<ObjectId>, RepoError>;
 
     /// Makes the order's commits on top of each other, durably, where they change anything; `changes`: one for each
     /// plan, all stored. Moves no branch.
@@ -249,6 +284,21 @@ pub(super) trait Backend: fmt::Debug + Send {
         due: &BTreeMap<&RepoPath, &Versions>,
         work_tree: WorkTree,
     ) -> Result<(), String>;
+
+    /// The commits that `tip` has and none of `without` has, along first parents, oldest first.
+    fn main_line(&self, without: [&ObjectId; 2], tip: &ObjectId) -> Result<Vec<StoredCommit>, RepoError>;
+
+    /// Stores the commit's tree with these changes, durably.
+    fn store_tree(&self, commit: &ObjectId, changes: &Changes) -> Result<ObjectId, RepoError>;
+
+    /// Stores a commit at the clock's now, durably, signed where the repository wants it and this way can.
+    fn store_commit(&self, commit: &NewCommit<'_>) -> Result<ObjectId, RepoError>;
+
+    /// Stores a commit with this content, durably, signed likewise.
+    fn store_replayed(&self, content: &[u8]) -> Result<ObjectId, RepoError>;
+
+    /// Merges in memory, renames followed. What it stores need not be durable.
+    fn merge(&self, merge: &Merge<'_>) -> Result<Merged, RepoError>;
 }
 
 /// What all work trees of a repository share, as far as one more work tree needs it.

@@ -162,7 +162,7 @@ impl Repo {
         };
         let (links, targets): (Vec<_>, Vec<_>) =
             links.into_iter().map(|(wanted, target)| (wanted, (target, &wanted.blob.id))).unzip();
-        let stored_links = self.backend.store_links(&targets)?;
+        let stored_links = self.backend.store_contents(&targets)?;
         let wanted = files.into_iter().chain(links);
         for (wanted, stored) in wanted.zip(stored_files.into_iter().chain(stored_links)) {
             if stored != wanted.blob.id {

@@ -265,6 +265,26 @@ pub enum RepoError {
         /// What git said.
         said: String,
     },
+    /// The installed git cannot do what is needed.
+    #[error(
+        "{doing} needs git {needed} or newer, and the installed one is {version}; update git, or set `git.backend: git2` where the repository allows it"
+    )]
+    GitTooOld {
+        /// The installed one.
+        version: String,
+        /// The first version that can.
+        needed: String,
+        /// What it is needed for.
+        doing: &'static str,
+    },
+    /// A file changed between the look and the move.
+    #[error(
+        "`{path}` changed while the work tree was brought to another commit; it was left as it is, and the same command goes on from here"
+    )]
+    ChangedWhileBrought {
+        /// The path.
+        path: RepoPath,
+    },
     /// The file system failed.
     #[error("failed to {doing} `{}`", path.display())]
     Io {
@@ -305,10 +325,12 @@ impl RepoError {
             | Self::BadIdentity { .. }
             | Self::NoRemote { .. }
             | Self::ManyAddresses { .. }
-            | Self::RemoteNeedsGit { .. } => true,
+            | Self::RemoteNeedsGit { .. }
+            | Self::GitTooOld { .. } => true,
             Self::Locked { .. }
             | Self::BranchMoved { .. }
             | Self::ChangedSinceSelected { .. }
+            | Self::ChangedWhileBrought { .. }
             | Self::Git { .. }
             | Self::Program { .. }
             | Self::HookRefused { .. }

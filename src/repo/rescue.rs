@@ -170,7 +170,7 @@ impl Repo {
             match self.backend.store_files(&files) {
                 // One that somebody deletes or saves in this very moment fails them all.
                 Err(_) if tries < STORE_TRIES && self.other_than(&files)?.is_some() => tries += 1,
-                stored => return stored.and_then(|_| self.backend.store_links(&links)).map(|_| ()),
+                stored => return stored.and_then(|_| self.backend.store_contents(&links)).map(|_| ()),
             }
         }
     }

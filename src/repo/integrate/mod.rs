@@ -7,11 +7,14 @@
 mod bring;
 mod file_commit;
 mod keep;
+mod raw;
 mod read;
 mod replay;
 
 #[cfg(test)]
 mod read_tests;
+#[cfg(test)]
+mod replay_tests;
 
 pub use bring::Brought;
 pub use file_commit::FileCommit;

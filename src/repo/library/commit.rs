@@ -6,8 +6,8 @@ use std::path::Path;
 use git2::{ErrorCode, ObjectType, Oid};
 
 use super::super::backend::{
-    Backend, BesideHead, Changed, Changes, Copy, Difference, Found, Hashed, Known, Made, RawCommit, Versions,
-    WorkTree,
+    Backend, BesideHead, Changed, Changes, Copy, Difference, Found, Hashed, Known, Made, Merge, Merged,
+    NewCommit, RawCommit, StoredCommit, Versions, WorkTree,
 };
 use super::super::commit::CommitOrder;
 use super::super::error::{GitLock, RepoError};
@@ -178,7 +178,7 @@ impl Backend for Library {
         files.iter().map(store).collect()
     }
 
-    fn store_links(&self, links: &[(Vec<u8>, &ObjectId)]) -> Result<Vec<ObjectId>, RepoError> {
+    fn store_contents(&self, links: &[(Vec<u8>, &ObjectId)]) -> Result<Vec<ObjectId>, RepoError> {
         links.iter().map(|(target, expected)| self.store(expected, || self.git.blob(target))).collect()
     }
 
@@ -267,5 +267,25 @@ impl Backend for Library {
             Some(program) => program.update_index(copy, &self.place, due, work_tree, &[]),
             None => self.update_index(copy, due, work_tree),
         }
+    }
+
+    fn main_line(&self, without: [&ObjectId; 2], tip: &ObjectId) -> Result<Vec<StoredCommit>, RepoError> {
+        self.list_main_line(without, tip)
+    }
+
+    fn store_tree(&self, commit: &ObjectId, changes: &Changes) -> Result<ObjectId, RepoError> {
+        self.write_tree_with(commit, changes)
+    }
+
+    fn store_commit(&self, commit: &NewCommit<'_>) -> Result<ObjectId, RepoError> {
+        self.write_new_commit(commit)
+    }
+
+    fn store_replayed(&self, content: &[u8]) -> Result<ObjectId, RepoError> {
+        self.write_raw_commit(content)
+    }
+
+    fn merge(&self, merge: &Merge<'_>) -> Result<Merged, RepoError> {
+        self.merge_in_memory(merge)
     }
 }

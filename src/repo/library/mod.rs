@@ -14,6 +14,7 @@ mod needs;
 mod object;
 mod open;
 mod references;
+mod replay;
 mod shared;
 mod tree;
 

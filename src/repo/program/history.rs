@@ -106,6 +106,15 @@ impl Installed {
 
     /// Content after content, as one process prints them.
     pub(super) fn read_blobs(&self, ids: &[&ObjectId]) -> Result<Vec<Option<Vec<u8>>>, RepoError> {
+        self.read_objects(ids, "blob")
+    }
+
+    /// `None` where there is no such object of this kind.
+    pub(super) fn read_objects(
+        &self,
+        ids: &[&ObjectId],
+        wanted: &str,
+    ) -> Result<Vec<Option<Vec<u8>>>, RepoError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -125,7 +134,7 @@ impl Installed {
             let size: usize = size.parse().ok()?;
             let content = after.get(1..=size)?.to_vec();
             rest = after.get(size + 2..)?;
-            Some((kind == "blob").then_some(content))
+            Some((kind == wanted).then_some(content))
         };
         ids.iter().map(|_| next().ok_or_else(|| failed(unexpected()))).collect()
     }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::super::backend::{
-    Backend, BesideHead, Changed, Changes, Copy, Difference, Found, Hashed, Known, Made, RawCommit, Versions,
-    WorkTree,
+    Backend, BesideHead, Changed, Changes, Copy, Difference, Found, Hashed, Known, Made, Merge, Merged,
+    NewCommit, RawCommit, StoredCommit, Versions, WorkTree,
 };
 use super::super::commit::CommitOrder;
 use super::super::error::RepoError;
@@ -169,7 +169,7 @@ impl Backend for Installed {
         self.store_as_files(&paths)
     }
 
-    fn store_links(&self, links: &[(Vec<u8>, &ObjectId)]) -> Result<Vec<ObjectId>, RepoError> {
+    fn store_contents(&self, links: &[(Vec<u8>, &ObjectId)]) -> Result<Vec<ObjectId>, RepoError> {
         let targets: Vec<&[u8]> = links.iter().map(|(target, _)| target.as_slice()).collect();
         self.store_as_links(&targets)
     }
@@ -219,5 +219,25 @@ impl Backend for Installed {
         let made = self.made.borrow();
         let exact = made.as_ref().map_or(&[][..], |made| &made.restaged);
         self.program.update_index(copy, &self.place, due, work_tree, exact)
+    }
+
+    fn main_line(&self, without: [&ObjectId; 2], tip: &ObjectId) -> Result<Vec<StoredCommit>, RepoError> {
+        self.list_main_line(without, tip)
+    }
+
+    fn store_tree(&self, commit: &ObjectId, changes: &Changes) -> Result<ObjectId, RepoError> {
+        self.write_tree_with(commit, changes)
+    }
+
+    fn store_commit(&self, commit: &NewCommit<'_>) -> Result<ObjectId, RepoError> {
+        self.write_new_commit(commit)
+    }
+
+    fn store_replayed(&self, content: &[u8]) -> Result<ObjectId, RepoError> {
+        self.write_raw_commit(content)
+    }
+
+    fn merge(&self, merge: &Merge<'_>) -> Result<Merged, RepoError> {
+        self.merge_in_memory(merge)
     }
 }

@@ -13,6 +13,7 @@ mod introduced;
 mod look;
 mod open;
 mod references;
+mod replay;
 mod run;
 mod scratch;
 mod shared;

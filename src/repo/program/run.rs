@@ -152,11 +152,17 @@ impl<'a> Call<'a> {
 
     /// What it printed.
     pub(in super::super) fn run(self) -> Result<Vec<u8>, GitFailure> {
+        self.run_accepting(0).map(|(_, printed)| printed)
+    }
+
+    /// Its exit code, 0 or the other one that is no failure, and what it printed.
+    pub(in super::super) fn run_accepting(self, other: i32) -> Result<(i32, Vec<u8>), GitFailure> {
         let seconds = self.program.time_limit.as_secs();
-        let finished = self.finish()?;
-        let said = finished.said;
-        Err(match finished.status {
-            Some(status) if status.success() => return Ok(finished.printed),
+        let Finished { status, printed, said } = self.finish()?;
+        if let Some(code) = status.and_then(|status| status.code()).filter(|code| [0, other].contains(code)) {
+            return Ok((code, printed));
+        }
+        Err(match status {
             None => GitFailure {
                 code: None,
                 said: format!("it was ended after {seconds} s (`git.timeout`) {said}").trim_end().to_owned(),
