@@ -2,8 +2,8 @@
 //! compare-and-swap decides who has the turn.
 //!
 //! `exchange` looks and changes, `claim` takes a turn, `publish` hands work and stamp over, `bring` moves the local
-//! branch, `fenced` puts aside what lost its turn, `take` is the way in, `small`
-//! what else a seat does. Which answer means what is decided in `turn::sync`.
+//! branch, `fenced` puts aside what lost its turn, `take` is the way in, `sight`
+//! watches another's lease, `small` is what else a seat does. Which answer means what is decided in `turn::sync`.
 
 mod bring;
 mod claim;
@@ -13,9 +13,11 @@ mod fenced;
 mod patience;
 mod publish;
 mod small;
+mod sight;
 mod take;
 
 pub use error::SyncError;
-pub use exchange::{Change, Exchange, Seen, change_state};
+pub use exchange::{Change, Exchange, Seen, change_seen, change_state};
 pub use patience::Patience;
+pub use sight::{Sight, Watched, watch_lease};
 pub(super) use patience::Patiently;
