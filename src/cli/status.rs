@@ -131,6 +131,16 @@ pub(super) fn life(holder: Option<&Holder>, seat: Seat, host: &str) -> Life {
     }
 }
 
+/// The same where other clones share the state: the name of a host does not tell which of them it is.
+pub(super) const fn life_there(holder: Option<&Holder>, seat: Seat, is_of_this_clone: bool) -> Life {
+    match (holder, seat, is_of_this_clone) {
+        (Some(_), Seat::Taken, true) => Life::AliveHere,
+        (Some(_), Seat::Free, true) => Life::GoneHere,
+        (Some(_), _, false) => Life::Elsewhere,
+        (None, _, _) => Life::Unknown,
+    }
+}
+
 fn add_turns(facts: &mut Facts, records: &Records, context: &Context) -> Result<(), LedgerError> {
     let Some(ledger) = Ledger::open_read_only(&records.home.ledger())? else { return Ok(()) };
     for turn in ledger.open_turns()? {

@@ -12,12 +12,12 @@ mod exchange;
 mod fenced;
 mod patience;
 mod publish;
-mod small;
 mod sight;
+mod small;
 mod take;
 
 pub use error::SyncError;
 pub use exchange::{Change, Exchange, Seen, change_seen, change_state};
 pub use patience::Patience;
-pub use sight::{Sight, Watched, watch_lease};
 pub(super) use patience::Patiently;
+pub use sight::{Sight, Watched, watch_lease};
