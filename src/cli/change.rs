@@ -112,16 +112,16 @@ impl Target {
                 target.alone = Some(Alone::Agent);
             }
             Ok(Lies::There(shared)) => target.shared = Some(shared),
-            Ok(Lies::Perhaps(_)) if place.local || target.file.path().exists() => {}
-            Ok(Lies::Perhaps(mut shared)) => {
+            Ok(Lies::Perhaps(mut shared)) if !place.local && !target.file.path().exists() => {
                 // Another clone may have begun since this one was made; without an answer there is no state here.
                 let looked = shared.look(&target.located, Lease::No);
                 if looked.is_ok_and(|(seen, _)| seen.state.is_some()) {
                     target.shared = Some(shared);
                 }
             }
-            Ok(Lies::Here) => {}
-            Err(_) if place.local => target.alone = Some(Alone::Asked),
+            Ok(Lies::Perhaps(_) | Lies::Here) => {}
+            // Nothing else is looked at.
+            Err(_) if place.local => {}
             Err(error) => {
                 return Err(
                     repo_failure(&error).help("`--local` looks at the state file here and nothing else")

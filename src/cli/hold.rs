@@ -112,11 +112,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
                 event: &|_, after| SyncEvent::HoldSet { iteration: after.iteration, kind },
             };
             let changed = target.update(&edit, context)?;
-            let exit = report(&words, &changed, &target, (*json).into(), context);
             if binds_one_side_only(&changed) {
                 context.output.note(UNBOUND);
             }
-            Ok(exit)
+            Ok(report(&words, &changed, &target, (*json).into(), context))
         }
         Verb::Clear { id, place, json } => {
             refuse_in_attempt("hold clear", context)?;

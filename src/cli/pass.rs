@@ -12,6 +12,7 @@ use crate::turn::{ByHand, Failed, Input, OverRunning, apply};
 
 /// Pass the baton by hand, or mark a seat's turn as failed
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Args {
     /// Whose turn is stamped
     #[arg(value_enum)]

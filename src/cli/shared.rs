@@ -105,9 +105,26 @@ impl Shared {
         self.seen.is_some()
     }
 
-    /// The branch as it was seen last.
-    pub(super) fn seen_last(&mut self, located: &Located) -> Result<Option<Seen>, Failure> {
-        self.exchange.seen_last(&self.repo).map_err(|error| runner_failure(&error, &located.config.config))
+    /// The branch now or, where the remote cannot be reached or is not to be, as it was seen last.
+    pub(super) fn look_or_recall(&mut self, located: &Located, ask: Ask) -> Result<Looked, Failure> {
+        let mut problem = None;
+        if ask == Ask::Remote {
+            match self.look(located, Lease::Yes) {
+                Ok((seen, lease)) => return Ok(Looked { seen: Some(seen), lease, was_asked: WasAsked::Now }),
+                // What is there and wrong is no matter of the network.
+                Err(failure) if failure.exit != Exit::Operational => return Err(failure),
+                Err(failure) => problem = Some(failure),
+            }
+        }
+        let config = &located.config.config;
+        let last = self.exchange.seen_last(&self.repo).map_err(|error| runner_failure(&error, config))?;
+        match (last, problem) {
+            (None, Some(failure)) => Err(failure),
+            (seen, problem) => {
+                let problem = problem.map(|failure| failure.in_one_line());
+                Ok(Looked { seen, lease: None, was_asked: WasAsked::Before { problem } })
+            }
+        }
     }
 
     /// Makes a change of the state there, from the last look on.
@@ -171,6 +188,32 @@ impl Shared {
 pub(super) enum Lease {
     Yes,
     No,
+}
+
+/// Whether the remote is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ask {
+    Remote,
+    Memory,
+}
+
+/// What is known of the branch there.
+pub(super) struct Looked {
+    /// `None`: it was never seen.
+    pub(super) seen: Option<Seen>,
+    pub(super) lease: Option<LeaseSeen>,
+    pub(super) was_asked: WasAsked,
+}
+
+/// When it was so.
+pub(super) enum WasAsked {
+    /// Just now.
+    Now,
+    /// When it was looked at last.
+    Before {
+        /// Why not now; `None`: nobody asked for that.
+        problem: Option<String>,
+    },
 }
 
 /// Whether the journal of this clone has the turn that the state names. The name of a host does not tell: two clones

@@ -42,6 +42,7 @@ fn facts_of(state: Option<&State>) -> Facts {
         place: String::new(),
         isolated: Vec::new(),
         state: state.map(|state| StateFacts::of(state, "engineer")),
+        shared: None,
         holder: None,
         seats: Seats { galph: Seat::Free, ralph: Seat::Free },
         open_turns: Vec::new(),

@@ -83,6 +83,8 @@ impl Exchange {
     }
 
     /// The branch as it was seen last, by a look of baton's or a fetch of git's; `None`: never. Makes no connection.
+    ///
+    /// What this clone has published itself since then is in HEAD, and the state is read from there.
     pub fn seen_last(&mut self, repo: &Repo) -> Result<Option<Seen>, RunnerError> {
         let own = repo.commit_named(&format!("refs/baton/remote/heads/{}", self.branch));
         let gits = repo.commit_named(&format!("refs/remotes/{}/{}", self.name(), self.branch));
@@ -90,7 +92,13 @@ impl Exchange {
             (Some(own), Some(gits)) => Some(if repo.contains(&gits, &own)? { gits } else { own }),
             (own, gits) => own.or(gits),
         };
-        newest.map(|tip| self.read(repo, tip)).transpose()
+        let Some(tip) = newest else { return Ok(None) };
+        let head = repo.head()?.commit;
+        if head != tip && repo.contains(&head, &tip)? {
+            let here = self.read(repo, head)?;
+            return Ok(Some(Seen { tip, ..here }));
+        }
+        self.read(repo, tip).map(Some)
     }
 
     fn no_branch(&self) -> SyncError {
