@@ -134,6 +134,15 @@ pub(super) enum Merged {
     Conflict(Vec<RepoPath>),
 }
 
+/// What the index has at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Staged {
+    /// None: unmerged versions.
+    pub(super) blob: Option<Blob>,
+    /// The work tree is meant not to have it (`skip-worktree`).
+    pub(super) skipped: bool,
+}
+
 /// Paths as git prints them; whole directories end in `/`.
 #[derive(Debug, Default)]
 pub(super) struct BesideHead {
@@ -299,6 +308,19 @@ pub(super) trait Backend: fmt::Debug + Send {
 
     /// Merges in memory, renames followed. What it stores need not be durable.
     fn merge(&self, merge: &Merge<'_>) -> Result<Merged, RepoError>;
+
+    /// What the index has at these paths, below them, and in the place of their directories.
+    fn staged_around(&self, paths: &BTreeSet<&RepoPath>) -> Result<BTreeMap<RepoPath, Staged>, RepoError>;
+
+    /// Which of these paths git takes for unchanged since their version came into the index.
+    fn unmodified(&self, paths: &[&RepoPath]) -> Result<BTreeSet<RepoPath>, RepoError>;
+
+    /// Writes files below an empty directory, as a checkout would have them (conversions, modes, links); the attributes that
+    /// hold are those among them. What a sparse checkout leaves out is left out.
+    fn export(&self, files: &BTreeMap<&RepoPath, &Blob>, directory: &Path) -> Result<(), RepoError>;
+
+    /// Marks these entries of this copy of the index as not to be in the work tree; in git's words why not.
+    fn skip_in_index(&self, copy: &Path, paths: &BTreeSet<&RepoPath>) -> Result<(), String>;
 }
 
 /// What all work trees of a repository share, as far as one more work tree needs it.

@@ -118,6 +118,13 @@ impl Repo {
         due: &BTreeMap<&RepoPath, &Versions>,
         work_tree: WorkTree,
     ) -> Result<TempPath, String> {
+        let copy = self.copy_of_index()?;
+        self.backend.write_index(&copy, due, work_tree)?;
+        Ok(copy)
+    }
+
+    /// A copy of the index beside it; no file where there is none.
+    pub(super) fn copy_of_index(&self) -> Result<TempPath, String> {
         let text = |error: std::io::Error| error.to_string();
         let copy = tempfile::Builder::new().prefix(COPY).tempfile_in(self.git_dir()).map_err(text)?;
         let copy = copy.into_temp_path();
@@ -129,11 +136,10 @@ impl Repo {
             }
             Err(error) => return Err(text(error)),
         }
-        self.backend.write_index(&copy, due, work_tree)?;
         Ok(copy)
     }
 
-    fn lock_index(&self) -> Result<IndexLock, String> {
+    pub(super) fn lock_index(&self) -> Result<IndexLock, String> {
         let place = self.backend.place();
         let waiting = place.ambient.stopwatch();
         loop {

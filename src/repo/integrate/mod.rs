@@ -7,14 +7,24 @@
 mod bring;
 mod file_commit;
 mod keep;
+mod kill;
+mod look;
+mod place_files;
+mod plan;
 mod raw;
 mod read;
 mod replay;
 
 #[cfg(test)]
+mod bring_tests;
+#[cfg(test)]
+mod kill_tests;
+#[cfg(test)]
 mod read_tests;
 #[cfg(test)]
 mod replay_tests;
+
+use kill::kill_point;
 
 pub use bring::Brought;
 pub use file_commit::FileCommit;

@@ -147,7 +147,7 @@ fn commits_keep_author_date_and_message_and_take_the_state_from_where_they_are_p
 fn changes_of_one_file_in_two_places_are_merged_and_renames_followed(
     #[values(Way::Library, Way::Program)] way: Way,
 ) {
-    let lines: String = (1..40).map(|number| format!("line {number}\n")).collect();
+    let lines = (1..40).fold(String::new(), |text, number| text + &format!("line {number}\n"));
     let two = Two::new(way, &[("a", &lines), ("old", &lines.replace("line", "row"))], |test| {
         test.write("a", &lines.replace("line 1\n", "theirs\n"));
         test.git(&["mv", "old", "renamed"]);

@@ -6,6 +6,7 @@
 mod checkout;
 mod commit;
 mod content;
+mod export;
 mod history;
 mod index;
 mod introduced;

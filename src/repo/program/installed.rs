@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::super::backend::{
     Backend, BesideHead, Changed, Changes, Copy, Difference, Found, Hashed, Known, Made, Merge, Merged,
-    NewCommit, RawCommit, StoredCommit, Versions, WorkTree,
+    NewCommit, RawCommit, Staged, StoredCommit, Versions, WorkTree,
 };
 use super::super::commit::CommitOrder;
 use super::super::error::RepoError;
@@ -239,5 +239,21 @@ impl Backend for Installed {
 
     fn merge(&self, merge: &Merge<'_>) -> Result<Merged, RepoError> {
         self.merge_in_memory(merge)
+    }
+
+    fn staged_around(&self, paths: &BTreeSet<&RepoPath>) -> Result<BTreeMap<RepoPath, Staged>, RepoError> {
+        self.list_staged_around(paths)
+    }
+
+    fn unmodified(&self, paths: &[&RepoPath]) -> Result<BTreeSet<RepoPath>, RepoError> {
+        self.list_unmodified(paths)
+    }
+
+    fn export(&self, files: &BTreeMap<&RepoPath, &Blob>, directory: &Path) -> Result<(), RepoError> {
+        self.export_files(files, directory)
+    }
+
+    fn skip_in_index(&self, copy: &Path, paths: &BTreeSet<&RepoPath>) -> Result<(), String> {
+        self.program.skip_in_index(copy, paths)
     }
 }

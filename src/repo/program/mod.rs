@@ -5,6 +5,7 @@
 
 mod checkout;
 mod commit;
+mod export;
 mod history;
 mod hooks;
 mod index;
