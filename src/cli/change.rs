@@ -89,7 +89,7 @@ pub(super) struct There {
     commit: String,
     /// Why the branch here does not follow; `None`: it does, or was not to.
     stays: Option<String>,
-    /// Whether the state was last written by the earlier scripts.
+    /// Whether the earlier scripts had written the state before it.
     pub(super) by_earlier_scripts: bool,
 }
 
@@ -174,7 +174,8 @@ impl Target {
         let change = Change { event: edit.event, apply: &apply, initial: None, only_initial: false };
         let missing = self.missing();
         let Some(shared) = &mut self.shared else { return Err(missing) };
-        let Some(Seen { tip, state: Some(state), by_earlier_scripts }) =
+        let by_earlier_scripts = shared.was_by_earlier_scripts();
+        let Some(Seen { tip, state: Some(state), .. }) =
             shared.change(&self.located, &change)?
         else {
             return Err(missing);

@@ -73,6 +73,20 @@ pub(super) fn find_shared(located: &Located, ambient: &Ambient) -> Result<Lies, 
     Ok(if seen { Lies::There(shared) } else { Lies::Perhaps(shared) })
 }
 
+/// The same for a verb that only tells: a clone that was made before the pair began is worth a question too, where it is
+/// set up and has no state of its own.
+pub(super) fn find_or_guess(
+    located: &Located,
+    ask: Ask,
+    ambient: &Ambient,
+) -> Result<Option<(Box<Shared>, Sure)>, RepoError> {
+    Ok(match find_shared(located, ambient)? {
+        Lies::There(shared) => Some((shared, Sure::Yes)),
+        Lies::Perhaps(shared) if ask == Ask::Remote && located.is_bare_of_state() => Some((shared, Sure::No)),
+        Lies::Perhaps(_) | Lies::Here => None,
+    })
+}
+
 fn is_committed(repo: &Repo, commit: &ObjectId, located: &Located) -> Result<bool, RepoError> {
     let file = repo.prefix().as_path().join(&located.config.config.state_file);
     Ok(repo.file_at(commit, &crate::publish::RepoPath::from_path(&file))?.is_some())
@@ -98,6 +112,11 @@ impl Shared {
     /// The newest commit that was seen, short.
     pub(super) fn tip_short(&self) -> Option<String> {
         self.seen.as_ref().map(|seen| short(&seen.tip))
+    }
+
+    /// Whether what was seen was written by the earlier scripts.
+    pub(super) fn was_by_earlier_scripts(&self) -> bool {
+        self.seen.as_ref().is_some_and(|seen| seen.by_earlier_scripts)
     }
 
     /// Whether it was looked at already.
@@ -195,6 +214,13 @@ pub(super) enum Lease {
 pub(super) enum Ask {
     Remote,
     Memory,
+}
+
+/// Whether it is known that the state lies on the remote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sure {
+    Yes,
+    No,
 }
 
 /// What is known of the branch there.

@@ -18,7 +18,7 @@ use crate::state::StateFile;
 
 use super::failures::state_failure;
 use super::records::find_records;
-use super::shared::{Ask, Lies, WasAsked, find_shared};
+use super::shared::{Ask, Sure, WasAsked, find_or_guess};
 use super::workspace::{Located, locate};
 use super::{Context, Exit, Failure};
 use account::{Accounts, ClosedTurn, Difference, compare};
@@ -138,8 +138,15 @@ fn shared_account(
     ask: Ask,
     context: &Context,
 ) -> Result<Option<(Option<State>, SharedAccount)>, Failure> {
-    let Ok(Lies::There(mut shared)) = find_shared(located, &context.ambient) else { return Ok(None) };
-    let looked = shared.look_or_recall(located, ask)?;
+    let Ok(Some((mut shared, sure))) = find_or_guess(located, ask, &context.ambient) else { return Ok(None) };
+    let looked = match shared.look_or_recall(located, ask) {
+        Ok(looked) => looked,
+        Err(_) if sure == Sure::No => return Ok(None),
+        Err(failure) => return Err(failure),
+    };
+    if sure == Sure::No && looked.seen.as_ref().is_none_or(|seen| seen.state.is_none()) {
+        return Ok(None);
+    }
     let account = SharedAccount {
         remote: shared.exchange.name().to_owned(),
         branch: shared.exchange.branch().to_owned(),

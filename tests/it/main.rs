@@ -38,6 +38,7 @@ mod publishing;
 mod scratch;
 mod secrets;
 mod seeing;
+mod shared_verbs;
 mod shell_agent;
 mod support;
 mod transcripts;

@@ -72,8 +72,8 @@ fn shared_lines(shared: &SharedFacts, now: Timestamp) -> Vec<String> {
     lines.extend(shared.problem.iter().map(|problem| format!("not looked at now: {}", one_line(problem))));
     if let Some(commit) = &shared.commit {
         let subject =
-            shared.subject.as_deref().map_or_else(String::new, |subject| format!(" {}", one_line(subject)));
-        lines.push(format!("at {commit}{subject}"));
+            shared.subject.as_deref().map_or_else(String::new, |subject| format!(": {}", one_line(subject)));
+        lines.push(format!("newest commit {commit}{subject}"));
     }
     let commits = |count: usize| if count == 1 { "1 commit".to_owned() } else { format!("{count} commits") };
     match (shared.ahead.unwrap_or_default(), shared.behind.unwrap_or_default()) {

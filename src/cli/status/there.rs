@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::cli::records::Records;
-use crate::cli::shared::{Ask, Lies, Looked, Shared, WasAsked, find_shared, lease_in_words, short};
+use crate::cli::shared::{Ask, Looked, Shared, Sure, WasAsked, find_or_guess, lease_in_words, short};
 use crate::cli::workspace::Located;
 use crate::cli::{Context, Failure, failures};
 use crate::ledger::{Ledger, TurnFilter};
@@ -83,24 +83,22 @@ pub(super) fn look(
     records: Option<&Records>,
     context: &Context,
 ) -> Result<Option<(Option<State>, SharedFacts)>, Failure> {
-    let (mut shared, is_sure) = match find_shared(located, &context.ambient) {
-        Ok(Lies::There(shared)) => (shared, true),
-        // A clone that was made before the pair began. Where nothing is set up yet, nobody is asked.
-        Ok(Lies::Perhaps(shared)) if ask == Ask::Remote && located.is_bare_of_state() => (shared, false),
+    let (mut shared, sure) = match find_or_guess(located, ask, &context.ambient) {
+        Ok(Some(found)) => found,
         Err(error @ RepoError::DetachedHead { .. }) => {
             return Err(failures::repo_failure(&error)
                 .help("`--local` looks at the state file here and nothing else"));
         }
         // What is wrong with the repository `baton doctor` tells.
-        Ok(Lies::Perhaps(_) | Lies::Here) | Err(_) => return Ok(None),
+        Ok(None) | Err(_) => return Ok(None),
     };
     let Looked { seen, lease, was_asked } = match shared.look_or_recall(located, ask) {
         Ok(looked) => looked,
-        Err(_) if !is_sure => return Ok(None),
+        Err(_) if sure == Sure::No => return Ok(None),
         Err(failure) => return Err(failure),
     };
     let state = seen.as_ref().and_then(|seen| seen.state.clone());
-    if !is_sure && state.is_none() {
+    if sure == Sure::No && state.is_none() {
         return Ok(None);
     }
     let (online, problem) = match was_asked {
