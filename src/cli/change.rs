@@ -175,9 +175,7 @@ impl Target {
         let missing = self.missing();
         let Some(shared) = &mut self.shared else { return Err(missing) };
         let by_earlier_scripts = shared.was_by_earlier_scripts();
-        let Some(Seen { tip, state: Some(state), .. }) =
-            shared.change(&self.located, &change)?
-        else {
+        let Some(Seen { tip, state: Some(state), .. }) = shared.change(&self.located, &change)? else {
             return Err(missing);
         };
         let stays =

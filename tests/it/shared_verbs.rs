@@ -218,6 +218,7 @@ fn without_the_remote_nothing_is_changed_and_what_was_seen_last_is_told() {
     let pair = pair();
     let one = pair.galph();
     says(&pair, one, &["hold", "list"]);
+    let tip = pair.tip();
     pair.cut();
     let before = one.state();
     for verb in [
@@ -230,12 +231,41 @@ fn without_the_remote_nothing_is_changed_and_what_was_seen_last_is_told() {
         insta::allow_duplicates! {
             let (code, said) = refuses(&pair, one, verb);
             assert_eq!(code, 1);
-            insta::assert_snapshot!(said, @"");
+            insta::assert_snapshot!(said, @r"
+        error: there is no repository at /origin.git (the remote `origin`), or not for us: '/origin.git' does not appear to be a git repository; check the address with `git remote get-url origin`, and change it with `git remote set-url origin <URL>`
+          help: nothing was changed; `baton status --offline` tells what was seen last
+            ");
         }
     }
     assert_eq!(one.state(), before);
-    insta::assert_snapshot!(seen(&says(&pair, one, &["status"])), @"");
-    insta::assert_snapshot!(seen(&says(&pair, one, &["status", "--offline"])), @"");
+    let seen = |arguments: &[&str]| seen(&says(&pair, one, arguments)).replace(&tip[..7], "TIP");
+    insta::assert_snapshot!(seen(&["status"]), @r"
+    Workspace   /ws
+    Turn        ralph (engineer), iteration 3
+                waiting-ralph since 2026-11-21T06:25:00Z (5 min ago)
+    Shared      `main` of `origin` (/origin.git), as seen last, fetched THEN
+                not looked at now: there is no repository at /origin.git (the remote `origin`), or not for us: '/origin.git' does not appear to be a git repository; check the address with `git remote get-url origin`, and change it with `git remote set-url origin <URL>`
+                newest commit TIP: state
+                the state was changed 2026-11-21T06:25:00Z (5 min ago)
+    Spend       galph 3 turns, 1 min 15 s
+                ralph 2 turns, 1 min
+                total 5 turns, 2 min 15 s
+    Next        baton run --mode role --role ralph
+                (on the machine that plays this seat: it takes ralph's turn of iteration 3)
+    ");
+    insta::assert_snapshot!(seen(&["status", "--offline"]), @r"
+    Workspace   /ws
+    Turn        ralph (engineer), iteration 3
+                waiting-ralph since 2026-11-21T06:25:00Z (5 min ago)
+    Shared      `main` of `origin` (/origin.git), as seen last, fetched THEN
+                newest commit TIP: state
+                the state was changed 2026-11-21T06:25:00Z (5 min ago)
+    Spend       galph 3 turns, 1 min 15 s
+                ralph 2 turns, 1 min
+                total 5 turns, 2 min 15 s
+    Next        baton run --mode role --role ralph
+                (on the machine that plays this seat: it takes ralph's turn of iteration 3)
+    ");
     // Where nothing was ever seen, there is nothing to tell.
     let two = pair.ralph();
     assert_eq!(refuses(&pair, two, &["stop"]).0, 2);
@@ -275,7 +305,10 @@ fn a_detached_head_says_that_the_branch_is_not_known() {
     pair.galph().git(&["checkout", "--quiet", "--detach"]);
     for verb in [&["stop"][..], &["status"]] {
         insta::allow_duplicates! {
-            insta::assert_snapshot!(refuses(&pair, pair.galph(), verb).1, @"");
+            insta::assert_snapshot!(refuses(&pair, pair.galph(), verb).1, @r"
+            error: HEAD is detached at TIP, on no branch; run `git switch <branch>` (or `git switch -c <new branch>`)
+              help: `--local` looks at the state file here and nothing else
+            ");
         }
     }
     says(&pair, pair.galph(), &["status", "--local"]);
@@ -310,10 +343,19 @@ fn a_takeover_tells_what_is_known_of_the_lease_and_the_next_run_claims() {
             |text: &str| text.replace("1 min 41 s", "1 min 40 s").replace("1 min 42 s", "1 min 40 s");
         digits(&ended.stderr)
     };
-    insta::assert_snapshot!(refused("0"), @"");
-    insta::assert_snapshot!(refused("100"), @"");
+    insta::assert_snapshot!(refused("0"), @r"
+    error: ralph's turn was not taken over: the holder is on far-away, and from here it cannot be seen whether it lives: if it does, its work is refused; and this clone has not watched its lease before: a holder that lives renews it every 2 min 30 s, so look again after that
+      help: if you are sure, `baton takeover ralph --yes`
+    ");
+    insta::assert_snapshot!(refused("100"), @r"
+    error: ralph's turn was not taken over: the holder is on far-away, and from here it cannot be seen whether it lives: if it does, its work is refused; and its lease was not renewed in the 1 min 40 s that this clone has watched; it counts as gone after 12 min 30 s
+      help: if you are sure, `baton takeover ralph --yes`
+    ");
     renew_lease(pair.galph());
-    insta::assert_snapshot!(refused("100"), @"");
+    insta::assert_snapshot!(refused("100"), @r"
+    error: ralph's turn was not taken over: the holder is on far-away, and from here it cannot be seen whether it lives: if it does, its work is refused; and its lease was renewed since this clone looked last, so it lives
+      help: if you are sure, `baton takeover ralph --yes`
+    ");
     let expired = refused("2000");
     assert!(expired.contains("its lease has run out: it was not renewed in the 31 min "), "{expired}");
     let status: Value = serde_json::from_str(
@@ -424,18 +466,95 @@ fn holds_that_are_set_while_a_turn_is_stamped_stay_and_so_does_the_stamp() {
 #[test]
 fn status_tells_from_any_clone_how_the_pair_stands() {
     let pair = pair_with(&running());
-    insta::assert_snapshot!(says(&pair, pair.ralph(), &["status"]), @"");
+    insta::assert_snapshot!(says(&pair, pair.ralph(), &["status"]), @r"
+    Workspace   /ws
+    Turn        ralph (engineer), iteration 3
+                running-ralph since 2026-11-21T06:00:00Z (30 min ago)
+    Shared      `main` of `origin` (/origin.git), looked at just now
+                newest commit TIP: state
+                the state was changed 2026-11-21T06:00:00Z (30 min ago)
+                the branch here is 1 commit behind
+    Holder      far-away pid 7, since 2026-11-21T06:00:00Z; on another machine: from here it cannot be seen whether it lives
+    Lease       this clone has not watched its lease before: a holder that lives renews it every 2 min 30 s, so look again after that
+    Spend       galph 0 turns, 0.0 s
+                ralph 0 turns, 0.0 s
+                total 0 turns, 0.0 s
+    Next        baton takeover ralph
+                (only if far-away is gone for good; else wait for its turn to end)
+    ");
     says(&pair, pair.ralph(), &["hold", "set", "approval", "--reason", "look first", "--no-pull"]);
     let held = says(&pair, pair.galph(), &["status"]);
-    insta::assert_snapshot!(held.replace(&only_hold(&pair), "ID"), @"");
+    insta::assert_snapshot!(held.replace(&only_hold(&pair), "ID"), @r"
+    Workspace   /ws
+    Turn        ralph (engineer), iteration 3
+                running-ralph since 2026-11-21T06:00:00Z (30 min ago)
+    Shared      `main` of `origin` (/origin.git), looked at just now
+                newest commit TIP: [SYNC i=3] hold=approval set
+                the state was changed 2026-11-21T06:30:00Z (just now)
+                the branch here is 1 commit behind
+    Holder      far-away pid 7, since 2026-11-21T06:00:00Z; on another machine: from here it cannot be seen whether it lives
+    Blocked     approval: look first
+                clear with `baton hold clear ID`
+    Spend       galph 0 turns, 0.0 s
+                ralph 0 turns, 0.0 s
+                total 0 turns, 0.0 s
+    Next        baton takeover ralph
+                (only if far-away is gone for good; else wait for its turn to end)
+    ");
+}
+
+#[test]
+fn status_knows_the_seat_that_a_clone_plays_and_what_it_has_published_itself() {
+    let pair = Pair::new(Scheme::Path);
+    for ended in pair.run(1) {
+        ended.assert_code(0);
+    }
+    let next = |machine: &Machine, arguments: &[&str]| {
+        let said = machine.baton(&[&["status", "--json"], arguments].concat()).assert_code(0).stdout;
+        let document: Value = serde_json::from_str(&said).unwrap();
+        assert_eq!(document["shared"]["ahead"], 0, "{document:#}");
+        (document["next"]["command"].clone(), document["next"]["why"].clone())
+    };
+    let (galph, ralph) = ("baton run --mode role --role galph", "baton run --mode role --role ralph");
+    assert_eq!(next(pair.galph(), &[]), (galph.into(), "it takes galph's turn of iteration 2".into()));
+    let waits = (ralph.into(), "it waits for galph to take its turn of iteration 2".into());
+    assert_eq!(next(pair.ralph(), &[]), waits);
+    assert_eq!(next(pair.ralph(), &["--offline"]), waits);
+}
+
+#[test]
+fn what_is_no_state_on_the_remote_is_an_error_with_its_place() {
+    let pair = pair();
+    let one = pair.galph();
+    one.write("sync/state.json", "{\n  \"iteration\": 3,");
+    one.git(&["commit", "--quiet", "--message=broken", "--", "sync/state.json"]);
+    one.git(&["push", "--quiet", "origin", "main"]);
+    for verb in [&["stop"][..], &["status"], &["hold", "list"]] {
+        let (code, said) = refuses(&pair, one, verb);
+        assert_eq!(code, 2);
+        assert!(
+            said.starts_with(
+                "error: origin/main:sync/state.json:2:17: not a valid turn state: EOF while parsing a value\n"
+            ),
+            "{said}"
+        );
+    }
 }
 
 #[test]
 fn usage_tells_what_both_seats_have_used() {
     let pair = pair();
-    insta::assert_snapshot!(says(&pair, pair.ralph(), &["usage"]), @"");
-    says(&pair, pair.ralph(), &["hold", "list"]);
-    pair.ralph().git(&["pull", "--quiet", "--ff-only", "origin", "main"]);
-    insta::assert_snapshot!(says(&pair, pair.ralph(), &["usage"]), @"");
-    insta::assert_snapshot!(says(&pair, pair.ralph(), &["usage", "--offline", "--json"]), @"");
+    let two = pair.ralph();
+    insta::assert_snapshot!(says(&pair, two, &["usage"]), @r"
+    Workspace   /ws
+    No turn has ended here yet.
+    State       5 turn(s), 0 tokens, cost - in sync/state.json on `main` of `origin`, the account of both machines
+                galph 3 turn(s), 0 tokens, cost -
+                ralph 2 turn(s), 0 tokens, cost -
+                5 turn(s) more than this ledger tells of: another machine's turns, or those of an earlier ledger that was removed
+    Budget      none is set (`budget.run`, `budget.total`)
+    ");
+    let document: Value = serde_json::from_str(&says(&pair, two, &["usage", "--offline", "--json"])).unwrap();
+    assert_eq!(document["shared"], json!({ "remote": "origin", "branch": "main", "online": false }));
+    assert_eq!(document["state"]["total"]["turns"], 5);
 }

@@ -74,15 +74,21 @@ fn shared_lines(shared: &SharedFacts, now: Timestamp) -> Vec<String> {
         let subject =
             shared.subject.as_deref().map_or_else(String::new, |subject| format!(": {}", one_line(subject)));
         lines.push(format!("newest commit {commit}{subject}"));
+        let changed = |at| format!("the state was changed {} ({})", moment(at), ago(at, now));
+        lines.extend(shared.changed_at.map(changed));
     }
+    let which = |count: usize| if count == 1 { "that is" } else { "that are" };
     let commits = |count: usize| if count == 1 { "1 commit".to_owned() } else { format!("{count} commits") };
     match (shared.ahead.unwrap_or_default(), shared.behind.unwrap_or_default()) {
         (0, 0) => {}
         (0, behind) => lines.push(format!("the branch here is {} behind", commits(behind))),
-        (ahead, 0) => lines.push(format!("the branch here has {} that are not there", commits(ahead))),
+        (ahead, 0) => {
+            lines.push(format!("the branch here has {} {} not there", commits(ahead), which(ahead)))
+        }
         (ahead, behind) => lines.push(format!(
-            "the branch here has {} that are not there, and is {} behind",
+            "the branch here has {} {} not there, and is {} behind",
             commits(ahead),
+            which(ahead),
             commits(behind)
         )),
     }

@@ -35,6 +35,8 @@ pub(in crate::cli) struct SharedFacts {
     /// The newest commit there, short, with its subject.
     pub(super) commit: Option<String>,
     pub(super) subject: Option<String>,
+    /// When the state was changed last, by the clock of who did.
+    pub(super) changed_at: Option<Timestamp>,
     /// Commits of the branch here that are not there, and the other way round.
     pub(super) ahead: Option<usize>,
     pub(super) behind: Option<usize>,
@@ -117,6 +119,7 @@ pub(super) fn look(
         seen_at: if online { Some(context.ambient.now()) } else { fetched_at(&shared) },
         commit: tip.map(short),
         subject: tip.and_then(|tip| subject(&shared.repo, tip)),
+        changed_at: state.as_ref().and_then(|state| state.last_update),
         ahead: distance.map(|(ahead, _)| ahead),
         behind: distance.map(|(_, behind)| behind),
         by_earlier_scripts: seen.as_ref().is_some_and(|seen| seen.by_earlier_scripts),
