@@ -231,7 +231,7 @@ mod tests {
     #[case(
         Life::GoneHere,
         Some(Resumable),
-        "error: ralph's turn was not taken over: ralph's turn was begun here and can be gone on with: `{goes_on}` does so, and what its agent has done is not lost\n  help: if you are sure, `baton takeover ralph --yes`"
+        "error: ralph's turn was not taken over: ralph's turn was begun here and can be gone on with: `baton run` does so, and what its agent has done is not lost\n  help: if you are sure, `baton takeover ralph --yes`"
     )]
     fn a_turn_that_may_live_or_can_go_on_is_not_taken_away_unasked(
         #[case] life: Life,
