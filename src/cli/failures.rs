@@ -86,7 +86,7 @@ pub(crate) fn refusal_failure(refusal: &Refusal) -> Failure {
     match refusal {
         Refusal::Held { .. } => failure(Exit::Held).help("`baton hold clear ID` clears a hold"),
         Refusal::Fenced { .. } => failure(Exit::Fenced)
-            .help("nothing of this turn was published; what it changed is still in the work tree"),
+            .help("nothing of this turn was published; its commits are kept under `refs/baton-rescue/`, and what was not committed is still in the work tree"),
         Refusal::Running { .. } => failure(Exit::Fenced).help(
             "if that process is gone for good, `baton takeover` gives the turn back; if it runs elsewhere, let it end",
         ),

@@ -100,7 +100,7 @@ pub fn run_role(
         let clock = ambient.stopwatch();
         let seen = match runner.look() {
             Ok(seen) => seen,
-            Err(error) if error.is_transient() => {
+            Err(error) if error.is_transient() || (role.last.is_some() && error.is_outage()) => {
                 role.offline(runner, &error)?;
                 continue;
             }

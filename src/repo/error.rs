@@ -323,10 +323,10 @@ impl RepoError {
             | Self::InProgress { .. }
             | Self::NoIdentity { .. }
             | Self::BadIdentity { .. }
+            | Self::GitTooOld { .. }
             | Self::NoRemote { .. }
             | Self::ManyAddresses { .. }
-            | Self::RemoteNeedsGit { .. }
-            | Self::GitTooOld { .. } => true,
+            | Self::RemoteNeedsGit { .. } => true,
             Self::Locked { .. }
             | Self::BranchMoved { .. }
             | Self::ChangedSinceSelected { .. }

@@ -201,7 +201,7 @@ fn protected_in_commits(
         let is_ours = |bytes: &[u8]| {
             Some(state::parse(bytes).is_ok_and(|found| {
                 let (exit, exit_reason) = (claimed.exit, claimed.exit_reason.clone());
-                State { exit, exit_reason, ..found } == *claimed
+                state::render(&State { exit, exit_reason, ..found }) == state::render(claimed)
             }))
         };
         let ours = |path: &RepoPath| -> Result<bool, RepoError> {

@@ -58,6 +58,7 @@ impl Runner<'_> {
                 .collect(),
             reply: turn.ran.as_ref().map(|ran| end_of(&ran.reply, KEPT_REPLY)).unwrap_or_default(),
             session: session_left(turn, ended.class),
+            failed_at_commit: turn.committed.ended.is_some(),
             ahead: turn.published.as_ref().map(|published| published.ahead.clone()).unwrap_or_default(),
         };
         self.write_summary(turn, &ended, &legacy);

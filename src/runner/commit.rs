@@ -75,6 +75,9 @@ impl Runner<'_> {
         if let Some(branch) = base.head.branch.as_deref().filter(|_| head.commit != base.head.commit) {
             repo.sync_commits_since(&base.head.commit, branch)?;
         }
+        if !only_say && self.fail_for_others_paths(turn, &selection)? {
+            return Ok(Step::Go);
+        }
         if let Some(signal) = self.refuse_secrets(turn, &head, &selection)? {
             return Ok(Step::Suspend(signal));
         }

@@ -217,6 +217,11 @@ impl RunnerError {
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Remote(error) if error.is_transient())
     }
+
+    /// The same for a remote that was there before: a directory that is gone may be one that is not mounted just now.
+    pub fn is_outage(&self) -> bool {
+        self.is_transient() || matches!(self, Self::Remote(error) if error.is_no_repository())
+    }
 }
 
 impl From<RemoteError> for RunnerError {

@@ -197,6 +197,8 @@ pub enum Cause {
     Routing,
     /// A `verify` command with `verify_policy: fail`.
     Verification,
+    /// What it changed is not this seat's to publish.
+    Publication,
 }
 
 /// An attempt that is about to start.
@@ -270,6 +272,9 @@ pub(super) struct Committed {
     #[serde(default)]
     pub(super) leftovers: Vec<Leftover>,
     pub(super) fingerprint: Option<Fingerprint>,
+    /// Set when the turn ends here, with nothing committed.
+    #[serde(default)]
+    pub(super) ended: Option<Ended>,
     /// It was only said what would be committed.
     #[serde(default)]
     pub(super) dry_run: bool,

@@ -234,6 +234,6 @@ mod tests {
     #[test]
     fn time_that_the_machine_slept_counts() {
         let (_stop, stopped) = mpsc::channel();
-        assert_eq!(sleep(LONG, || LONG - SHORT, &stopped), Slept::Whole);
+        assert_eq!(sleep(LONG, || LONG.saturating_sub(SHORT), &stopped), Slept::Whole);
     }
 }

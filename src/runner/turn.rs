@@ -60,6 +60,8 @@ pub struct Runner<'a> {
     pub(super) patience: Patience,
     /// Local commits of nobody's turn are published with the next one.
     pub(super) publish_existing: bool,
+    /// Galph's turn passes although it changed what it does not publish.
+    pub(super) tolerates_others_paths: bool,
     /// Shows the other side that the holder of the turn lives.
     pub(super) lease: Option<LeaseKeeper>,
 }
@@ -115,6 +117,7 @@ impl<'a> Runner<'a> {
             exchange: None,
             patience: Patience::default(),
             publish_existing: false,
+            tolerates_others_paths: false,
             lease: None,
             ambient,
             config,

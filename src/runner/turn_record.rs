@@ -109,7 +109,10 @@ impl TurnRecord {
                 self.verified = found;
             }
             Record::CommitBegin(plan) => self.commit = Some(plan),
-            Record::CommitDone(committed) => self.committed = committed,
+            Record::CommitDone(committed) => {
+                self.end(committed.ended.clone());
+                self.committed = committed;
+            }
             Record::StampBegin(plan) => self.stamp = Some(*plan),
             Record::PublishBegin(plan) => self.publish = Some(plan),
             Record::PublishDone(published) => self.published = Some(published),

@@ -36,6 +36,13 @@ use args::Mode;
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let seat = args.seat()?;
     let overrides = args.overrides(seat)?;
+    if args.mode == Mode::Role && args.commits.commit_use() == CommitUse::OnlySay {
+        return Err(Failure::new(
+            Exit::Usage,
+            "`--commit-dry-run` publishes nothing, and role mode hands each turn over",
+        )
+        .help("try it with `--mode combined` or `--mode solo`"));
+    }
     if args.mode == Mode::Role && args.no_git {
         return Err(Failure::new(
             Exit::Usage,
@@ -52,7 +59,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     for notice in config.notices.iter().chain(&pending_notices(&config.origins)) {
         context.output.note(format!("note: {notice}"));
     }
-    for notice in args.commits.notices(&config.config) {
+    for notice in args.commits.notices(&config.config, args.mode == Mode::Role) {
         context.output.note(format!("note: {notice}"));
     }
     let (masker, unmasked) = settings::masker(&config.config, &context.ambient);
@@ -71,6 +78,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             actor,
             narration: if args.verbose { Narration::Changes } else { Narration::Reasons },
             publish_existing: args.publish_existing,
+            tolerates_others_paths: args.commits.tolerates_others_paths(),
         }),
         (Mode::Solo | Mode::Combined | Mode::Role, _) => LoopPlan::Combined,
     };
@@ -123,6 +131,8 @@ pub(crate) struct RolePlan {
     pub(crate) narration: Narration,
     /// Local commits of no turn go along.
     pub(crate) publish_existing: bool,
+    /// Galph's turn passes although it changed what it does not publish.
+    pub(crate) tolerates_others_paths: bool,
 }
 
 /// A loop to run.
@@ -172,7 +182,7 @@ pub(crate) fn run_loop(
         LoopPlan::Combined | LoopPlan::Solo(_) => None,
         LoopPlan::Role(plan) => {
             let exchange = open_exchange(&workspace, config, order.branch).map_err(fail)?;
-            Some((exchange, plan.publish_existing))
+            Some((exchange, plan.publish_existing, plan.tolerates_others_paths))
         }
     };
     let supervisor = own_executable()?;
@@ -181,8 +191,11 @@ pub(crate) fn run_loop(
         .with_commits(order.commits);
     runner.accept_commits(order.accepted);
     let max_wait = Some(config.sync.max_wait.0).filter(|limit| !limit.is_zero());
-    if let Some((exchange, publish_existing)) = exchange {
+    if let Some((exchange, publish_existing, tolerates_others_paths)) = exchange {
         runner = runner.with_exchange(exchange, Patience::Until(max_wait), publish_existing);
+        if tolerates_others_paths {
+            runner = runner.tolerating_others_paths();
+        }
     }
     let pause = order.loaded.origins.is_given("sync.poll_interval").then_some(config.sync.poll_interval.0);
     let report = match order.plan {

@@ -86,8 +86,14 @@ fn failure_of(end: &LoopEnd, config: &Config, logs: &Path) -> Option<Failure> {
                 Cause::Agent => "the agent's turn",
                 Cause::Routing => "routing",
                 Cause::Verification => "verification",
+                Cause::Publication => "publishing the turn",
             };
             let mut failure = Failure::new(exit, format!("{what} ended `{class}`{why}"));
+            if *cause == Cause::Publication {
+                failure = failure
+                    .help("undo what is named, let galph publish it (`publish.docs.globs`, `publish.work.actors`), or add `--tolerate-doc-dirty`")
+                    .help("the next `baton run` goes on at the commits: the agent is not run again");
+            }
             if let Some(remedy) = remedy(*class, agent.as_deref(), config) {
                 failure = failure.help(remedy);
             }

@@ -106,6 +106,11 @@ pub enum RemoteError {
 }
 
 impl RemoteError {
+    /// Whether there is nothing at the address, or nothing that we may see.
+    pub const fn is_no_repository(&self) -> bool {
+        matches!(self, Self::NoRepository { .. })
+    }
+
     /// Whether waiting may help: the network, a time limit, trouble of the server's own. Otherwise a person has to act.
     pub const fn is_transient(&self) -> bool {
         match self {

@@ -158,7 +158,7 @@ impl Runner<'_> {
                         answer = Answer::Refused;
                         said = Some(refusal);
                     }
-                    Err(error) if error.is_transient() => {}
+                    Err(error) if error.is_transient() || error.is_no_repository() => {}
                     Err(error) => {
                         // Nothing can have arrived where nobody let us in.
                         self.close_void(turn)?;

@@ -209,7 +209,7 @@ pub fn change_seen(
             Ok(Pushed::Accepted) => return exchange.read(repo, commit).map(Some),
             Ok(Pushed::Refused(refusal)) => said = Some(refusal),
             // Whether it has arrived, the next look tells.
-            Err(error) if error.is_transient() => {}
+            Err(error) if error.is_transient() || error.is_no_repository() => {}
             Err(error) => return Err(error.into()),
         }
         seen = exchange.look(repo)?;

@@ -27,7 +27,7 @@ impl Runner<'_> {
         let seen = if agent_was_started {
             match self.look() {
                 Ok(seen) => seen,
-                Err(error) if error.is_transient() => {
+                Err(error) if error.is_outage() => {
                     self.keep_lease(turn)?;
                     return Ok(Step::Go);
                 }

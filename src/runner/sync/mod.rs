@@ -5,6 +5,7 @@
 //! branch, `fenced` puts aside what lost its turn, `take` is the way in, `sight`
 //! watches another's lease, `small` is what else a seat does. Which answer means what is decided in `turn::sync`.
 
+mod again;
 mod bring;
 mod claim;
 mod error;

@@ -44,7 +44,7 @@ impl Runner<'_> {
         loop {
             let error = match attempt(self) {
                 Ok(done) => return Ok(Patiently::Done(done)),
-                Err(error) if error.is_transient() => error,
+                Err(error) if error.is_outage() => error,
                 Err(error) => return Err(error),
             };
             let Patience::Until(limit) = self.patience else { return Err(error) };

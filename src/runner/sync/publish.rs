@@ -6,6 +6,7 @@ use super::super::commit::short;
 use super::super::journal::{
     ClaimedState, Completion, PublishPlan, Published, Record, StampPlan, TurnRecord,
 };
+use super::super::notes::notes_for_other;
 use super::super::stamp::stamped_state;
 use super::super::turn::{Runner, Step};
 use super::Patiently;
@@ -90,7 +91,7 @@ impl Runner<'_> {
             let (answer, refusal) = match exchange.remote.push(&plan.commit, Some(&plan.onto), kind) {
                 Ok(Pushed::Accepted) => (Answer::Accepted, None),
                 Ok(Pushed::Refused(refusal)) => (Answer::Refused, Some(refusal)),
-                Err(error) if error.is_transient() => (Answer::Unknown, None),
+                Err(error) if error.is_transient() || error.is_no_repository() => (Answer::Unknown, None),
                 Err(error) => return Err(error.into()),
             };
             self.crash_point(Phase::Published, "pushed");
@@ -209,6 +210,7 @@ impl Runner<'_> {
         }
         let found = self.found_for_stamp(turn, &claimed, &onto.state);
         let mut state = stamped_state(turn, &stamp, &claimed, &found, self.ambient)?;
+        state.notes = notes_for_other(turn, &self.masker);
         self.masker.mask_in_place(&mut state.exit_reason);
         state.holds.iter_mut().for_each(|hold| self.masker.mask_in_place(&mut hold.reason));
         self.refuse_pass_to_peer(turn, &claimed, &state)?;

@@ -14,7 +14,7 @@ use super::Patience;
 use super::exchange::{Exchange, Seen};
 use crate::ledger::TurnFilter;
 use crate::model::Actor;
-use crate::repo::{LeaseMark, Renewed, Repo};
+use crate::repo::{LeaseMark, Renewed, Repo, RepoError};
 
 /// A turn that needs a remote where there is none.
 pub(super) const fn not_shared() -> RunnerError {
@@ -101,7 +101,16 @@ impl Runner<'_> {
 
     /// A turn is ended by the mode that began it: where its state lies depends on that.
     pub(in super::super) fn refuse_other_mode(&self, turn: &TurnRecord) -> Result<(), RunnerError> {
-        if turn.pushed_claim().is_some() == self.exchange.is_some() {
+        if let (Some(pushed), Some(exchange)) = (turn.pushed_claim(), &self.exchange) {
+            // On another branch another pair's state would be asked for this turn's token.
+            return match pushed.from.branch.clone() {
+                Some(expected) if expected != exchange.branch => {
+                    Err(RepoError::WrongBranch { expected, actual: exchange.branch.clone() }.into())
+                }
+                _ => Ok(()),
+            };
+        }
+        if turn.pushed_claim().is_none() && self.exchange.is_none() {
             return Ok(());
         }
         let opening = &turn.opening;

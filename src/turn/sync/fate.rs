@@ -6,7 +6,7 @@
 use crate::model::Token;
 
 /// What the remote answered to a push.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Answer {
     /// It said ok for that very ref.
     Accepted,

@@ -17,3 +17,6 @@ pub use pace::{Backoff, Pace};
 pub use peer::{Remembered, restore_forgotten};
 pub use seat::{Asked, SeatAction, SeatEnd, SeatView, Waiting, decide_seat};
 pub use subject::{SyncEvent, TURN_TRAILER, sync_message, sync_subject};
+
+#[cfg(test)]
+mod tests;
