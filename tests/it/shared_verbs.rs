@@ -464,6 +464,30 @@ fn holds_that_are_set_while_a_turn_is_stamped_stay_and_so_does_the_stamp() {
 }
 
 #[test]
+fn a_turn_that_was_taken_away_while_its_agent_worked_publishes_nothing() {
+    let pair = Pair::new(Scheme::Path);
+    pair.galph().prepare_release();
+    pair.galph().script_once("galph", "wait_for_release; work");
+    let galph = pair.start("galph", 1, None);
+    pair.galph().await_waiting("galph");
+    let here: Value = serde_json::from_str(&pair.galph().baton(&["status", "--json"]).stdout).unwrap();
+    let there: Value = serde_json::from_str(&pair.ralph().baton(&["status", "--json"]).stdout).unwrap();
+    let life = |document: &Value| document["holder"]["life"].clone();
+    assert_eq!((life(&here), life(&there)), ("alive_here".into(), "elsewhere".into()));
+    pair.galph()
+        .baton(&["takeover", "galph"])
+        .assert_code(2)
+        .assert_says("galph's turn is running on this machine, and its process lives");
+
+    pair.ralph().baton(&["takeover", "galph", "--yes", "--no-pull"]).assert_code(0);
+    let tip = pair.tip();
+    pair.galph().release();
+    galph.wait().assert_code(6);
+    assert_eq!((pair.tip(), pair.state().unwrap()["status"].as_str()), (tip, Some("idle")));
+    pair.assert_machines_are_whole();
+}
+
+#[test]
 fn status_tells_from_any_clone_how_the_pair_stands() {
     let pair = pair_with(&running());
     insta::assert_snapshot!(says(&pair, pair.ralph(), &["status"]), @r"

@@ -83,7 +83,7 @@ fn shared_lines(shared: &SharedFacts, now: Timestamp) -> Vec<String> {
         (0, 0) => {}
         (0, behind) => lines.push(format!("the branch here is {} behind", commits(behind))),
         (ahead, 0) => {
-            lines.push(format!("the branch here has {} {} not there", commits(ahead), which(ahead)))
+            lines.push(format!("the branch here has {} {} not there", commits(ahead), which(ahead)));
         }
         (ahead, behind) => lines.push(format!(
             "the branch here has {} {} not there, and is {} behind",

@@ -1,9 +1,11 @@
 //! The remote's branch as the place of the state: looked at, and changed by compare-and-swap.
 
+use std::time::Duration;
+
 use crate::config::GitConfig;
 use crate::model::{State, TurnId};
 use crate::publish::{ObjectId, RepoPath};
-use crate::repo::{self, FileCommit, LeaseSeen, PushKind, Pushed, Remote, RemoteSeen, Repo};
+use crate::repo::{self, FileCommit, LeaseSeen, PushKind, Pushed, Remote, RemoteError, RemoteSeen, Repo};
 use crate::state::{self, FormatError};
 use crate::turn::Refusal;
 use crate::turn::sync::{Remembered, SyncEvent, Tip, restore_forgotten, sync_message};
@@ -13,6 +15,10 @@ use super::error::SyncError;
 
 /// How often a change is made anew because somebody else changed something in that moment.
 pub(super) const TRIES: u32 = 5;
+
+/// Before a look that found somebody else at work is made again.
+const PAUSES: [Duration; 3] =
+    [Duration::from_millis(20), Duration::from_millis(60), Duration::from_millis(180)];
 
 /// The remote and the branch over which turns are passed.
 #[derive(Debug)]
@@ -71,13 +77,13 @@ impl Exchange {
 
     /// The branch on the remote now: one connection.
     pub fn look(&mut self, repo: &Repo) -> Result<Seen, RunnerError> {
-        let tip = self.remote.look()?.ok_or_else(|| self.no_branch())?;
+        let tip = when_free(|| self.remote.look())?.ok_or_else(|| self.no_branch())?;
         self.read(repo, tip)
     }
 
     /// The same, and the lease beside the branch, by the same connection.
     pub fn look_with_lease(&mut self, repo: &Repo) -> Result<(Seen, Option<LeaseSeen>), RunnerError> {
-        let RemoteSeen { tip, lease } = self.remote.look_with_lease()?;
+        let RemoteSeen { tip, lease } = when_free(|| self.remote.look_with_lease())?;
         let tip = tip.ok_or_else(|| self.no_branch())?;
         Ok((self.read(repo, tip)?, lease))
     }
@@ -228,6 +234,17 @@ pub fn change_seen(
         tries: TRIES,
     }
     .into())
+}
+
+/// Two processes of one clone that look at the same time have one place for what they see: one of them comes again.
+fn when_free<T>(look: impl Fn() -> Result<T, RemoteError>) -> Result<T, RemoteError> {
+    for pause in PAUSES {
+        match look() {
+            Err(RemoteError::Busy { .. }) => std::thread::sleep(pause),
+            looked => return looked,
+        }
+    }
+    look()
 }
 
 /// The turn that a change takes away from its holder.
