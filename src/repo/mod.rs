@@ -6,9 +6,11 @@
 //! compare-and-swap, everything fsynced, then just those paths refreshed in the index.
 //!
 //! [`Repo::remote`] is one branch of one remote: looks and pushes by compare-and-swap, and nothing else goes over a network.
+//! `integrate` replays commits in memory and brings branch, index and files to another commit; nothing else writes the work
+//! tree, and it does only where nothing of a person's is in the way.
 //!
-//! It never stashes, resets, checks out, forces a branch, or commits what is staged; it never deletes a
-//! lock of git, and its scan never writes the user's index. What a turn means, and when to commit, is the
+//! It never stashes, resets, forces a branch, or commits what is staged; it never deletes a lock of git, and its scan
+//! never writes the user's index. What a turn means, and when to commit, is the
 //! `runner`'s business; what to commit is `publish`'s.
 
 mod backend;

@@ -32,6 +32,7 @@ mod select;
 mod session;
 pub mod settings;
 mod stamp;
+mod state_here;
 mod summary;
 mod sync;
 mod turn;

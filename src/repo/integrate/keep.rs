@@ -14,10 +14,13 @@ impl Repo {
     /// they keep it, and these get `work-2` or the next number that is free.
     pub fn keep_work(&self, turn: TurnId, tip: &ObjectId) -> Result<String, RepoError> {
         let taken = self.backend.references()?;
-        let names =
-            std::iter::once("work".to_owned()).chain((2..).map(|number: u32| format!("work-{number}")));
-        let mut names = names.map(|part| Rescue::name(turn, &part));
-        let free = names.find(|name| taken.get(name).is_none_or(|commit| commit == tip)).unwrap_or_default();
+        let is_free = |name: &String| taken.get(name).is_none_or(|commit| commit == tip);
+        let mut free = Rescue::name(turn, "work");
+        let mut number = 1;
+        while !is_free(&free) {
+            number += 1;
+            free = Rescue::name(turn, &format!("work-{number}"));
+        }
         // Others' gits do not sync what they store, and here it is relied upon that the commits are there.
         let objects = self.common_dir().join("objects");
         durable::sync_file_system(&objects).map_err(|source| RepoError::Io {

@@ -5,4 +5,4 @@
 pub(super) const fn kill_point() {}
 
 #[cfg(test)]
-pub(super) use super::kill_tests::kill_point;
+pub(super) use super::tests::kill::kill_point;

@@ -16,13 +16,7 @@ mod read;
 mod replay;
 
 #[cfg(test)]
-mod bring_tests;
-#[cfg(test)]
-mod kill_tests;
-#[cfg(test)]
-mod read_tests;
-#[cfg(test)]
-mod replay_tests;
+mod tests;
 
 use kill::kill_point;
 

@@ -15,7 +15,7 @@ use crate::repo::error::RepoError;
 use crate::repo::place::{Place, is_absence};
 
 /// From so many files on, one sync of the file system is cheaper than one of each file.
-const MANY: usize = 16;
+const MANY: usize = 8;
 
 /// Puts files in place.
 pub(super) struct Placing<'a> {
@@ -36,6 +36,9 @@ impl<'a> Placing<'a> {
         self.sync_new_files(plan)?;
         for (path, mark) in &plan.removals {
             self.remove(path, *mark)?;
+        }
+        for path in &plan.gone {
+            self.remove_empty_above(&self.place.absolute(path));
         }
         for path in &plan.vacated {
             self.remove_empty(&self.place.absolute(path));
@@ -109,17 +112,22 @@ impl<'a> Placing<'a> {
             source,
         })?;
         self.touch_parent(&absolute);
+        self.remove_empty_above(&absolute);
+        Ok(())
+    }
+
+    fn remove_empty_above(&mut self, absolute: &Path) {
         let mut directory = absolute.parent();
         while let Some(empty) = directory.filter(|it| !self.place.workspace.starts_with(it)) {
             super::kill_point();
-            // One that is not empty stays, and so do those above it.
-            if fs::remove_dir(empty).is_err() {
-                break;
+            match fs::remove_dir(empty) {
+                Ok(()) => self.touch_parent(empty),
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                // One that is not empty stays, and so do those above it.
+                Err(_) => break,
             }
-            self.touch_parent(empty);
             directory = empty.parent();
         }
-        Ok(())
     }
 
     /// A directory without a file goes; another one stays as it is.

@@ -28,6 +28,8 @@ pub(super) struct Plan {
     pub(super) removals: BTreeMap<RepoPath, Mark>,
     /// Files that come, and what they replace.
     pub(super) writes: BTreeMap<RepoPath, Option<Mark>>,
+    /// Files that are gone already; their directories may be left, after a kill.
+    pub(super) gone: BTreeSet<RepoPath>,
     /// Directories that go if nothing is in them.
     pub(super) vacated: BTreeSet<RepoPath>,
     /// Empty directories that come.
@@ -128,7 +130,8 @@ impl Plan {
                     None => self.come(path, new, true),
                 }
             }
-            (Seen::Blocked(_) | Seen::Nothing, None) => {}
+            (Seen::Nothing, None) => drop(self.gone.insert(path.clone())),
+            (Seen::Blocked(_), None) => {}
             (Seen::Blocked(by), Some(_)) => {
                 if self.is_to_go(&by) && !is_submodule(self.versions[&by].old.as_ref()) {
                     self.come(path, new, false);

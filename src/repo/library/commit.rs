@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use git2::{ErrorCode, ObjectType, Oid};
+use git2::{ObjectType, Oid};
 
 use super::super::backend::{
     Backend, BesideHead, Changed, Changes, Copy, Difference, Found, Hashed, Known, Made, Merge, Merged,
     NewCommit, RawCommit, Staged, StoredCommit, Versions, WorkTree,
 };
 use super::super::commit::CommitOrder;
-use super::super::error::{GitLock, RepoError};
+use super::super::error::RepoError;
 use super::super::head::Head;
 use super::super::introduced::Introduced;
-use super::super::place::{LOCK_PAUSE, Place};
+use super::super::place::Place;
 use super::super::preflight::{Operation, Person};
 use super::super::remote::Own;
 use super::super::surroundings::StashEntry;
@@ -232,26 +232,7 @@ impl Backend for Library {
     }
 
     fn move_branch(&self, branch: &str, from: &ObjectId, to: &ObjectId, log: &str) -> Result<(), RepoError> {
-        let failed = self.failed("move the branch");
-        let reference = format!("refs/heads/{branch}");
-        let (old, new) = (oid(from).map_err(&failed)?, oid(to).map_err(&failed)?);
-        let waiting = self.place.ambient.stopwatch();
-        loop {
-            match self.git.reference_matching(&reference, new, true, old, log) {
-                Ok(_) => return Ok(()),
-                Err(error) if error.code() == ErrorCode::Modified => {
-                    return Err(RepoError::BranchMoved { branch: branch.to_owned(), expected: from.clone() });
-                }
-                Err(error) if error.code() == ErrorCode::Locked => {
-                    if waiting.elapsed() > self.place.lock_patience {
-                        let path = self.place.common_dir.join(format!("{reference}.lock"));
-                        return Err(RepoError::Locked { lock: GitLock { path } });
-                    }
-                    std::thread::sleep(LOCK_PAUSE);
-                }
-                Err(error) => return Err(failed(error)),
-            }
-        }
+        self.move_branch_durably(branch, from, to, log)
     }
 
     /// libgit2 runs no hook.
@@ -263,10 +244,7 @@ impl Backend for Library {
         due: &BTreeMap<&RepoPath, &Versions>,
         work_tree: WorkTree,
     ) -> Result<(), String> {
-        match &self.program {
-            Some(program) => program.update_index(copy, &self.place, due, work_tree, &[]),
-            None => self.update_index(copy, due, work_tree),
-        }
+        self.write_index_copy(copy, due, work_tree)
     }
 
     fn main_line(&self, without: [&ObjectId; 2], tip: &ObjectId) -> Result<Vec<StoredCommit>, RepoError> {

@@ -57,8 +57,7 @@ impl Installed {
     }
 
     pub(super) fn sync(&self, ids: &[ObjectId]) -> Result<(), RepoError> {
-        ids.iter().try_for_each(|id| self.place.sync_object(id))?;
-        self.place.sync_objects_directory()
+        self.place.sync_stored(ids)
     }
 
     pub(super) fn commit_all(&self, order: &CommitOrder<'_>, changes: &[Changes]) -> Result<Made, RepoError> {

@@ -103,8 +103,7 @@ impl fmt::Display for Refusal {
             )?,
             RefusalKind::Hook => write!(
                 f,
-                "the hook `pre-push` refused the push to `{branch}` of the remote `{remote}` ({reason}); put right what it \
-                 names, or the hook:"
+                "the hook `pre-push` refused the push to `{branch}` of the remote `{remote}`; put right what it names, or the hook:"
             )?,
         }
         if said.is_empty() {

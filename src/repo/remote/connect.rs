@@ -73,6 +73,8 @@ impl Repo {
             fetch,
             push,
             root: place.root.clone(),
+            common_dir: place.common_dir.clone(),
+            patience: self.place().lock_patience,
             limit: self.time_limit,
         };
         Ok(Remote {

@@ -222,6 +222,7 @@ const TEXTS: [(Class, &[&str]); 6] = [
             "rpc failed",
             "unexpected end of",
             "could not read refs from remote",
+            "could not read report from remote",
             "failed to report status",
             "short packet",
             "early end",
@@ -239,7 +240,8 @@ fn class_of(said: &str) -> Option<Class> {
 
 /// The lines that say something, in one line.
 fn in_one_line(said: &str) -> String {
-    const NOISE: [&str; 6] = [
+    const NOISE: [&str; 7] = [
+        "Looking up ",
         "Please make sure you have the correct access rights",
         "and the repository exists.",
         "fatal: Could not read from remote repository.",
@@ -251,9 +253,9 @@ fn in_one_line(said: &str) -> String {
     let lines: Vec<&str> = said.lines().map(str::trim).filter(worth).collect();
     let from = lines.len().saturating_sub(4);
     let bare = |line: &&str| {
-        let prefixes = ["fatal: ", "error: "];
-        let bare = prefixes.iter().find_map(|prefix| line.strip_prefix(prefix));
-        bare.unwrap_or(line).trim_end_matches(['.', ':']).to_owned()
+        // What git was at stands before it on the same line.
+        let bare = line.rsplit_once("fatal: ").map_or(*line, |(_, bare)| bare);
+        bare.strip_prefix("error: ").unwrap_or(bare).trim_end_matches(['.', ':']).to_owned()
     };
     let said: Vec<String> = lines[from..].iter().map(bare).collect();
     if said.is_empty() { "it said nothing".to_owned() } else { said.join(", ") }

@@ -39,6 +39,8 @@ pub enum Because {
     Setting(String),
     /// The remote has so many references, and libgit2 would list them all at each look.
     ManyReferences(usize),
+    /// libgit2 stores a pack with each look that finds something; there are so many now, and git stores single objects.
+    ManyPacks(usize),
     /// libgit2 could not look; the installed git could.
     LibraryFailed(String),
 }
@@ -95,6 +97,12 @@ impl fmt::Display for Because {
             Self::Setting(key) => write!(f, "only it honours `{key}`"),
             Self::ManyReferences(count) => {
                 write!(f, "the remote has {count} references, which the built-in git would list at each look")
+            }
+            Self::ManyPacks(count) => {
+                write!(
+                    f,
+                    "there are {count} packs here, and the built-in git would add one at each look (`git gc` joins them)"
+                )
             }
             Self::LibraryFailed(said) => write!(f, "the built-in git could not look ({said})"),
         }

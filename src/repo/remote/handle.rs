@@ -1,10 +1,14 @@
 //! The remote as its callers see it: looks, pushes, the lease.
 
 use std::cell::{OnceCell, RefCell};
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use git2::ErrorCode;
+
 use super::super::backend::{Backend, Changes, Copy};
+use super::super::error::{GitLock, RepoError};
 use super::address::Address;
 use super::answer::{PushKind, Pushed, Refusal, RefusalKind, RemoteSeen, last_lines};
 use super::error::{self, RemoteError};
@@ -16,6 +20,8 @@ use crate::publish::ObjectId;
 
 /// libgit2 lists every reference at each look, git only those that are asked for.
 const MANY_REFERENCES: usize = 1_000;
+/// As git's own `gc.autoPackLimit`.
+const MANY_PACKS: usize = 50;
 
 /// A branch of a remote. Can be sent to another thread; it has a handle of its own to the repository.
 pub struct Remote {
@@ -38,6 +44,10 @@ pub(super) struct Link {
     pub(super) push: Address,
     /// The root of the work tree.
     pub(super) root: PathBuf,
+    /// The directory of objects and references.
+    pub(super) common_dir: PathBuf,
+    /// How long a lock that another git holds here is waited for.
+    pub(super) patience: Duration,
     /// The longest that one call may take.
     pub(super) limit: Duration,
 }
@@ -92,6 +102,14 @@ impl Link {
 
     pub(super) fn push_failed(&self, said: &str) -> RemoteError {
         error::failed("push to", &self.name, &self.push, said)
+    }
+
+    /// The lock of a reference that a look keeps, if it is there.
+    pub(super) fn lock_left(&self) -> Option<RemoteError> {
+        let lock = |kept: String| self.common_dir.join(format!("{kept}.lock"));
+        let locks = [lock(self.kept_branch()), lock(self.kept_lease())];
+        let path = locks.into_iter().find(|lock| lock.symlink_metadata().is_ok())?;
+        Some(RepoError::Locked { lock: GitLock { path } }.into())
     }
 
     pub(super) fn timed_out(&self, address: &Address) -> RemoteError {
@@ -256,11 +274,13 @@ impl Remote {
             (Engine::Program(_), _, Some(program)) => program.look(&self.link, ask),
             (Engine::Library, Some(library), program) => {
                 let failure = match library.look(&self.link, ask) {
-                    Ok((seen, references)) => {
-                        if references > MANY_REFERENCES {
-                            self.switch(Because::ManyReferences(references));
+                    Ok(look) => {
+                        if look.references > MANY_REFERENCES {
+                            self.switch(Because::ManyReferences(look.references));
+                        } else if look.has_downloaded && self.packs() > MANY_PACKS {
+                            self.switch(Because::ManyPacks(self.packs()));
                         }
-                        return Ok(seen);
+                        return Ok(look.seen);
                     }
                     Err(failure) => failure,
                 };
@@ -283,7 +303,14 @@ impl Remote {
             LibraryFailure::Here(error) => return Err(error.into()),
             LibraryFailure::Git(error) => error,
         };
-        let said = address.hide(error.message());
+        if error.code() == ErrorCode::Locked
+            && let Some(left) = self.link.lock_left()
+        {
+            return Err(left);
+        }
+        let is_missing = address.directory(&self.link.root).is_some_and(|directory| !directory.exists());
+        let said = if is_missing { "No such file or directory" } else { error.message() };
+        let said = address.hide(said);
         let own = self.link.look_failed(&said);
         match program {
             Some(program) if address.is_local() || matches!(own, RemoteError::Authentication { .. }) => {
@@ -293,6 +320,11 @@ impl Remote {
             }
             Some(_) | None => Err(own),
         }
+    }
+
+    fn packs(&self) -> usize {
+        let entries = std::fs::read_dir(self.link.common_dir.join("objects/pack")).into_iter().flatten();
+        entries.flatten().filter(|entry| entry.path().extension() == Some(OsStr::new("pack"))).count()
     }
 
     /// From now on the installed git looks, if there is one.

@@ -10,6 +10,7 @@ use git2::{
 
 use super::super::error::RepoError;
 use super::super::library::{Library, object_id, oid};
+use super::super::place::LOCK_PAUSE;
 use super::answer::{LeaseSeen, RefusalKind, RemoteSeen, refusal_kind};
 use super::handle::{Ask, Link, Order};
 use super::lease::lease_token;
@@ -42,6 +43,14 @@ pub(super) enum LibraryPush {
     Refused(RefusalKind, String),
     /// It succeeded without a word about the reference.
     Unanswered,
+}
+
+/// What a look came to.
+pub(super) struct LibraryLook {
+    pub(super) seen: RemoteSeen,
+    /// How many references the remote has listed.
+    pub(super) references: usize,
+    pub(super) has_downloaded: bool,
 }
 
 /// When a call has to end.
@@ -103,8 +112,7 @@ impl LibraryLink {
         }
     }
 
-    /// What is there, and how many references the remote has listed.
-    pub(super) fn look(&self, link: &Link, ask: Ask) -> Result<(RemoteSeen, usize), LibraryFailure> {
+    pub(super) fn look(&self, link: &Link, ask: Ask) -> Result<LibraryLook, LibraryFailure> {
         if link.fetch.is_local() {
             let deadline = Deadline { running: self.ambient.stopwatch(), limit: Duration::MAX };
             return self.run_here(|library| look(&library.git, link, ask, deadline));
@@ -202,12 +210,7 @@ fn id_of(heads: &[git2::RemoteHead<'_>], reference: &str) -> Option<Oid> {
     heads.iter().find(|head| head.name() == reference).map(git2::RemoteHead::oid)
 }
 
-fn look(
-    git: &Repository,
-    link: &Link,
-    ask: Ask,
-    deadline: Deadline,
-) -> Result<(RemoteSeen, usize), git2::Error> {
+fn look(git: &Repository, link: &Link, ask: Ask, deadline: Deadline) -> Result<LibraryLook, git2::Error> {
     let mut remote = match link.fetch.directory(&link.root).filter(|_| link.fetch.is_relative()) {
         // libgit2 would start from where this process runs.
         Some(directory) => git.remote_anonymous(&directory.to_string_lossy())?,
@@ -241,7 +244,7 @@ fn look(
         connection.remote().download(&refspecs, Some(&mut options))?;
     }
     for (there, _, kept) in &wanted {
-        keep(git, kept, *there)?;
+        keep_patiently(git, link, kept, *there)?;
     }
     if let (Some(tip), false) = (tip, wanted.is_empty()) {
         follow(git, connection.remote(), &link.branch_reference(), tip);
@@ -251,7 +254,22 @@ fn look(
         let token = lease_token(&String::from_utf8_lossy(commit.message_bytes()));
         Ok::<_, git2::Error>(LeaseSeen { id: object_id(id), token })
     });
-    Ok((RemoteSeen { tip: tip.map(object_id), lease: lease.transpose()? }, references))
+    let seen = RemoteSeen { tip: tip.map(object_id), lease: lease.transpose()? };
+    Ok(LibraryLook { seen, references, has_downloaded: !refspecs.is_empty() })
+}
+
+/// Another look may be keeping the same just now.
+fn keep_patiently(git: &Repository, link: &Link, kept: &str, there: Option<Oid>) -> Result<(), git2::Error> {
+    let mut pauses = link.patience.as_millis() / LOCK_PAUSE.as_millis().max(1);
+    loop {
+        match keep(git, kept, there) {
+            Err(error) if error.code() == ErrorCode::Locked && pauses > 0 => {
+                pauses -= 1;
+                std::thread::sleep(LOCK_PAUSE);
+            }
+            ended => return ended,
+        }
+    }
 }
 
 /// Lets the reference name what was fetched, or not exist.
@@ -291,12 +309,17 @@ fn push(
 ) -> Result<LibraryPush, git2::Error> {
     let expected = order.expected.as_ref().map(oid).transpose()?.unwrap_or(Oid::ZERO_SHA1);
     let commit = oid(&order.commit)?;
-    let (has_moved, answer) = (Cell::new(false), RefCell::new(None));
+    let (has_moved, is_there, answer) = (Cell::new(false), Cell::new(false), RefCell::new(None));
     let result = {
         let mut callbacks = callbacks(deadline);
         callbacks.push_negotiation(|updates| {
             // What the reference names there, as the server has said by this connection.
-            if updates.iter().all(|update| update.src() == expected || update.src() == commit) {
+            let is_deletion = refspec.starts_with(':');
+            if !is_deletion && updates.iter().all(|update| update.src() == commit) {
+                is_there.set(true);
+                return Err(git2::Error::from_str("nothing has to be sent"));
+            }
+            if updates.iter().all(|update| update.src() == expected) {
                 return Ok(());
             }
             has_moved.set(true);
@@ -312,6 +335,9 @@ fn push(
         options.remote_callbacks(callbacks);
         git.find_remote(name)?.push(&[refspec], Some(&mut options))
     };
+    if is_there.get() {
+        return Ok(LibraryPush::Accepted);
+    }
     if has_moved.get() {
         return Ok(LibraryPush::Refused(RefusalKind::Moved, "stale info".to_owned()));
     }

@@ -24,9 +24,6 @@ pub(super) struct ProgramLink {
 const QUIET: [&str; 6] =
     ["-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "credential.interactive=false"];
 
-/// A lock of a reference that another git holds is waited for, as everywhere.
-const PATIENT: [&str; 2] = ["-c", "core.filesRefLockTimeout=5000"];
-
 /// What would make a push of one reference more than that.
 const ONLY_THIS: [&str; 6] =
     ["-c", "push.pushOption=", "-c", "push.negotiate=false", "-c", "submodule.recurse=false"];
@@ -66,7 +63,7 @@ impl ProgramLink {
                 self.forget(&[link.kept_branch(), link.kept_lease()])?;
                 return Ok(RemoteSeen { tip: None, lease: None });
             }
-            return Err(link.look_failed(&finished.said));
+            return Err(link.lock_left().unwrap_or_else(|| link.look_failed(&finished.said)));
         }
         self.read_kept(link, ask, &finished.said)
     }
@@ -80,7 +77,7 @@ impl ProgramLink {
         let call = self
             .program
             .write(&QUIET)
-            .arguments(PATIENT)
+            .arguments(["-c".to_owned(), format!("core.filesRefLockTimeout={}", link.patience.as_millis())])
             .arguments(["-c", "fetch.output=full", "fetch", "--verbose", "--no-tags", "--no-prune"])
             .arguments(["--no-write-fetch-head", "--recurse-submodules=no"])
             .arguments(more)
@@ -209,7 +206,7 @@ impl ProgramLink {
                         && !said.contains("fatal: ")
                         && self.has_pre_push() =>
                 {
-                    refused(RefusalKind::Hook, "exit other than 0")
+                    refused(RefusalKind::Hook, "pre-push hook failed")
                 }
                 Some(_) => Err(link.push_failed(&said)),
             },

@@ -23,7 +23,8 @@ pub struct Tip<'a> {
     pub contains_ours: bool,
     /// Whether the tip still is the commit that the push expected there.
     pub is_expected: bool,
-    /// The token of the state at the tip.
+    /// The token of the state at the tip. Where that state is gone or cannot be read nothing is decided: whoever looks stops
+    /// and says so, for neither is another's token.
     pub token: Option<&'a Token>,
 }
 

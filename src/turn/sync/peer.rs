@@ -41,8 +41,9 @@ impl Remembered {
     }
 }
 
-/// The state with what a peer of nine fields dropped; every other state is as it was. The token stays away: the peer
-/// has taken the turn from whoever had it.
+/// The state with what a peer of nine fields dropped: to be done before anything is decided or applied. `remembered` is
+/// what the newest state in the history with all its fields said, and the ledger's counters where they are higher.
+/// Every other state is as it was. The token stays away: the peer has taken the turn from whoever had it.
 #[must_use]
 pub fn restore_forgotten(found: &State, remembered: &Remembered) -> State {
     if found.schema_version != 0 {

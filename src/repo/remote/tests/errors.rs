@@ -64,7 +64,7 @@ fn what_needs_git_says_so(#[case] url: &str, #[case] shown: &str, #[case] scheme
 #[rstest]
 #[case(Way::Library, "'/nowhere/r.git' does not appear to be a git repository")]
 #[case(Way::Program, "'/nowhere/r.git' does not appear to be a git repository")]
-#[case(Way::LibraryAlone, "failed to resolve path '/nowhere/r.git': No such file or directory")]
+#[case(Way::LibraryAlone, "No such file or directory")]
 fn a_path_without_a_repository_is_named(#[case] way: Way, #[case] said: &str) {
     let error = look_fails(&with_origin("/nowhere/r.git"), way);
     assert!(!error.is_transient());
@@ -150,7 +150,7 @@ fn with_ssh(hub: &Hub, script: &str) -> TestRepo {
     let mut clone = hub.clone();
     let directory = clone.root.with_file_name("bin");
     write_hook(&directory.join("ssh"), script);
-    let path = std::env::var("PATH").unwrap();
+    let path = clone.ambient().var("PATH").unwrap().to_owned();
     clone.set_env("PATH", &format!("{}:{path}", directory.display()));
     clone.git(&["remote", "set-url", "origin", &format!("git@host:{}", hub.bare.display())]);
     clone
@@ -201,4 +201,27 @@ fn conditions_are_found_before_anything_is_done() {
     let error = repo.open().remote("origin", "main").unwrap_err();
     assert!(matches!(error, RepoError::NoRemote { .. }));
     assert!(error.is_condition());
+}
+
+#[rstest]
+fn a_lock_that_a_killed_look_has_left_is_named(
+    #[values(Way::Library, Way::LibraryAlone, Way::Program)] way: Way,
+    #[values(By::Path, By::Git)] by: By,
+) {
+    let hub = Hub::new(by);
+    let clone = hub.clone();
+    let lock = clone.root.join(".git/refs/baton/remote/heads/main.lock");
+    std::fs::create_dir_all(lock.parent().unwrap()).unwrap();
+    std::fs::write(&lock, "").unwrap();
+    let error = look_fails(&clone, way);
+    assert!(!error.is_transient());
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "`{}` exists: another git is at work there, or was killed; if no git is running in this repository, remove the file and start again",
+            lock.display()
+        )
+    );
+    std::fs::remove_file(lock).unwrap();
+    assert_eq!(remote_of(&clone, way).look().unwrap(), Some(hub.tip()));
 }

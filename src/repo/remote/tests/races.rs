@@ -9,7 +9,7 @@ use super::super::Remote;
 use super::{By, Hub, PushKind, Pushed, RefusalKind, child, remote_of};
 use crate::publish::ObjectId;
 
-const ROUNDS: usize = 6;
+const ROUNDS: usize = 4;
 
 /// Each contender's own clone, and its remote.
 fn contenders(hub: &Hub, way: Way, count: usize) -> (Vec<TestRepo>, Vec<Remote>) {
@@ -48,10 +48,15 @@ fn push_at_once(remotes: &mut [Remote], commits: &[ObjectId], expected: Option<&
 }
 
 #[rstest]
+#[case(By::Path, 2)]
+#[case(By::Path, 8)]
+#[case(By::File, 4)]
+#[case(By::Git, 2)]
+#[case(By::Git, 8)]
 fn exactly_one_of_those_who_push_at_once_is_accepted(
     #[values(Way::Library, Way::LibraryAlone, Way::Program)] way: Way,
-    #[values(By::Path, By::File, By::Git)] by: By,
-    #[values(2, 4, 8)] count: usize,
+    #[case] by: By,
+    #[case] count: usize,
 ) {
     let hub = Hub::new(by);
     let (_clones, mut remotes) = contenders(&hub, way, count);

@@ -4,11 +4,11 @@ use std::os::unix::fs::PermissionsExt;
 
 use rstest::rstest;
 
-use super::{FileCommit, Replayed};
 use crate::publish::{ObjectId, RepoPath};
 use crate::repo::error::RepoError;
 use crate::repo::open::Repo;
 use crate::repo::testing::{TestRepo, Way};
+use crate::repo::{FileCommit, Replayed};
 
 const STATE: &str = "sync/state.json";
 

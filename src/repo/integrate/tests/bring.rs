@@ -5,12 +5,12 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use rstest::rstest;
 
-use super::Brought;
 use crate::publish::ObjectId;
 use crate::repo::error::RepoError;
 use crate::repo::head::Head;
 use crate::repo::open::Repo;
 use crate::repo::testing::{TestRepo, Way};
+use crate::repo::{Brought, Replayed};
 
 const STATE: &str = "sync/state.json";
 
@@ -503,5 +503,5 @@ fn sha256_and_reftable() {
     });
     scene.assert_brought("");
     let empty = scene.repo.replay(&scene.from.commit, &scene.to, &scene.to, &[]).unwrap();
-    assert_eq!(empty, super::Replayed::Tip(scene.to.clone()));
+    assert_eq!(empty, Replayed::Tip(scene.to.clone()));
 }
