@@ -21,6 +21,7 @@ mod pass;
 mod records;
 mod route;
 mod run;
+mod shared;
 mod status;
 mod stop;
 mod supervise;

@@ -39,6 +39,7 @@ mod publishing;
 mod scratch;
 mod secrets;
 mod seeing;
+mod shared_verbs;
 mod shell_agent;
 mod support;
 mod tick;

@@ -86,7 +86,8 @@ impl Handoff {
             }
             SyncEvent::Passed { iteration, actor, .. }
             | SyncEvent::Failed { iteration, actor, .. }
-            | SyncEvent::Released { iteration, actor } => (actor, iteration),
+            | SyncEvent::Released { iteration, actor }
+            | SyncEvent::TakenAway { iteration, actor } => (actor, iteration),
             SyncEvent::Init
             | SyncEvent::Claimed { .. }
             | SyncEvent::TakenOver { .. }

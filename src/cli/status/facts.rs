@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::next::Next;
+use super::there::SharedFacts;
+use crate::cli::shared::role_command;
 use crate::ledger::{Closing, Edge, PhaseRecord, TurnOpening};
 use crate::mode::TickRecord;
 use crate::model::{Actor, Holder, State, Status, Usage, UsageByActor};
@@ -27,6 +29,8 @@ pub(in crate::cli) struct Facts {
     /// The isolated loops beside the one that is told of.
     pub(super) isolated: Vec<IsolatedLoop>,
     pub(super) state: Option<StateFacts>,
+    /// Where the state was found, if other clones share it.
+    pub(super) shared: Option<SharedFacts>,
     pub(super) holder: Option<HolderFacts>,
     pub(super) seats: Seats,
     pub(super) open_turns: Vec<OpenTurn>,
@@ -45,6 +49,21 @@ pub(super) struct SeatTicks {
     pub(super) role: Actor,
     #[serde(flatten)]
     pub(super) record: TickRecord,
+}
+
+impl Facts {
+    /// What takes this seat's turns here.
+    pub(super) fn run(&self, seat: Actor) -> String {
+        match &self.shared {
+            None => format!("baton run{}", self.flag),
+            Some(_) => role_command(seat, &self.flag),
+        }
+    }
+
+    /// What takes the turn that is next, on the machine that plays its seat.
+    pub(super) fn run_expected(&self) -> String {
+        self.run(self.state.as_ref().map_or(Actor::Galph, |state| state.expected_actor))
+    }
 }
 
 /// An isolated loop of the same repository.

@@ -55,7 +55,7 @@ impl ProgramLink {
     pub(super) fn look(&self, link: &Link, ask: Ask) -> Result<RemoteSeen, RemoteError> {
         let finished = match self.fetch(link, ask, &[])? {
             // A remote-tracking branch of the user's that is in the way is not ours to mend.
-            finished if !is_ok(&finished) && finished.said.contains("could not be updated") => {
+            finished if !is_ok(&finished) && IN_THE_WAY.iter().any(|words| finished.said.contains(words)) => {
                 self.fetch(link, ask, &["--refmap="])?
             }
             finished => finished,
@@ -235,6 +235,9 @@ fn receiver(program: &Path) -> OsString {
 fn is_ok(finished: &Finished) -> bool {
     finished.status.is_some_and(|status| status.success())
 }
+
+/// What git says of a reference here that it could not move: something stands there, or another fetch was faster.
+const IN_THE_WAY: [&str; 2] = ["could not be updated", "unable to update local ref"];
 
 /// Whether `git fetch --verbose` named this reference, changed or not.
 fn is_listed(said: &str, kept: &str) -> bool {

@@ -57,6 +57,13 @@ pub enum SyncEvent {
         /// Whose turn.
         actor: Actor,
     },
+    /// A person took a running turn away from its holder, without claiming it anew.
+    TakenAway {
+        /// The state's.
+        iteration: u64,
+        /// Whose turn.
+        actor: Actor,
+    },
     /// A hold was set.
     HoldSet {
         /// The state's.
@@ -111,6 +118,9 @@ impl fmt::Display for SyncEvent {
             Self::Released { iteration, actor } => {
                 write!(f, "[SYNC i={iteration}] actor={actor} status=released")
             }
+            Self::TakenAway { iteration, actor } => {
+                write!(f, "[SYNC i={iteration}] actor={actor} status=released reason=takeover")
+            }
             Self::HoldSet { iteration, kind } => write!(f, "[SYNC i={iteration}] hold={kind} set"),
             Self::HoldCleared { iteration, kind } => write!(f, "[SYNC i={iteration}] hold={kind} cleared"),
             Self::ExitSet { iteration } => write!(f, "[SYNC i={iteration}] exit=set"),
@@ -163,6 +173,9 @@ impl SyncEvent {
                 Some(Self::Passed { iteration, actor, commit: commit() })
             }
             ("fail", None) => Some(Self::Failed { iteration, actor, commit: commit() }),
+            ("released", None) if value("reason") == Some("takeover") => {
+                Some(Self::TakenAway { iteration, actor })
+            }
             ("released", None) => Some(Self::Released { iteration, actor }),
             ("running", None) if value("reason") == Some("takeover") => {
                 Some(Self::TakenOver { iteration, actor })
