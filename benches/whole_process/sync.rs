@@ -30,6 +30,10 @@ impl Pair {
         let base = first.root.parent().unwrap().to_owned();
         let (hub, clones) = (base.join("hub.git"), [base.join("laptop"), base.join("box")]);
         let shown = |path: &Path| path.display().to_string();
+        // A directory without a file would not reach the clones.
+        fs::write(first.root.join("docs/fix_plan.md"), "the plan\n").unwrap();
+        first.git(&["add", "docs"]);
+        first.git(&["commit", "--quiet", "--message=plan"]);
         first.git(&["clone", "--quiet", "--bare", ".", &shown(&hub)]);
         for clone in &clones {
             first.git(&["clone", "--quiet", &shown(&hub), &shown(clone)]);
