@@ -16,6 +16,7 @@ use crate::model::{AttemptId, HoldId, Token, TurnId};
 #[derive(Debug, Clone)]
 pub struct Ambient {
     fixed_now: Option<Timestamp>,
+    fixed_uptime: Option<Duration>,
     env: BTreeMap<OsString, OsString>,
 }
 
@@ -28,13 +29,19 @@ impl Ambient {
             .get(OsStr::new("BATON_FIXED_NOW"))
             .and_then(|text| text.to_str())
             .and_then(|text| text.parse().ok());
-        Self { fixed_now, env }
+        Self { fixed_now, fixed_uptime: None, env }
     }
 
-    /// Surroundings for a test: a stopped clock and this environment only.
+    /// Surroundings for a test: a stopped clock, a machine that has just booted, and this environment only.
     #[must_use]
     pub fn fixed(now: Timestamp, env: BTreeMap<OsString, OsString>) -> Self {
-        Self { fixed_now: Some(now), env }
+        Self { fixed_now: Some(now), fixed_uptime: Some(Duration::ZERO), env }
+    }
+
+    /// The same surroundings, this long after the machine booted, for a test.
+    #[must_use]
+    pub fn with_uptime(self, uptime: Duration) -> Self {
+        Self { fixed_uptime: Some(uptime), ..self }
     }
 
     /// The same surroundings with another environment.
@@ -88,6 +95,21 @@ impl Ambient {
             .unwrap_or_default()
     }
 
+    /// The time since this machine booted; sleep counts where the system can tell it. It is never compared with
+    /// another machine's.
+    ///
+    /// In debug builds `BATON_UPTIME_PLUS` (seconds) is added, so that a test can let time pass.
+    pub fn uptime(&self) -> Duration {
+        let plus = self.var("BATON_UPTIME_PLUS").filter(|_| cfg!(debug_assertions));
+        let plus = Duration::from_secs(plus.and_then(|text| text.parse().ok()).unwrap_or(0));
+        self.fixed_uptime.unwrap_or_else(boot_clock).saturating_add(plus)
+    }
+
+    /// A number that nobody can guess.
+    pub fn random(&self) -> u64 {
+        u64::try_from(random_u128() >> 64).unwrap_or_default()
+    }
+
     /// A new turn identifier.
     pub fn new_turn_id(&self) -> TurnId {
         TurnId::from_parts(self.unix_millis(), random_u128())
@@ -113,6 +135,15 @@ impl Ambient {
     }
 }
 
+fn boot_clock() -> Duration {
+    // Elsewhere than on Linux the monotonic clock is the nearest that there is: it may stand still in sleep.
+    #[cfg(target_os = "linux")]
+    let clock = rustix::time::ClockId::Boottime;
+    #[cfg(not(target_os = "linux"))]
+    let clock = rustix::time::ClockId::Monotonic;
+    Duration::try_from(rustix::time::clock_gettime(clock)).unwrap_or_default()
+}
+
 /// Measures elapsed time on the monotonic clock.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(Instant);
@@ -136,4 +167,24 @@ fn random_u128() -> u128 {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).expect("the operating system gives randomness");
     u128::from_le_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fixed(env: &[(&str, &str)]) -> Ambient {
+        let env = env.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect();
+        Ambient::fixed(Timestamp::UNIX_EPOCH, env)
+    }
+
+    #[test]
+    fn the_time_since_boot_runs_on_and_is_what_a_test_says_it_is() {
+        let real = Ambient::real();
+        let (first, second) = (real.uptime(), real.uptime());
+        assert!(Duration::ZERO < first && first <= second, "{first:?} {second:?}");
+        assert_eq!(fixed(&[]).uptime(), Duration::ZERO);
+        let later = fixed(&[("BATON_UPTIME_PLUS", "600")]).with_uptime(Duration::from_secs(5));
+        assert_eq!(later.uptime(), Duration::from_secs(605));
+    }
 }

@@ -5,10 +5,11 @@ use std::io::ErrorKind;
 use crate::config::Config;
 use crate::ledger::HomeError;
 use crate::repo::RepoError;
-use crate::runner::{IsolationError, RunnerError};
+use crate::runner::{IsolationError, ROLE, RunnerError, SOLO};
 use crate::state::StateError;
 use crate::turn::Refusal;
 
+use super::sync_failures::{remote_failure, sync_failure};
 use super::{Exit, Failure};
 
 /// The failure of a turn that could not be taken or carried on.
@@ -58,6 +59,13 @@ pub(crate) fn runner_failure(error: &RunnerError, config: &Config) -> Failure {
             "the git directory was copied or is shared: end the turn there, or remove `baton/` in the git directory \
              of this copy if the turn is of no interest",
         ),
+        RunnerError::OtherMode { actor, mode, .. } => failure(Exit::Usage).help(match mode.as_str() {
+            ROLE => format!("`baton run --mode role --role {actor}` goes on with it"),
+            SOLO => format!("`baton run --mode solo --role {actor}` goes on with it"),
+            _ => "`baton run` goes on with it".to_owned(),
+        }),
+        RunnerError::Remote(error) => remote_failure(error),
+        RunnerError::Sync(error) => sync_failure(error),
         RunnerError::Isolation(error) => isolation_failure(error),
         RunnerError::Ledger(_) | RunnerError::Attempt(_) | RunnerError::Log { .. } => failure(Exit::Operational),
     }
@@ -78,7 +86,7 @@ pub(crate) fn refusal_failure(refusal: &Refusal) -> Failure {
     match refusal {
         Refusal::Held { .. } => failure(Exit::Held).help("`baton hold clear ID` clears a hold"),
         Refusal::Fenced { .. } => failure(Exit::Fenced)
-            .help("nothing of this turn was published; what it changed is still in the work tree"),
+            .help("nothing of this turn was published; its commits are kept under `refs/baton-rescue/`, and what was not committed is still in the work tree"),
         Refusal::Running { .. } => failure(Exit::Fenced).help(
             "if that process is gone for good, `baton takeover` gives the turn back; if it runs elsewhere, let it end",
         ),

@@ -24,6 +24,7 @@ mod run;
 mod status;
 mod stop;
 mod supervise;
+mod sync_failures;
 mod takeover;
 mod usage;
 mod words;

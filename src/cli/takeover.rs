@@ -11,8 +11,8 @@ use super::records::{Records, find_records};
 use super::status::{Life, Seat, life};
 use super::{Context, Exit, Failure};
 use crate::ledger::{Ledger, Locked};
-use crate::model::{Actor, Holder, State, Status, Usage};
-use crate::turn::{Claim, Input, Refusal, Stamp, StampOutcome, apply};
+use crate::model::{Actor, Holder, State, Usage};
+use crate::turn::{Claim, Input, Refusal, Stamp, StampOutcome, apply, status_before};
 
 /// Take a running turn away from its holder, so that it can be claimed again
 #[derive(Debug, clap::Args)]
@@ -78,16 +78,6 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     })?;
     let words = words(actor, &state, resumable);
     Ok(report(&words, &state, args.json.into(), context))
-}
-
-/// The status from which the running turn was claimed, as far as the state tells: it names no failure, so that the
-/// next claim is an ordinary one.
-fn status_before(actor: Actor, state: &State) -> Status {
-    match actor {
-        Actor::Galph if state.iteration == 1 && state.ralph_commit.is_none() => Status::Idle,
-        Actor::Galph => Status::Complete,
-        Actor::Ralph => Status::WaitingRalph,
-    }
 }
 
 fn not_running(actor: Actor, state: &State) -> Failure {
@@ -218,14 +208,5 @@ mod tests {
         error: ralph's turn is not running: status is `idle`
           help: only a running turn is taken over; `baton status` says what to do next
         ");
-    }
-
-    #[test]
-    fn what_is_released_can_be_claimed_by_an_ordinary_run() {
-        let mut state = State::initial(Timestamp::UNIX_EPOCH);
-        assert_eq!(status_before(Actor::Galph, &state), Status::Idle);
-        state.iteration = 2;
-        assert_eq!(status_before(Actor::Galph, &state), Status::Complete);
-        assert_eq!(status_before(Actor::Ralph, &state), Status::WaitingRalph);
     }
 }

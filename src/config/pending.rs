@@ -4,7 +4,7 @@
 use super::origin::{Notice, Origins};
 
 /// Keys without effect in this version, with everything below them.
-const PENDING: [&str; 6] = ["git.remote", "sync.max_wait", "sync.takeover", "governance", "notify", "serve"];
+const PENDING: [&str; 3] = ["governance", "notify", "serve"];
 
 /// A notice for each section that somebody gave and that has no effect yet, at its first key.
 pub fn pending_notices(origins: &Origins) -> Vec<Notice> {
@@ -30,15 +30,14 @@ mod tests {
     #[test]
     fn what_has_no_effect_yet_is_said_where_it_is_given() {
         let workspace = tempfile::tempdir().unwrap();
-        let yaml =
-            "sync: { max_wait: 30s }\nserve: { metrics_public: true }\npublish:\n  work: { enabled: true }\n";
+        let yaml = "notify: { command: [x] }\nserve: { metrics_public: true }\npublish:\n  work: { enabled: true }\n";
         std::fs::write(workspace.path().join("orchestration.yaml"), yaml).unwrap();
         let loaded = load(workspace.path(), None, &BTreeMap::new(), &Overrides::default(), None).unwrap();
         let notices: Vec<String> = pending_notices(&loaded.origins).iter().map(ToString::to_string).collect();
         assert_eq!(
             notices,
             [
-                "orchestration.yaml:1:19: `sync.max_wait` has no effect in this version",
+                "orchestration.yaml:1:20: `notify` has no effect in this version",
                 "orchestration.yaml:2:26: `serve` has no effect in this version",
             ]
         );

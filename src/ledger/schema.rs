@@ -1,5 +1,8 @@
 //! The schema and its migrations. A released migration is never edited; a change is a new one.
 
+use std::fs::File;
+use std::path::Path;
+
 use rusqlite::Connection;
 
 /// Each entry takes the schema one version up.
@@ -46,6 +49,13 @@ pub(super) const VERSION: usize = MIGRATIONS.len();
 pub(super) fn found(connection: &Connection) -> rusqlite::Result<usize> {
     let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     Ok(usize::try_from(found).unwrap_or(usize::MAX))
+}
+
+/// Keeps others from opening the ledger in the same moment: two seats of one clone may begin together, and SQLite waits
+/// for nobody while it changes its mode.
+pub(super) fn alone(path: &Path) -> Option<File> {
+    let directory = File::open(path.parent()?).ok()?;
+    directory.lock().is_ok().then_some(directory)
 }
 
 /// Brings an older ledger up to date, each step in a transaction. A newer one is left alone: the version is returned.

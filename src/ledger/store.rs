@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
 use serde_json::Value;
 
 use super::schema;
@@ -162,6 +162,7 @@ impl Ledger {
     /// Opens the ledger, creating or migrating it.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
         let fail = |action| move |source| LedgerError::Sqlite { action, path: path.to_owned(), source };
+        let _alone = schema::alone(path);
         let mut connection = Connection::open(path).map_err(fail("open"))?;
         connection.busy_timeout(Duration::from_secs(10)).map_err(fail("open"))?;
         connection
@@ -271,7 +272,8 @@ impl Ledger {
 }
 
 fn write_entries(connection: &mut Connection, entries: &[Entry]) -> rusqlite::Result<()> {
-    let transaction = connection.transaction()?;
+    // At once for writing: one that begins as a reader is refused where somebody else writes meanwhile.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for entry in entries {
         write_entry(&transaction, entry)?;
     }

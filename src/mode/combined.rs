@@ -8,7 +8,7 @@ use crate::ambient::Ambient;
 use crate::config::Config;
 use crate::model::{Hold, HoldKind, State, Status};
 use crate::runner::{Event, Runner, RunnerError, TurnKind, settings};
-use crate::turn::{Blocked, Exceeded, Input, Spent, apply, decide_blocked, decide_budget};
+use crate::turn::{Blocked, Exceeded, Spent, decide_blocked, decide_budget};
 
 use super::pace::{Began, Pace, wait};
 use super::report::{LoopEnd, LoopReport};
@@ -57,7 +57,8 @@ pub fn run_combined(
         if let Some(exceeded) = pace.run_budget() {
             return Ok(pace.report(LoopEnd::BudgetSpent(exceeded)));
         }
-        if let Some(exceeded) = total_budget(runner, config, ambient, &state)? {
+        if let Some((exceeded, hold)) = spent_total(config, ambient, &state) {
+            runner.set_hold(&hold)?;
             return Ok(pace.report(LoopEnd::BudgetSpent(exceeded)));
         }
         let kind = if state.status == Status::Failed { TurnKind::Again } else { TurnKind::Expected };
@@ -98,30 +99,17 @@ fn wait_for_holds(runner: &mut Runner<'_>, ambient: &Ambient, holds: &[Hold], un
     clock.elapsed()
 }
 
-/// The budget over all turns of the state. Used up, it becomes a hold, so that no other process goes on either.
-fn total_budget(
-    runner: &Runner<'_>,
-    config: &Config,
-    ambient: &Ambient,
-    state: &State,
-) -> Result<Option<Exceeded>, RunnerError> {
+/// The budget over all turns of the state, and the hold that it becomes: so that no other process goes on either.
+pub(super) fn spent_total(config: &Config, ambient: &Ambient, state: &State) -> Option<(Exceeded, Hold)> {
     let usage = state.usage.total();
     let wall = Duration::try_from_secs_f64(usage.wall_seconds).unwrap_or_default();
-    let spent = Spent { usage, wall };
-    let Some(exceeded) = decide_budget(&settings::allowance(&config.budget.total), &spent) else {
-        return Ok(None);
-    };
-    let now = ambient.now();
+    let exceeded = decide_budget(&settings::allowance(&config.budget.total), &Spent { usage, wall })?;
     let hold = Hold {
         id: ambient.new_hold_id(),
         kind: HoldKind::Budget,
         reason: exceeded.to_string(),
-        since: now,
+        since: ambient.now(),
         until: None,
     };
-    runner.workspace().state.update(|found| -> Result<State, RunnerError> {
-        let found = found.unwrap_or_else(|| State::initial(now));
-        Ok(apply(&found, Input::SetHold(hold), now)?)
-    })?;
-    Ok(Some(exceeded))
+    Some((exceeded, hold))
 }

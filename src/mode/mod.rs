@@ -3,8 +3,12 @@
 mod combined;
 mod pace;
 mod report;
+mod role;
 mod solo;
+mod waiting;
 
 pub use combined::{CombinedOptions, run_combined};
 pub use report::{LoopEnd, LoopReport};
+pub use role::{Narration, RoleOptions, run_role};
 pub use solo::{SoloOptions, run_solo};
+pub use waiting::in_words;

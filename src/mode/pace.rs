@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::ambient::{Ambient, Stopwatch};
 use crate::config::Config;
 use crate::model::{Actor, OutcomeClass, Usage, Verdict};
-use crate::runner::{COMBINED, Completion, Runner, TurnEnd, TurnOutcome, settings};
+use crate::runner::{Completion, Runner, SOLO, TurnEnd, TurnOutcome, settings};
 use crate::turn::{Exceeded, Spent, decide_budget};
 
 use super::report::{LoopEnd, LoopReport};
@@ -66,7 +66,7 @@ impl<'c> Pace<'c> {
             Verdict::Fail => Some(LoopEnd::TurnFailed { class, detail, cause, agent: outcome.agent.clone() }),
             Verdict::Pass => {
                 // A solo turn passes no baton: finished by a combined loop, it is no iteration.
-                self.iterations += u64::from(outcome.actor == Actor::Ralph && outcome.mode == COMBINED);
+                self.iterations += u64::from(outcome.actor == Actor::Ralph && outcome.mode != SOLO);
                 if let Some(Completion::Accepted { evidence }) = &outcome.completion {
                     return Some(LoopEnd::Completed(evidence.clone()));
                 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::attempt::InterruptSignal;
-use crate::model::{Hold, OutcomeClass};
+use crate::model::{Actor, Hold, OutcomeClass};
 use crate::runner::{Cause, TurnOutcome};
 use crate::turn::Exceeded;
 
@@ -32,6 +32,20 @@ pub enum LoopEnd {
         cause: Cause,
         /// The agent, if one was asked.
         agent: Option<String>,
+    },
+    /// The other side's turn failed.
+    OtherFailed {
+        /// Whose it was.
+        actor: Actor,
+        /// In which iteration.
+        iteration: u64,
+    },
+    /// This seat's own last turn failed, and nobody asked to take it again.
+    LastFailed {
+        /// The seat.
+        actor: Actor,
+        /// In which iteration.
+        iteration: u64,
     },
     /// A signal stopped this process.
     Interrupted(InterruptSignal),

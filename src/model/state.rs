@@ -52,6 +52,9 @@ pub struct State {
     pub interruptions: u32,
     /// Spend, summed over both machines.
     pub usage: UsageByActor,
+    /// What the last turn tells the next one on another machine: verification, and what was found. Empty where both seats
+    /// share a ledger.
+    pub notes: Vec<String>,
     /// Fields of other versions, in their order.
     pub unknown: serde_json::Map<String, serde_json::Value>,
 }
@@ -79,6 +82,7 @@ impl State {
             holds: Vec::new(),
             interruptions: 0,
             usage: UsageByActor::default(),
+            notes: Vec::new(),
             unknown: serde_json::Map::new(),
         }
     }

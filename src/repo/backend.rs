@@ -12,7 +12,8 @@ use super::error::RepoError;
 use super::head::Head;
 use super::introduced::Introduced;
 use super::place::Place;
-use super::preflight::{Operation, Person};
+use super::preflight::{Identity, Operation, Person};
+use super::remote::Own;
 use super::surroundings::StashEntry;
 use crate::publish::{Blob, ObjectId, Obstacle, RepoPath};
 
@@ -98,6 +99,50 @@ pub(super) struct Copy<'a> {
     pub(super) message: &'a str,
 }
 
+/// A commit as git stores it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct StoredCommit {
+    pub(super) id: ObjectId,
+    pub(super) content: Vec<u8>,
+}
+
+/// A commit to be made of a tree that is stored.
+#[derive(Debug)]
+pub(super) struct NewCommit<'a> {
+    pub(super) tree: &'a ObjectId,
+    pub(super) parent: &'a ObjectId,
+    pub(super) message: &'a str,
+    pub(super) identity: &'a Identity,
+}
+
+/// What `theirs` changed against `base`, to be put on `ours`; all of them commits.
+#[derive(Debug)]
+pub(super) struct Merge<'a> {
+    /// None: nothing at all.
+    pub(super) base: Option<&'a ObjectId>,
+    pub(super) ours: &'a ObjectId,
+    pub(super) theirs: &'a ObjectId,
+    /// Made to `theirs` before.
+    pub(super) held: &'a Changes,
+}
+
+/// What came of a merge in memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Merged {
+    Tree(ObjectId),
+    /// In order.
+    Conflict(Vec<RepoPath>),
+}
+
+/// What the index has at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Staged {
+    /// None: unmerged versions.
+    pub(super) blob: Option<Blob>,
+    /// The work tree is meant not to have it (`skip-worktree`).
+    pub(super) skipped: bool,
+}
+
 /// Paths as git prints them; whole directories end in `/`.
 #[derive(Debug, Default)]
 pub(super) struct BesideHead {
@@ -119,6 +164,9 @@ pub(super) enum WorkTree {
 /// One way to work with git. Each call is a primitive: it looks at the repository as it is then.
 pub(super) trait Backend: fmt::Debug + Send {
     fn place(&self) -> &Place;
+
+    /// Handles of one's own to the same repository.
+    fn own(&self) -> Result<Own, RepoError>;
 
     /// HEAD now. An unborn branch is [`RepoError::NoCommits`].
     fn head(&self) -> Result<Head, RepoError>;
@@ -172,8 +220,8 @@ pub(super) trait Backend: fmt::Debug + Send {
     /// The contents of blobs, in their order; `None` where there is no such blob.
     fn blobs(&self, ids: &[&ObjectId]) -> Result<Vec<Option<Vec<u8>>>, RepoError>;
 
-    /// The commits that HEAD has and `base` has not, oldest first.
-    fn commits_since(&self, base: &ObjectId) -> Result<Vec<RawCommit>, RepoError>;
+    /// The commits that `tip` (else HEAD) has and `base` has not, oldest first.
+    fn commits_between(&self, base: &ObjectId, tip: Option<&ObjectId>) -> Result<Vec<RawCommit>, RepoError>;
 
     /// Whether `new` descends from `old`; not where `old` does not exist any more.
     fn descends(&self, new: &ObjectId, old: &ObjectId) -> Result<bool, RepoError>;
@@ -181,16 +229,21 @@ pub(super) trait Backend: fmt::Debug + Send {
     /// What the commits that HEAD has and `base` has not have newly brought in, oldest first.
     fn introduced(&self, base: &ObjectId) -> Result<Vec<Introduced>, RepoError>;
 
-    /// These commits, with the trees and files that came with them.
-    fn objects_since(&self, base: &ObjectId) -> Result<BTreeSet<ObjectId>, RepoError>;
+    /// The commits that `tip` (else HEAD) has and `base` has not, with the trees and files that came with them.
+    fn objects_between(
+        &self,
+        base: &ObjectId,
+        tip: Option<&ObjectId>,
+    ) -> Result<BTreeSet<ObjectId>, RepoError>;
 
     /// What changed from one commit to the other; without `old`, from the first parent of `new`, or from nothing.
     fn difference(&self, old: Option<&ObjectId>, new: &ObjectId) -> Result<Difference, RepoError>;
 
-    /// Offers the versions of `path` along HEAD's first parents, newest first, until one is accepted; the newest
-    /// commit that has it, shortened.
+    /// Offers the versions of `path` along the first parents of `newest` (else HEAD), newest first, until one is
+    /// accepted; the newest commit that has it, shortened.
     fn seek_version(
         &self,
+        newest: Option<&ObjectId>,
         path: &RepoPath,
         accept: &mut dyn FnMut(&[u8]) -> bool,
     ) -> Result<Option<String>, RepoError>;
@@ -202,8 +255,8 @@ pub(super) trait Backend: fmt::Debug + Send {
     /// expected, so that what exists already is not stored twice.
     fn store_files(&self, files: &[(&RepoPath, &ObjectId)]) -> Result<Vec<ObjectId>, RepoError>;
 
-    /// Stores links with these targets, durably; likewise.
-    fn store_links(&self, links: &[(Vec<u8>, &ObjectId)]) -> Result<Vec<ObjectId>, RepoError>;
+    /// Stores these contents (of links, their targets) as they are, durably; likewise.
+    fn store_contents(&self, contents: &[(Vec<u8>, &ObjectId)]) -> Result<Vec<ObjectId>, RepoError>;
 
     /// Makes the order's commits on top of each other, durably, where they change anything; `changes`: one for each
     /// plan, all stored. Moves no branch.
@@ -240,6 +293,34 @@ pub(super) trait Backend: fmt::Debug + Send {
         due: &BTreeMap<&RepoPath, &Versions>,
         work_tree: WorkTree,
     ) -> Result<(), String>;
+
+    /// The commits that `tip` has and none of `without` has, along first parents, oldest first.
+    fn main_line(&self, without: [&ObjectId; 2], tip: &ObjectId) -> Result<Vec<StoredCommit>, RepoError>;
+
+    /// Stores the commit's tree with these changes, durably.
+    fn store_tree(&self, commit: &ObjectId, changes: &Changes) -> Result<ObjectId, RepoError>;
+
+    /// Stores a commit at the clock's now, durably, signed where the repository wants it and this way can.
+    fn store_commit(&self, commit: &NewCommit<'_>) -> Result<ObjectId, RepoError>;
+
+    /// Stores a commit with this content, durably, signed likewise.
+    fn store_replayed(&self, content: &[u8]) -> Result<ObjectId, RepoError>;
+
+    /// Merges in memory, renames followed. What it stores need not be durable.
+    fn merge(&self, merge: &Merge<'_>) -> Result<Merged, RepoError>;
+
+    /// What the index has at these paths, below them, and in the place of their directories.
+    fn staged_around(&self, paths: &BTreeSet<&RepoPath>) -> Result<BTreeMap<RepoPath, Staged>, RepoError>;
+
+    /// Which of these paths git takes for unchanged since their version came into the index.
+    fn unmodified(&self, paths: &[&RepoPath]) -> Result<BTreeSet<RepoPath>, RepoError>;
+
+    /// Writes files below an empty directory, as a checkout would have them (conversions, modes, links); the attributes that
+    /// hold are those among them. What a sparse checkout leaves out is left out.
+    fn export(&self, files: &BTreeMap<&RepoPath, &Blob>, directory: &Path) -> Result<(), RepoError>;
+
+    /// Marks these entries of this copy of the index as not to be in the work tree; in git's words why not.
+    fn skip_in_index(&self, copy: &Path, paths: &BTreeSet<&RepoPath>) -> Result<(), String>;
 }
 
 /// What all work trees of a repository share, as far as one more work tree needs it.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::backend::{Backend, Shared};
 use super::error::{RepoError, Unsupported};
 use super::hook::Hook;
-use super::library::{Library, SharedLibrary};
+use super::library::{Library, Scans, SharedLibrary};
 use super::program::{GitProgram, Installed, SharedProgram};
 use crate::ambient::Ambient;
 use crate::config::{GitBackend, GitConfig};
@@ -150,7 +150,9 @@ pub(super) fn open(
         GitBackend::Auto | GitBackend::Cli => return needed(needs),
     };
     let root = library.place().root.clone();
-    Ok((Box::new(library.with_program(program().map(|program| program.at(&root)))), choice))
+    let scans = if choice == Choice::Library { Scans::LARGE } else { Scans::Own };
+    let library = library.with_program(program().map(|program| program.at(&root))).with_scans(scans);
+    Ok((Box::new(library), choice))
 }
 
 /// Opens what all work trees of the repository with this git directory share.

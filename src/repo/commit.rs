@@ -2,7 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt as _;
 
-use super::backend::{Changes, Hashed, TreeChange, WorkTree};
+use super::backend::{Changes, Hashed, RawCommit, TreeChange, WorkTree};
 use super::error::RepoError;
 use super::head::Head;
 use super::index::{IndexRefresh, PreparedIndex};
@@ -10,7 +10,7 @@ use super::open::Repo;
 use super::preflight::Identity;
 use super::work_file::Looker;
 use crate::model::TurnId;
-use crate::publish::{Batch, Blob, FileMode, ObjectId, RepoPath};
+use crate::publish::{Batch, Blob, FileMode, ObjectId, RepoPath, turn_of_message};
 
 /// A commit in the history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,16 @@ pub struct Commit {
     pub subject: String,
     /// The turn whose trailer it carries.
     pub turn: Option<TurnId>,
+}
+
+impl From<RawCommit> for Commit {
+    fn from(commit: RawCommit) -> Self {
+        Self {
+            subject: commit.message.lines().next().unwrap_or_default().to_owned(),
+            turn: turn_of_message(&commit.message),
+            id: commit.id,
+        }
+    }
 }
 
 /// One commit to make.
@@ -152,7 +162,7 @@ impl Repo {
         };
         let (links, targets): (Vec<_>, Vec<_>) =
             links.into_iter().map(|(wanted, target)| (wanted, (target, &wanted.blob.id))).unzip();
-        let stored_links = self.backend.store_links(&targets)?;
+        let stored_links = self.backend.store_contents(&targets)?;
         let wanted = files.into_iter().chain(links);
         for (wanted, stored) in wanted.zip(stored_files.into_iter().chain(stored_links)) {
             if stored != wanted.blob.id {

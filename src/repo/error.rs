@@ -190,6 +190,40 @@ pub enum RepoError {
         /// The path.
         path: RepoPath,
     },
+    /// The turn is passed through a remote, and there is none of this name.
+    #[error(
+        "there is no remote `{name}`{}; add it with `git remote add {name} <URL>`{}",
+        others(known),
+        other_name(known)
+    )]
+    NoRemote {
+        /// The name that is asked for.
+        name: String,
+        /// Those that are configured.
+        known: Vec<String>,
+    },
+    /// Pushes to it would go to several repositories.
+    #[error(
+        "the remote `{name}` has {count} addresses, and a turn is passed through one; leave one with `git remote set-url --delete {name} <URL>`, or set `git.remote` to another"
+    )]
+    ManyAddresses {
+        /// The remote.
+        name: String,
+        /// How many.
+        count: usize,
+    },
+    /// Only the installed git reaches it, and there is none.
+    #[error(
+        "the remote `{name}` ({url}) is reached by {scheme}, which needs git, and no `git` is on PATH; install git"
+    )]
+    RemoteNeedsGit {
+        /// The remote.
+        name: String,
+        /// Its address, without credentials.
+        url: String,
+        /// How it is reached.
+        scheme: String,
+    },
     /// libgit2 failed.
     #[error("git failed to {doing} in `{}`", place.display())]
     Git {
@@ -231,6 +265,26 @@ pub enum RepoError {
         /// What git said.
         said: String,
     },
+    /// The installed git cannot do what is needed.
+    #[error(
+        "{doing} needs git {needed} or newer, and the installed one is {version}; update git, or set `git.backend: git2` where the repository allows it"
+    )]
+    GitTooOld {
+        /// The installed one.
+        version: String,
+        /// The first version that can.
+        needed: String,
+        /// What it is needed for.
+        doing: &'static str,
+    },
+    /// A file changed between the look and the move.
+    #[error(
+        "`{path}` changed while the work tree was brought to another commit; it was left as it is, and the same command goes on from here"
+    )]
+    ChangedWhileBrought {
+        /// The path.
+        path: RepoPath,
+    },
     /// The file system failed.
     #[error("failed to {doing} `{}`", path.display())]
     Io {
@@ -268,10 +322,15 @@ impl RepoError {
             | Self::WrongBranch { .. }
             | Self::InProgress { .. }
             | Self::NoIdentity { .. }
-            | Self::BadIdentity { .. } => true,
+            | Self::BadIdentity { .. }
+            | Self::GitTooOld { .. }
+            | Self::NoRemote { .. }
+            | Self::ManyAddresses { .. }
+            | Self::RemoteNeedsGit { .. } => true,
             Self::Locked { .. }
             | Self::BranchMoved { .. }
             | Self::ChangedSinceSelected { .. }
+            | Self::ChangedWhileBrought { .. }
             | Self::Git { .. }
             | Self::Program { .. }
             | Self::HookRefused { .. }
@@ -279,6 +338,17 @@ impl RepoError {
             | Self::Io { .. } => false,
         }
     }
+}
+
+fn others(known: &[String]) -> String {
+    match known {
+        [] => String::new(),
+        known => format!(" (only `{}`)", known.join("`, `")),
+    }
+}
+
+fn other_name(known: &[String]) -> &'static str {
+    if known.is_empty() { "" } else { ", or name another in `git.remote`" }
 }
 
 /// Sorts out why `workspace` could not be opened.

@@ -6,7 +6,7 @@ use super::backend::{Changes, TreeChange};
 use super::commit::Commit;
 use super::error::RepoError;
 use super::open::Repo;
-use crate::publish::{Blob, Content, DirtyRecord, FileMode, ObjectId, Rules, turn_of_message};
+use crate::publish::{Blob, Content, DirtyRecord, FileMode, ObjectId, Rules};
 
 /// HEAD at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,12 +109,8 @@ impl Repo {
 
     /// The commits that HEAD has and `base` has not, oldest first, with the turn whose trailer they carry.
     pub fn commits_since(&self, base: &ObjectId) -> Result<Vec<Commit>, RepoError> {
-        let commits = self.backend.commits_since(base)?.into_iter().map(|commit| Commit {
-            id: commit.id,
-            subject: commit.message.lines().next().unwrap_or_default().to_owned(),
-            turn: turn_of_message(&commit.message),
-        });
-        Ok(commits.collect())
+        let commits = self.backend.commits_between(base, None)?;
+        Ok(commits.into_iter().map(Commit::from).collect())
     }
 }
 

@@ -1,8 +1,8 @@
-//! Earlier versions of a file, along HEAD's first parents.
+//! Earlier versions of a file, along first parents.
 
 use super::error::RepoError;
 use super::open::Repo;
-use crate::publish::RepoPath;
+use crate::publish::{ObjectId, RepoPath};
 
 /// What was found in a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,17 +19,35 @@ impl Repo {
     pub fn newest_version<T>(
         &self,
         path: &RepoPath,
+        accept: impl FnMut(&[u8]) -> Option<T>,
+    ) -> Result<Option<PastVersion<T>>, RepoError> {
+        match self.seek_from(None, path, accept) {
+            Err(RepoError::NoCommits { .. }) => Ok(None),
+            found => found,
+        }
+    }
+
+    /// As [`Repo::newest_version`], from this commit on instead of HEAD.
+    pub fn newest_version_from<T>(
+        &self,
+        commit: &ObjectId,
+        path: &RepoPath,
+        accept: impl FnMut(&[u8]) -> Option<T>,
+    ) -> Result<Option<PastVersion<T>>, RepoError> {
+        self.seek_from(Some(commit), path, accept)
+    }
+
+    fn seek_from<T>(
+        &self,
+        newest: Option<&ObjectId>,
+        path: &RepoPath,
         mut accept: impl FnMut(&[u8]) -> Option<T>,
     ) -> Result<Option<PastVersion<T>>, RepoError> {
         let mut accepted = None;
-        let commit = self.backend.seek_version(path, &mut |content| {
+        let commit = self.backend.seek_version(newest, path, &mut |content| {
             accepted = accept(content);
             accepted.is_some()
-        });
-        let commit = match commit {
-            Err(RepoError::NoCommits { .. }) => None,
-            found => found?,
-        };
+        })?;
         Ok(commit.zip(accepted).map(|(commit, found)| PastVersion { commit, found }))
     }
 }
@@ -59,6 +77,12 @@ mod tests {
         assert_eq!(found.commit, test.git(&["rev-parse", "--short", "HEAD~1"]).trim());
         assert_eq!(repo.newest_version(&path, |_| None::<()>).unwrap(), None);
         assert_eq!(repo.newest_version(&RepoPath::from_bytes("no/such"), |_| Some(())).unwrap(), None);
+        let first = repo.commit_named("HEAD~3").unwrap();
+        let older = repo.newest_version_from(&first, &path, valid).unwrap().unwrap();
+        assert_eq!(
+            (older.found.as_str(), older.commit),
+            ("one", test.git(&["rev-parse", "--short", "HEAD~3"]).trim().to_owned())
+        );
     }
 
     #[rstest]

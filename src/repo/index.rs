@@ -1,7 +1,7 @@
 //! The index after a commit: just the committed paths, under git's own lock.
 //!
-//! The lock is taken here, and a copy is brought up to date: by `git update-index` where git is installed, else by
-//! libgit2. The branch moves while the lock is held, as in `git commit`: otherwise a commit that somebody makes in
+//! The lock is taken here, and a copy is brought up to date: by libgit2 where it loses nothing, else by `git
+//! update-index`. The branch moves while the lock is held, as in `git commit`: otherwise a commit that somebody makes in
 //! between would be made from the index of before, and undo ours.
 
 use std::collections::BTreeMap;
@@ -118,6 +118,13 @@ impl Repo {
         due: &BTreeMap<&RepoPath, &Versions>,
         work_tree: WorkTree,
     ) -> Result<TempPath, String> {
+        let copy = self.copy_of_index()?;
+        self.backend.write_index(&copy, due, work_tree)?;
+        Ok(copy)
+    }
+
+    /// A copy of the index beside it; no file where there is none.
+    pub(super) fn copy_of_index(&self) -> Result<TempPath, String> {
         let text = |error: std::io::Error| error.to_string();
         let copy = tempfile::Builder::new().prefix(COPY).tempfile_in(self.git_dir()).map_err(text)?;
         let copy = copy.into_temp_path();
@@ -129,11 +136,10 @@ impl Repo {
             }
             Err(error) => return Err(text(error)),
         }
-        self.backend.write_index(&copy, due, work_tree)?;
         Ok(copy)
     }
 
-    fn lock_index(&self) -> Result<IndexLock, String> {
+    pub(super) fn lock_index(&self) -> Result<IndexLock, String> {
         let place = self.backend.place();
         let waiting = place.ambient.stopwatch();
         loop {

@@ -1,5 +1,6 @@
 //! What an agent's git has left behind that keeps commits from being made, and what makes its own commits durable.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 
@@ -30,19 +31,8 @@ impl Repo {
 
     /// Makes durable what git itself wrote on top of `base`: it syncs neither loose objects nor branches by default.
     pub fn sync_commits_since(&self, base: &ObjectId, branch: &str) -> Result<(), RepoError> {
-        let objects = self.backend.objects_since(base)?;
-        let place = self.common_dir().join("objects");
+        self.sync_objects(&self.backend.objects_between(base, None)?)?;
         let synced = || -> std::io::Result<()> {
-            let mut packed = false;
-            for id in &objects {
-                let name = id.as_str();
-                packed |= !place.join(&name[..2]).join(&name[2..]).is_file();
-                sync_loose_object(&place, id)?;
-            }
-            if packed {
-                sync_files_of(&place.join("pack"))?;
-            }
-            sync_path(&place)?;
             if self.place().has_reftable() {
                 sync_files_of(&self.common_dir().join("reftable"))?;
             }
@@ -58,6 +48,25 @@ impl Repo {
                 }
             }
             Ok(())
+        };
+        let path = self.common_dir().join("refs");
+        synced().map_err(|source| RepoError::Io { doing: "sync", path, source })
+    }
+
+    /// Makes objects durable that somebody else may have stored.
+    pub(super) fn sync_objects(&self, objects: &BTreeSet<ObjectId>) -> Result<(), RepoError> {
+        let place = self.common_dir().join("objects");
+        let synced = || -> std::io::Result<()> {
+            let mut packed = false;
+            for id in objects {
+                let name = id.as_str();
+                packed |= !place.join(&name[..2]).join(&name[2..]).is_file();
+                sync_loose_object(&place, id)?;
+            }
+            if packed {
+                sync_files_of(&place.join("pack"))?;
+            }
+            sync_path(&place)
         };
         synced().map_err(|source| RepoError::Io { doing: "sync", path: place.clone(), source })
     }

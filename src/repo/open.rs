@@ -19,10 +19,12 @@ pub struct Repo {
     pub(super) choice: Choice,
     /// Ignored files that the scans list.
     pub(super) forced: Option<ForcedReports>,
+    /// `git.timeout`.
+    pub(super) time_limit: Duration,
 }
 
 /// How long one process of the installed git may take, where nothing is configured.
-const TIME_LIMIT: Duration = Duration::from_mins(1);
+pub(super) const TIME_LIMIT: Duration = Duration::from_mins(1);
 
 impl std::fmt::Debug for Repo {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -61,7 +63,7 @@ impl Repo {
             source,
         })?;
         let (backend, choice) = choice::open(&workspace, asked, time_limit, ambient)?;
-        Ok(Self { backend, choice, forced: None })
+        Ok(Self { backend, choice, forced: None, time_limit })
     }
 
     /// Which git works with this repository, and why.

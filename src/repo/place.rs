@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::durable::sync_loose_object;
+use super::durable::{sync_loose_object, sync_loose_objects};
 use super::error::RepoError;
 use crate::ambient::Ambient;
 use crate::publish::{ObjectId, RepoPath};
@@ -84,6 +84,16 @@ impl Place {
     pub(super) fn sync_object(&self, id: &ObjectId) -> Result<(), RepoError> {
         let objects = self.common_dir.join("objects");
         sync_loose_object(&objects, id).map_err(|source| RepoError::Io {
+            doing: "sync",
+            path: objects,
+            source,
+        })
+    }
+
+    /// Makes objects durable that may be stored already, and the directory of objects.
+    pub(super) fn sync_stored(&self, ids: &[ObjectId]) -> Result<(), RepoError> {
+        let objects = self.common_dir.join("objects");
+        sync_loose_objects(&objects, ids).map_err(|source| RepoError::Io {
             doing: "sync",
             path: objects,
             source,

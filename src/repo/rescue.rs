@@ -26,7 +26,7 @@ pub(super) const PREFIX: &str = "refs/baton-rescue/";
 const MAX_FILE: u64 = 16 * 1024 * 1024;
 /// As much is copied in one turn.
 const MAX_TOTAL: u64 = 64 * 1024 * 1024;
-/// As many files: each that git does not have yet costs an fsync.
+/// As many files: each that git does not have yet may cost two fsyncs.
 const MAX_FILES: usize = 1000;
 
 /// The copies of one turn, stored and not yet named.
@@ -92,18 +92,21 @@ impl Repo {
         let contents = surroundings.staged.values().flatten();
         let names: Vec<String> = contents.map(|blob| blob.id.to_string()).collect();
         let mut found = self.backend.find(&names)?.into_iter();
-        let mut changes = Changes::new();
+        let (mut changes, mut stored) = (Changes::new(), Vec::new());
         for (path, blob) in &surroundings.staged {
             let change = match blob {
                 None => TreeChange::Remove,
                 // An entry that was only announced (`git add -N`) has no content.
                 Some(_) if found.next().flatten().is_none() => continue,
                 Some(blob) => {
-                    self.place().sync_object(&blob.id)?;
+                    stored.push(blob.id.clone());
                     TreeChange::Put(blob.clone())
                 }
             };
             changes.insert(path.clone(), change);
+        }
+        if !stored.is_empty() {
+            self.place().sync_stored(&stored)?;
         }
         Ok(changes)
     }
@@ -135,13 +138,17 @@ impl Repo {
         self.store_now(&wanted)?;
         // Another version of it may be in the work tree by now; this one may be git's already.
         let unsure: Vec<String> = wanted.iter().map(|(_, blob)| blob.id.to_string()).collect();
+        let mut stored = Vec::new();
         for ((path, blob), found) in wanted.into_iter().zip(self.backend.find(&unsure)?) {
             if found.is_some() {
-                self.place().sync_object(&blob.id)?;
+                stored.push(blob.id.clone());
                 changes.insert(path.clone(), TreeChange::Put(blob.clone()));
             } else {
                 left_out.push(path.clone());
             }
+        }
+        if !stored.is_empty() {
+            self.place().sync_stored(&stored)?;
         }
         left_out.sort();
         Ok((changes, left_out))
@@ -170,7 +177,7 @@ impl Repo {
             match self.backend.store_files(&files) {
                 // One that somebody deletes or saves in this very moment fails them all.
                 Err(_) if tries < STORE_TRIES && self.other_than(&files)?.is_some() => tries += 1,
-                stored => return stored.and_then(|_| self.backend.store_links(&links)).map(|_| ()),
+                stored => return stored.and_then(|_| self.backend.store_contents(&links)).map(|_| ()),
             }
         }
     }

@@ -132,7 +132,7 @@ mod tests {
 
     #[rstest]
     fn everything_that_differs_is_found_and_nothing_that_is_ignored(
-        #[values(Way::Library, Way::Program)] way: Way,
+        #[values(Way::Library, Way::LargeLibrary, Way::Program)] way: Way,
     ) {
         let test = TestRepo::with(&[
             (".gitignore", "*.o\n"),
@@ -174,7 +174,7 @@ mod tests {
 
     #[rstest]
     fn paths_of_the_earlier_record_are_looked_at_even_if_they_are_clean_now(
-        #[values(Way::Library, Way::Program)] way: Way,
+        #[values(Way::Library, Way::LargeLibrary, Way::Program)] way: Way,
     ) {
         let test = TestRepo::with(&[("a", "1"), ("b", "1")]);
         test.write("a", "2");
@@ -190,7 +190,7 @@ mod tests {
 
     #[rstest]
     fn submodules_and_nested_repositories_are_told_from_files(
-        #[values(Way::Library, Way::Program)] way: Way,
+        #[values(Way::Library, Way::LargeLibrary, Way::Program)] way: Way,
     ) {
         let inner = TestRepo::with(&[("i", "1")]);
         let test = TestRepo::with(&[("a", "1")]);
@@ -214,7 +214,9 @@ mod tests {
     }
 
     #[rstest]
-    fn a_socket_in_the_place_of_a_file_is_never_opened(#[values(Way::Library, Way::Program)] way: Way) {
+    fn a_socket_in_the_place_of_a_file_is_never_opened(
+        #[values(Way::Library, Way::LargeLibrary, Way::Program)] way: Way,
+    ) {
         let test = TestRepo::with(&[("a", "1")]);
         test.remove("a");
         let _listener = UnixListener::bind(test.root.join("a")).unwrap();
@@ -223,7 +225,9 @@ mod tests {
     }
 
     #[rstest]
-    fn files_behind_a_link_are_not_the_repositorys(#[values(Way::Library, Way::Program)] way: Way) {
+    fn files_behind_a_link_are_not_the_repositorys(
+        #[values(Way::Library, Way::LargeLibrary, Way::Program)] way: Way,
+    ) {
         let test = TestRepo::with(&[("dir/a", "1")]);
         test.write("elsewhere/a", "1");
         std::fs::remove_dir_all(test.root.join("dir")).unwrap();
@@ -235,7 +239,9 @@ mod tests {
     }
 
     #[rstest]
-    fn what_a_sparse_checkout_leaves_out_is_not_deleted(#[values(Way::Library, Way::Program)] way: Way) {
+    fn what_a_sparse_checkout_leaves_out_is_not_deleted(
+        #[values(Way::Library, Way::LargeLibrary, Way::Program)] way: Way,
+    ) {
         let test = TestRepo::with(&[("in/a", "1"), ("out/b", "1")]);
         test.git(&["sparse-checkout", "set", "in"]);
         assert!(!test.root.join("out").exists());
@@ -243,7 +249,7 @@ mod tests {
     }
 
     #[rstest]
-    fn an_unmerged_path_is_marked(#[values(Way::Library, Way::Program)] way: Way) {
+    fn an_unmerged_path_is_marked(#[values(Way::Library, Way::LargeLibrary, Way::Program)] way: Way) {
         let test = TestRepo::with(&[("a", "1\n")]);
         test.git(&["switch", "-q", "-c", "side"]);
         test.write("a", "2\n");

@@ -216,7 +216,8 @@ fn other_refs(
     branch: Option<&str>,
 ) -> BTreeMap<String, ObjectId> {
     let own = branch.map(|branch| format!("refs/heads/{branch}"));
-    let aside = ["refs/remotes/", super::rescue::PREFIX, STASH, "refs/bisect/", "refs/rewritten/"];
+    let aside =
+        ["refs/remotes/", "refs/baton/", super::rescue::PREFIX, STASH, "refs/bisect/", "refs/rewritten/"];
     references.retain(|name, _| {
         own.as_deref() != Some(name.as_str()) && !aside.iter().any(|aside| name.starts_with(aside))
     });

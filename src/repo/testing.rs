@@ -11,8 +11,8 @@ use super::backend::Backend;
 use super::choice::Choice;
 use super::commit::{CommitOrder, CommitPlan, Committed};
 use super::error::RepoError;
-use super::library::Library;
-use super::open::Repo;
+use super::library::{Library, Scans};
+use super::open::{Repo, TIME_LIMIT};
 use super::program::{GitProgram, Installed};
 use crate::ambient::Ambient;
 use crate::model::{Actor, TurnId};
@@ -23,8 +23,10 @@ use crate::publish::{
 /// The ways to work with git that one suite runs over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
-    /// libgit2, and the installed git for the index.
+    /// libgit2, and the installed git for an index that libgit2 would not keep.
     Library,
+    /// libgit2, and the installed git looks at all files, as it does where they are very many.
+    LargeLibrary,
     /// libgit2 on a machine without git.
     LibraryAlone,
     /// The installed git.
@@ -117,17 +119,19 @@ impl TestRepo {
             let program = GitProgram::find(workspace, Duration::from_mins(1), &ambient).unwrap();
             let mut installed = Installed::open(workspace, program, &ambient)?;
             installed.place.lock_patience = lock_patience;
-            return Ok(Repo { backend: Box::new(installed), choice: Choice::Library, forced: None });
+            let backend = Box::new(installed);
+            return Ok(Repo { backend, choice: Choice::Library, forced: None, time_limit: TIME_LIMIT });
         }
         let mut library = Library::open(workspace, &ambient)?;
         library.place.lock_patience = lock_patience;
         let program = GitProgram::find(&library.place.root, Duration::from_mins(1), &ambient);
         let backend: Box<dyn Backend> = match way {
             Way::Library => Box::new(library.with_program(program)),
+            Way::LargeLibrary => Box::new(library.with_program(program).with_scans(Scans::LargeByProgram(0))),
             Way::LibraryAlone => Box::new(library),
             Way::Program => unreachable!("opened above"),
         };
-        Ok(Repo { backend, choice: Choice::Library, forced: None })
+        Ok(Repo { backend, choice: Choice::Library, forced: None, time_limit: TIME_LIMIT })
     }
 
     pub(super) fn write(&self, path: &str, text: &str) {

@@ -92,6 +92,8 @@ pub(super) fn moved(
 /// What is known of the commits that were made since the claim, not by baton.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CommitsSince<'a> {
+    /// The commit after which everything leaves.
+    pub(super) from: &'a ObjectId,
     /// HEAD now.
     pub(super) head: &'a Head,
     /// HEAD when the agent had ended; later commits are a person's.
@@ -179,10 +181,10 @@ fn protected_in_commits(
     since: &CommitsSince<'_>,
 ) -> Result<Vec<String>, RunnerError> {
     let head = since.head;
-    if head.commit == base.head.commit {
+    if head.commit == *since.from {
         return Ok(Vec::new());
     }
-    let from = accepted_until(repo, base, &head.commit, since.accepted);
+    let from = accepted_until(repo, since.from, &head.commit, since.accepted);
     if from == head.commit {
         return Ok(Vec::new());
     }
@@ -195,7 +197,13 @@ fn protected_in_commits(
         changed.retain(|path| by_agent.contains(path));
     }
     if let Some(claimed) = since.claimed {
-        let is_ours = |bytes: &[u8]| Some(bytes == state::render(claimed));
+        // An agent may ask to stop, by the file.
+        let is_ours = |bytes: &[u8]| {
+            Some(state::parse(bytes).is_ok_and(|found| {
+                let (exit, exit_reason) = (claimed.exit, claimed.exit_reason.clone());
+                state::render(&State { exit, exit_reason, ..found }) == state::render(claimed)
+            }))
+        };
         let ours = |path: &RepoPath| -> Result<bool, RepoError> {
             Ok(repo.newest_version(path, is_ours)?.is_some_and(|version| version.found))
         };
@@ -242,11 +250,11 @@ fn protected_in_commits(
 }
 
 /// The commit up to which a person has accepted what was committed during the turn.
-fn accepted_until(repo: &Repo, base: &Base, head: &ObjectId, accepted: Option<&str>) -> ObjectId {
+fn accepted_until(repo: &Repo, base: &ObjectId, head: &ObjectId, accepted: Option<&str>) -> ObjectId {
     let named = accepted.and_then(|name| repo.commit_named(name));
     named
-        .filter(|named| repo.is_below(&base.head.commit, named) && repo.is_below(named, head))
-        .unwrap_or_else(|| base.head.commit.clone())
+        .filter(|named| repo.is_below(base, named) && repo.is_below(named, head))
+        .unwrap_or_else(|| base.clone())
 }
 
 /// A path as a shell and git take it, from the root of the repository.

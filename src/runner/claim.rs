@@ -12,7 +12,7 @@ use crate::route::{RoutePlan, Situation, check_plan, decide_plan};
 use crate::turn::{Claim, Features, Input, Phase, Refusal, apply};
 
 use super::error::RunnerError;
-use super::journal::{Base, ClaimPlan, ClaimedState, Leftover, Record, TurnRecord};
+use super::journal::{Base, ClaimFound, ClaimPlan, ClaimedState, Leftover, Record, TurnRecord};
 use super::notes::leftovers_of;
 use super::outcome::{TurnEnd, TurnOutcome};
 use super::prompt::read_prompt;
@@ -48,7 +48,7 @@ impl Runner<'_> {
                 self.check_agent(actor, &own)?;
             }
         }
-        if matches!(kind, TurnKind::Solo(_)) {
+        if matches!(kind, TurnKind::Solo(_)) || self.exchange.is_some() {
             return Ok(());
         }
         // A cap that the other seat's agent cannot keep is refused before this one's is paid for.
@@ -120,7 +120,7 @@ impl Runner<'_> {
         let protect = self.config.publish.protect.clone();
         let secrets = Some(self.config.publish.secrets.clone());
         let settings = Some(self.settings_digest());
-        let plan = ClaimPlan { features, state, base, protect, secrets, settings };
+        let plan = ClaimPlan { features, state, base, pushed: None, protect, secrets, settings };
         self.crash_point(Phase::Claimed, "begin");
         self.pending.push(Entry::Open(turn.opening.clone()));
         self.journal_begin(turn, Record::ClaimBegin(Box::new(plan)))?;
@@ -131,12 +131,12 @@ impl Runner<'_> {
             }
             return Err(error);
         }
-        self.journal_done(turn, Record::ClaimDone)?;
+        self.journal_done(turn, Record::ClaimDone(ClaimFound::default()))?;
         Ok(Step::Go)
     }
 
     /// Says once what is a person's and will be left alone.
-    fn list_dirt(&mut self, base: Option<&Base>) {
+    pub(super) fn list_dirt(&mut self, base: Option<&Base>) {
         let Some(base) = base.filter(|_| !self.dirt_listed) else { return };
         self.dirt_listed = true;
         let paths: Vec<String> = base
@@ -165,7 +165,7 @@ impl Runner<'_> {
         }
     }
 
-    fn claim_input(&self, turn: &TurnRecord, kind: TurnKind, token: &Token) -> Input {
+    pub(super) fn claim_input(&self, turn: &TurnRecord, kind: TurnKind, token: &Token) -> Input {
         let now = turn.opening.at;
         let lease = jiff::SignedDuration::try_from(self.config.sync.lease.0).unwrap_or_default();
         let claim = Claim {
@@ -181,6 +181,7 @@ impl Runner<'_> {
         };
         match kind {
             TurnKind::Again => Input::Reclaim(claim),
+            TurnKind::TakenOver => Input::Takeover(claim),
             TurnKind::Expected | TurnKind::Solo(_) => Input::Claim(claim),
         }
     }
@@ -203,7 +204,7 @@ impl Runner<'_> {
             }
         }
         self.keep_rescue(turn)?;
-        self.journal_done(turn, Record::ClaimDone)?;
+        self.journal_done(turn, Record::ClaimDone(ClaimFound::default()))?;
         Ok(Step::Go)
     }
 
@@ -229,7 +230,7 @@ impl Runner<'_> {
     }
 
     /// What is there now, at one moment: where somebody saves or commits while it is looked at, it is looked at anew.
-    fn record_base(&self, repo: &Repo, actor: Actor) -> Result<Base, RunnerError> {
+    pub(super) fn record_base(&self, repo: &Repo, actor: Actor) -> Result<Base, RunnerError> {
         let mut tries = 1;
         loop {
             let head = repo.head()?;
@@ -323,13 +324,13 @@ pub(super) fn situation(actor: Actor, kind: TurnKind, state: Option<&State>) -> 
         (None, TurnKind::Solo(count)) => {
             Situation { actor, iteration: count, last_prompt: None, last_prompt_actor: None }
         }
-        (None, TurnKind::Expected | TurnKind::Again) => {
+        (None, TurnKind::Expected | TurnKind::Again | TurnKind::TakenOver) => {
             Situation { actor, iteration: 1, last_prompt: None, last_prompt_actor: None }
         }
     }
 }
 
-fn features(config: &Config, actor: Actor, with_git: bool, with_state: bool) -> Features {
+pub(super) fn features(config: &Config, actor: Actor, with_git: bool, with_state: bool) -> Features {
     let verifies = !config.verify.is_empty();
     let may_promise = actor == Actor::Galph && config.completion.promise.is_some();
     let mut features = Features::MINIMUM;

@@ -58,6 +58,8 @@ impl Runner<'_> {
                 .collect(),
             reply: turn.ran.as_ref().map(|ran| end_of(&ran.reply, KEPT_REPLY)).unwrap_or_default(),
             session: session_left(turn, ended.class),
+            failed_at_commit: turn.committed.ended.is_some(),
+            ahead: turn.published.as_ref().map(|published| published.ahead.clone()).unwrap_or_default(),
         };
         self.write_summary(turn, &ended, &legacy);
         let mut closing = self.closing(turn, ended.class.as_str(), &ended.detail, &legacy);
@@ -108,15 +110,17 @@ impl Runner<'_> {
 
     /// The turn was taken away while we were gone: its agent must not go on, and nothing of it is published.
     pub(super) fn close_fenced(&mut self, turn: &TurnRecord, refusal: &Refusal) -> Result<(), RunnerError> {
-        for attempt in turn.attempts() {
-            self.end_attempt(attempt)?;
-        }
+        self.end_attempts(turn)?;
         let notices = self.release_rescue(turn);
         let usage = Usage { turns: 0, ..turn.usage() };
         let legacy = Legacy { leftovers: self.leftovers(turn), notices, usage, ..Legacy::default() };
         let closing = self.closing(turn, "fenced", &refusal.to_string(), &legacy);
         self.pending.push(Entry::Close(Box::new(closing)));
         self.flush()
+    }
+
+    pub(super) fn end_attempts(&mut self, turn: &TurnRecord) -> Result<(), RunnerError> {
+        turn.attempts().into_iter().try_for_each(|attempt| self.end_attempt(attempt))
     }
 
     /// Ends an attempt that nobody wants any more, whoever started it.

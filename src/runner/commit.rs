@@ -57,6 +57,7 @@ impl Runner<'_> {
         let mut selection = decide_selection(&before(base, &now), &now, actor, rules);
         self.leave_persons_settings(turn, &mut selection);
         let commits = CommitsSince {
+            from: turn.leaves_after().unwrap_or(&base.head.commit),
             head: &head,
             ended_at: turn.ran.as_ref().and_then(|ran| ran.fingerprint.as_ref()).map(|after| &after.head),
             accepted: self.accepted.as_deref(),
@@ -73,6 +74,9 @@ impl Runner<'_> {
         }
         if let Some(branch) = base.head.branch.as_deref().filter(|_| head.commit != base.head.commit) {
             repo.sync_commits_since(&base.head.commit, branch)?;
+        }
+        if !only_say && self.fail_for_others_paths(turn, &selection)? {
+            return Ok(Step::Go);
         }
         if let Some(signal) = self.refuse_secrets(turn, &head, &selection)? {
             return Ok(Step::Suspend(signal));

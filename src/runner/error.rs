@@ -10,7 +10,7 @@ use crate::exec::ExecError;
 use crate::ledger::{HomeError, LedgerError};
 use crate::model::{Actor, ParsePromptNameError, PromptName, TurnId};
 use crate::publish::RuleError;
-use crate::repo::RepoError;
+use crate::repo::{RemoteError, RepoError};
 use crate::route::RouteError;
 use crate::state::StateError;
 use crate::turn::Refusal;
@@ -18,6 +18,7 @@ use crate::turn::Refusal;
 use super::isolation::IsolationError;
 use super::prompt::PromptError;
 use super::secrets::SecretsFound;
+use super::sync::SyncError;
 
 /// A turn cannot be taken or carried on; what happened so far is in the journal.
 #[derive(Debug, thiserror::Error)]
@@ -155,6 +156,22 @@ pub enum RunnerError {
         /// Why not.
         source: serde_json::Error,
     },
+    /// A turn of another mode is open.
+    #[error("{actor}'s turn {turn} was begun in {mode} mode and has not ended")]
+    OtherMode {
+        /// The turn.
+        turn: TurnId,
+        /// Whose.
+        actor: Actor,
+        /// The mode.
+        mode: String,
+    },
+    /// The remote.
+    #[error(transparent)]
+    Remote(Box<RemoteError>),
+    /// The exchange of turns.
+    #[error(transparent)]
+    Sync(Box<SyncError>),
     /// The journal was written on another machine.
     #[error("turn {turn} was begun on another machine ({machine}); this one is {here}")]
     OtherMachine {
@@ -193,6 +210,30 @@ pub struct NoAgent {
     pub because: String,
     /// Why not.
     pub source: AgentError,
+}
+
+impl RunnerError {
+    /// Whether the network may allow it later.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Remote(error) if error.is_transient())
+    }
+
+    /// The same for a remote that was there before: a directory that is gone may be one that is not mounted just now.
+    pub fn is_outage(&self) -> bool {
+        self.is_transient() || matches!(self, Self::Remote(error) if error.is_no_repository())
+    }
+}
+
+impl From<RemoteError> for RunnerError {
+    fn from(error: RemoteError) -> Self {
+        Self::Remote(Box::new(error))
+    }
+}
+
+impl From<SyncError> for RunnerError {
+    fn from(error: SyncError) -> Self {
+        Self::Sync(Box::new(error))
+    }
 }
 
 impl From<RouteError> for RunnerError {

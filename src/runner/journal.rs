@@ -14,7 +14,7 @@ use crate::config::SecretsConfig;
 use crate::exec::ExitRecord;
 use crate::ledger::Edge;
 use crate::model::{AttemptId, Hold, OutcomeClass, PromptName, State, Token, Usage};
-use crate::publish::{DirtyPath, DirtyRecord, Obstacle, RepoPath};
+use crate::publish::{DirtyPath, DirtyRecord, ObjectId, Obstacle, RepoPath};
 use crate::repo::{Fingerprint, Head, Rescue, Surroundings};
 use crate::state;
 use crate::turn::{Features, Phase};
@@ -24,7 +24,7 @@ use crate::turn::{Features, Phase};
 #[serde(tag = "record", rename_all = "snake_case")]
 pub(super) enum Record {
     ClaimBegin(Box<ClaimPlan>),
-    ClaimDone,
+    ClaimDone(ClaimFound),
     SelectBegin(SelectPlan),
     SelectDone(Selected),
     BaselineBegin(ChecksPlan),
@@ -37,13 +37,15 @@ pub(super) enum Record {
     CommitDone(Committed),
     StampBegin(Box<StampPlan>),
     StampDone,
+    PublishBegin(PublishPlan),
+    PublishDone(Published),
 }
 
 impl Record {
     pub(super) const fn place(&self) -> (Phase, Edge) {
         match self {
             Self::ClaimBegin(_) => (Phase::Claimed, Edge::Begin),
-            Self::ClaimDone => (Phase::Claimed, Edge::Done),
+            Self::ClaimDone(_) => (Phase::Claimed, Edge::Done),
             Self::SelectBegin(_) => (Phase::Selected, Edge::Begin),
             Self::SelectDone(_) => (Phase::Selected, Edge::Done),
             Self::BaselineBegin(_) => (Phase::Baseline, Edge::Begin),
@@ -56,6 +58,8 @@ impl Record {
             Self::CommitDone(_) => (Phase::Committed, Edge::Done),
             Self::StampBegin(_) => (Phase::Stamped, Edge::Begin),
             Self::StampDone => (Phase::Stamped, Edge::Done),
+            Self::PublishBegin(_) => (Phase::Published, Edge::Begin),
+            Self::PublishDone(_) => (Phase::Published, Edge::Done),
         }
     }
 }
@@ -66,8 +70,11 @@ pub(super) struct ClaimPlan {
     pub(super) features: Features,
     /// The state as the claim writes it, and its status before; `None` in solo mode.
     pub(super) state: Option<ClaimedState>,
-    /// `None` where git is not used.
+    /// `None` where git is not used, and in role mode, where it is known only when the claim has been accepted.
     pub(super) base: Option<Base>,
+    /// Role mode: the claim as a commit.
+    #[serde(default)]
+    pub(super) pushed: Option<PushedClaim>,
     /// `publish.protect` at the claim: to the turn's end, an agent cannot lift what keeps it from its own configuration.
     #[serde(default)]
     pub(super) protect: Vec<String>,
@@ -76,6 +83,26 @@ pub(super) struct ClaimPlan {
     pub(super) secrets: Option<SecretsConfig>,
     #[serde(default)]
     pub(super) settings: Option<String>,
+}
+
+/// A claim that the remote decides on.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct PushedClaim {
+    /// The remote's tip that it was made on.
+    pub(super) onto: ObjectId,
+    /// The claim.
+    pub(super) commit: ObjectId,
+    /// The local branch before it, and where it is brought to when the claim is accepted.
+    pub(super) from: Head,
+    pub(super) to: ObjectId,
+}
+
+/// What was found once the claim stood.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct ClaimFound {
+    /// Role mode: the repository as it was when the claim had been accepted and brought here.
+    #[serde(default)]
+    pub(super) base: Option<Base>,
 }
 
 /// The state around a claim.
@@ -170,6 +197,8 @@ pub enum Cause {
     Routing,
     /// A `verify` command with `verify_policy: fail`.
     Verification,
+    /// What it changed is not this seat's to publish.
+    Publication,
 }
 
 /// An attempt that is about to start.
@@ -243,6 +272,9 @@ pub(super) struct Committed {
     #[serde(default)]
     pub(super) leftovers: Vec<Leftover>,
     pub(super) fingerprint: Option<Fingerprint>,
+    /// Set when the turn ends here, with nothing committed.
+    #[serde(default)]
+    pub(super) ended: Option<Ended>,
     /// It was only said what would be committed.
     #[serde(default)]
     pub(super) dry_run: bool,
@@ -262,6 +294,28 @@ pub(super) struct StampPlan {
     pub(super) hold: Option<Hold>,
     pub(super) completion: Option<Completion>,
     pub(super) at: Timestamp,
+}
+
+/// A stamp that is about to be pushed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct PublishPlan {
+    /// The stamp's commit, on top of the work.
+    pub(super) commit: ObjectId,
+    /// The remote's tip that it replaces.
+    pub(super) onto: ObjectId,
+    /// HEAD, and where it is brought to when the stamp is accepted; `None`: it stays, since it cannot be brought there.
+    pub(super) from: Head,
+    pub(super) to: Option<ObjectId>,
+}
+
+/// A stamp that the remote has.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Published {
+    /// The stamp's commit.
+    pub(super) commit: ObjectId,
+    /// Commits that are on the local branch and not on the remote: the seat's next turn takes them along.
+    #[serde(default)]
+    pub(super) ahead: Vec<String>,
 }
 
 /// What became of a promise of completion.

@@ -63,13 +63,15 @@ impl Record {
                     None => {}
                 }
             }
-            Self::ClaimDone
+            Self::ClaimDone(_)
             | Self::SelectBegin(_)
             | Self::BaselineBegin(_)
             | Self::RunBegin(_)
             | Self::VerifyBegin(_)
             | Self::CommitBegin(_)
-            | Self::StampDone => {}
+            | Self::StampDone
+            | Self::PublishBegin(_)
+            | Self::PublishDone(_) => {}
         }
     }
 }
@@ -121,6 +123,10 @@ impl<'a> MaskedObserver<'a> {
                 });
             }
             Event::Warning { text } => inner.event(&Event::Warning { text: &masker.mask(text) }),
+            Event::AwaitingTurn { what } => inner.event(&Event::AwaitingTurn { what: &masker.mask(what) }),
+            Event::Offline { why, again_in } => {
+                inner.event(&Event::Offline { why: &masker.mask(why), again_in });
+            }
             Event::Waiting { reason, until } => {
                 inner.event(&Event::Waiting { reason: &masker.mask(reason), until });
             }

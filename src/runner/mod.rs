@@ -14,6 +14,7 @@ mod environment;
 mod error;
 mod isolation;
 mod journal;
+mod lease;
 mod log;
 mod look;
 mod masking;
@@ -31,10 +32,13 @@ mod select;
 mod session;
 pub mod settings;
 mod stamp;
+mod state_here;
 mod summary;
+mod sync;
 mod turn;
 mod turn_record;
 mod verify;
+mod watch;
 mod workspace;
 
 pub use check::{Check, CheckVerdict, describe_checks};
@@ -45,14 +49,17 @@ pub use isolation::{
     remove_tree,
 };
 pub use journal::{Cause, Completion};
+pub use lease::{Keeping, LeaseKeeper, Renewal};
 pub use look::{
     JournalledState, attempt_begun, attempts_of, commits_of, newest_journalled, state_left_by, usage_of,
 };
 pub use naming::{NO_BRANCH, TurnFiles, turn_files};
 pub use observer::{Event, Observer, TurnOrigin};
-pub use outcome::{COMBINED, SOLO, TurnEnd, TurnOutcome};
+pub use outcome::{COMBINED, ROLE, SOLO, TurnEnd, TurnOutcome};
 pub use preview::{CommitUse, PlannedCommit, Preview};
 pub use prompt::{MAX_PROMPT_BYTES, PromptError, compose_prompt, read_prompt};
 pub use secrets::SecretsFound;
+pub use sync::{Change, Exchange, Patience, Seen, SyncError, change_state};
 pub use turn::{Runner, TurnKind};
-pub use workspace::{GitUse, Opening, Workspace, machine_id};
+pub use watch::WatchFile;
+pub use workspace::{GitUse, Opening, TreeUse, Workspace, machine_id};

@@ -4,12 +4,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::ledger::{Closing, TurnFilter};
 use crate::model::Actor;
+use crate::publish::secret::Masker;
 
 use super::RunnerError;
 use super::check::{Check, describe_checks};
-use super::journal::{Completion, Leftover};
+use super::journal::{Completion, Leftover, TurnRecord};
 use super::session::SessionLeft;
 use super::turn::Runner;
+
+/// As many notes go to the other machine in the state, each of so many bytes.
+const PASSED_NOTES: usize = 16;
+const PASSED_NOTE_BYTES: usize = 2048;
 
 /// How many turns back something is still worth telling.
 const LOOK_BACK: u32 = 4;
@@ -30,6 +35,10 @@ pub(super) struct Legacy {
     pub(super) commits: Vec<String>,
     pub(super) reply: String,
     pub(super) session: Option<SessionLeft>,
+    /// The agent had finished, and what it changed was not this seat's to publish.
+    pub(super) failed_at_commit: bool,
+    /// Commits that are here and not on the remote.
+    pub(super) ahead: Vec<String>,
 }
 
 impl Legacy {
@@ -48,8 +57,12 @@ pub(super) fn leftovers_of(closing: &Closing) -> (Vec<Leftover>, Vec<Leftover>) 
 }
 
 impl Runner<'_> {
-    /// The notes at the end of this seat's next prompt.
-    pub(super) fn notes_for(&self, actor: Actor) -> Result<Vec<String>, RunnerError> {
+    /// The notes at the end of this turn's prompt.
+    pub(super) fn notes_for(&self, turn: &TurnRecord) -> Result<Vec<String>, RunnerError> {
+        let actor = turn.opening.actor;
+        // On another machine, the other seat's turn has left its notes in the state.
+        let from_there = turn.pushed_claim().and(turn.claimed_state()).map(|claimed| &claimed.before.notes);
+        let from_there = from_there.cloned().unwrap_or_default();
         let turns = self.workspace.ledger.turns(TurnFilter { actor: None, limit: LOOK_BACK })?;
         let closed: Vec<(Actor, Closing)> = turns
             .into_iter()
@@ -62,13 +75,11 @@ impl Runner<'_> {
             .iter()
             .map(|(seat, closing)| (seat, Legacy::of(closing)))
             .find(|(_, legacy)| !legacy.checks.is_empty())
+            .filter(|_| from_there.is_empty())
         {
-            notes.extend(
-                describe_checks(&legacy.checks, &legacy.baseline)
-                    .into_iter()
-                    .map(|line| format!("verified after {seat}'s turn: {line}")),
-            );
+            notes.extend(notes_on_checks(*seat, &legacy.checks, &legacy.baseline));
         }
+        notes.extend(from_there);
         if actor == Actor::Galph {
             // What both seats have done since galph's last prompt.
             for (seat, closing) in closed.iter().take(2).rev() {
@@ -86,6 +97,31 @@ impl Runner<'_> {
         }
         Ok(notes)
     }
+}
+
+/// The results of the `verify` commands, one note each.
+fn notes_on_checks(seat: Actor, checks: &[Check], baseline: &[Check]) -> impl Iterator<Item = String> {
+    let lines = describe_checks(checks, baseline).into_iter();
+    lines.map(move |line| format!("verified after {seat}'s turn: {line}"))
+}
+
+/// What a turn tells the other seat on another machine, masked and bounded.
+pub(super) fn notes_for_other(turn: &TurnRecord, masker: &Masker) -> Vec<String> {
+    let seat = turn.opening.actor;
+    let notes = notes_on_checks(seat, &turn.verified.checks, &turn.baseline.checks);
+    notes.take(PASSED_NOTES).map(|note| end_cut(masker.mask(&note))).collect()
+}
+
+fn end_cut(mut note: String) -> String {
+    if note.len() > PASSED_NOTE_BYTES {
+        let mut end = PASSED_NOTE_BYTES;
+        while !note.is_char_boundary(end) {
+            end -= 1;
+        }
+        note.truncate(end);
+        note.push_str(" ...");
+    }
+    note
 }
 
 fn notes_on_own(closing: &Closing) -> Vec<String> {

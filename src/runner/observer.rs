@@ -86,6 +86,18 @@ pub enum Event<'a> {
         /// What.
         text: &'a str,
     },
+    /// The other side, or something else on the remote, is waited for.
+    AwaitingTurn {
+        /// What for.
+        what: &'a str,
+    },
+    /// The network does not answer, and is tried again.
+    Offline {
+        /// Why.
+        why: &'a str,
+        /// After this pause.
+        again_in: Duration,
+    },
     /// Nobody may act until then.
     Waiting {
         /// Why.

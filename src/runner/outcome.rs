@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use crate::attempt::InterruptSignal;
-use crate::model::{Actor, OutcomeClass, TurnId, Usage};
+use crate::model::{Actor, OutcomeClass, TurnId, Usage, Verdict};
 
 use super::journal::{Cause, Completion};
 
 /// The mode in which both seats pass the baton to each other, as the journal names it.
 pub const COMBINED: &str = "combined";
+/// The mode in which this machine plays one seat and another one the other.
+pub const ROLE: &str = "role";
 /// The mode in which one seat's prompt runs by itself.
 pub const SOLO: &str = "solo";
 
@@ -41,6 +43,13 @@ pub struct TurnOutcome {
     pub stalemate: Option<String>,
     /// The summary, relative to the workspace.
     pub summary: Option<String>,
+}
+
+impl TurnOutcome {
+    /// Whether the turn passed the baton on.
+    pub fn passed(&self) -> bool {
+        matches!(&self.end, TurnEnd::Closed { class, .. } if class.verdict() == Verdict::Pass)
+    }
 }
 
 /// How a turn ended for this process.

@@ -128,7 +128,7 @@ impl Runner<'_> {
         };
         let text = read_prompt(&self.workspace.root, &self.config.prompts_dir, plan.prompt.as_str())?;
         let shown = self.config.prompts_dir.join(plan.prompt.as_str()).display().to_string();
-        let prompt = compose_prompt(&shown, &text, &variables(&context), &self.notes_for(actor)?)?;
+        let prompt = compose_prompt(&shown, &text, &variables(&context), &self.notes_for(turn)?)?;
         let order = AgentOrder {
             attempt: plan.attempt,
             command: &command,

@@ -61,16 +61,12 @@ impl Runner<'_> {
         head: &Head,
         selection: &Selection,
     ) -> Result<Option<InterruptSignal>, RunnerError> {
-        let (Some(repo), Some(base)) = (&self.workspace.repo, turn.base()) else { return Ok(None) };
+        let (Some(repo), Some(from)) = (&self.workspace.repo, turn.leaves_after()) else { return Ok(None) };
         let settings = self.settings_for(turn);
         if !settings.enabled && settings.scanner.is_none() {
             return Ok(None);
         }
-        let introduced = if head.commit == base.head.commit {
-            Vec::new()
-        } else {
-            repo.introduced_since(&base.head.commit)?
-        };
+        let introduced = if head.commit == *from { Vec::new() } else { repo.introduced_since(from)? };
         let skipped: Vec<String> = introduced
             .iter()
             .flat_map(|commit| commit.files.iter().map(move |file| (commit, file)))
@@ -89,7 +85,7 @@ impl Runner<'_> {
         };
         let actor = turn.opening.actor;
         if !found.is_empty() {
-            let error = refusal(actor, &found, base.head.commit.as_str());
+            let error = refusal(actor, &found, from.as_str());
             self.flush()?;
             return Err(RunnerError::Secrets(Box::new(error)));
         }
@@ -101,6 +97,21 @@ impl Runner<'_> {
             Some(line) => self.run_scanner(turn, selection, &introduced, line),
             None => Ok(None),
         }
+    }
+
+    /// The same for work that a person has put on top of others' commits: all of it since `from`.
+    pub(super) fn refuse_secrets_since(&self, turn: &TurnRecord, from: &ObjectId) -> Result<(), RunnerError> {
+        let settings = self.settings_for(turn);
+        let Some(repo) = self.workspace.repo.as_ref().filter(|_| settings.enabled) else { return Ok(()) };
+        let introduced = repo.introduced_since(from)?;
+        let allowed: BTreeSet<&str> =
+            settings.allow.iter().map(|allowed| allowed.fingerprint.as_str()).collect();
+        let mut found = in_commits(repo, &introduced, &self.workspace.rules)?;
+        found.retain(|finding| !allowed.contains(finding.hit.fingerprint.as_str()));
+        if found.is_empty() {
+            return Ok(());
+        }
+        Err(RunnerError::Secrets(Box::new(refusal(turn.opening.actor, &found, from.as_str()))))
     }
 
     /// The settings of the scan. Those of the claim count until a person has edited the configuration after the agent

@@ -40,7 +40,7 @@ impl Runner<'_> {
         Ok(Step::Go)
     }
 
-    fn plan_stamp(&self, turn: &TurnRecord) -> Result<StampPlan, RunnerError> {
+    pub(super) fn plan_stamp(&self, turn: &TurnRecord) -> Result<StampPlan, RunnerError> {
         let commit = match &self.workspace.repo {
             Some(repo) => Some(repo.head()?.short),
             None => None,

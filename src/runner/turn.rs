@@ -8,7 +8,7 @@ use crate::ambient::Ambient;
 use crate::attempt::{InterruptSignal, Interrupts, seek_program};
 use crate::config::Config;
 use crate::exec::AttemptDir;
-use crate::ledger::{Entry, Ledger, PhaseRecord, Turn, TurnFilter, TurnOpening};
+use crate::ledger::{Entry, Ledger, PhaseRecord, Turn, TurnOpening};
 use crate::model::{Actor, AttemptId, PromptName, State};
 use crate::publish::secret::Masker;
 use crate::route::Settings;
@@ -17,12 +17,14 @@ use crate::turn::{Next, Phase, decide_next};
 use super::crash::CrashPoints;
 use super::error::NoAgent;
 use super::journal::{Record, TurnRecord};
+use super::lease::LeaseKeeper;
 use super::log::TurnLog;
 use super::masking::MaskedObserver;
 use super::observer::{Event, Observer, TurnOrigin};
-use super::outcome::{COMBINED, TurnOutcome};
+use super::outcome::TurnOutcome;
 use super::preview::CommitUse;
 use super::run::Looked;
+use super::sync::{Exchange, Patience};
 use super::workspace::Workspace;
 use super::{RunnerError, settings};
 
@@ -52,6 +54,16 @@ pub struct Runner<'a> {
     pub(super) looked: Option<Looked>,
     /// Up to this commit, what was committed during a turn is accepted even where it touches protected paths.
     pub(super) accepted: Option<String>,
+    /// Where turns are passed to another machine; `None` in modes of one machine.
+    pub(super) exchange: Option<Exchange>,
+    /// How long a network that does not answer is waited for.
+    pub(super) patience: Patience,
+    /// Local commits of nobody's turn are published with the next one.
+    pub(super) publish_existing: bool,
+    /// Galph's turn passes although it changed what it does not publish.
+    pub(super) tolerates_others_paths: bool,
+    /// Shows the other side that the holder of the turn lives.
+    pub(super) lease: Option<LeaseKeeper>,
 }
 
 /// What a turn is taken for.
@@ -61,6 +73,8 @@ pub enum TurnKind {
     Expected,
     /// The same, after it failed.
     Again,
+    /// One whose holder has not shown a sign of life for longer than its lease.
+    TakenOver,
     /// A seat's prompt without any state; the number is the run's own count.
     Solo(u64),
 }
@@ -100,6 +114,11 @@ impl<'a> Runner<'a> {
             looked: None,
             commits: CommitUse::default(),
             accepted: None,
+            exchange: None,
+            patience: Patience::default(),
+            publish_existing: false,
+            tolerates_others_paths: false,
+            lease: None,
             ambient,
             config,
             workspace,
@@ -114,36 +133,6 @@ impl<'a> Runner<'a> {
     /// Accepts what was committed during a turn, up to this commit, even where it touches protected paths.
     pub fn accept_commits(&mut self, until: Option<&str>) {
         self.accepted = until.map(str::to_owned);
-    }
-
-    /// The state as it is now; `None` when there is no file and never was one.
-    pub fn state(&self) -> Result<Option<State>, RunnerError> {
-        let found = self.workspace.state.read()?;
-        if found.is_none() {
-            self.refuse_reset()?;
-        }
-        Ok(found)
-    }
-
-    /// Turns that have been taken left a state behind; without it, nobody may begin at iteration 1 unasked.
-    fn refuse_reset(&self) -> Result<(), RunnerError> {
-        let turns = self.workspace.ledger.turns(TurnFilter { actor: None, limit: u32::MAX })?;
-        let last = turns.into_iter().find_map(|turn| {
-            let class = turn.closing?.class;
-            (turn.opening.mode == COMBINED && class != "void").then_some((turn.opening, class))
-        });
-        let Some((opening, class)) = last else { return Ok(()) };
-        let passed = matches!(class.as_str(), "ok" | "no_change");
-        let (iteration, expected) = match (opening.actor, passed) {
-            (actor, false) => (opening.iteration, actor),
-            (Actor::Galph, true) => (opening.iteration, Actor::Ralph),
-            (Actor::Ralph, true) => (opening.iteration + 1, Actor::Galph),
-        };
-        Err(RunnerError::StateGone {
-            shown: self.config.state_file.display().to_string(),
-            iteration,
-            expected,
-        })
     }
 
     /// The workspace.
@@ -165,15 +154,22 @@ impl<'a> Runner<'a> {
     pub fn run_turn(&mut self, actor: Actor, kind: TurnKind) -> Result<TurnOutcome, RunnerError> {
         self.renew_records()?;
         let state = match kind {
-            TurnKind::Expected | TurnKind::Again => Some(self.state_or_initial()?),
+            TurnKind::Expected | TurnKind::Again | TurnKind::TakenOver => Some(self.state_or_initial()?),
             TurnKind::Solo(_) => None,
         };
         self.check_before_claim(actor, kind, state.as_ref())?;
-        let opening = TurnOpening {
+        let mut turn = TurnRecord::new(self.opening(actor, kind, state.as_ref()));
+        let step = self.claim(&mut turn, kind, state)?;
+        self.announce(&turn, TurnOrigin::Here);
+        self.drive(turn, step)
+    }
+
+    pub(super) fn opening(&self, actor: Actor, kind: TurnKind, state: Option<&State>) -> TurnOpening {
+        TurnOpening {
             id: self.ambient.new_turn_id(),
             actor,
             mode: self.mode.to_owned(),
-            iteration: match (kind, &state) {
+            iteration: match (kind, state) {
                 (TurnKind::Solo(count), _) => count,
                 (_, Some(state)) => state.iteration,
                 (_, None) => 0,
@@ -181,18 +177,18 @@ impl<'a> Runner<'a> {
             machine: self.workspace.machine.clone(),
             boot_id: self.ambient.boot_id(),
             at: self.ambient.now(),
-        };
-        let mut turn = TurnRecord::new(opening);
-        let step = self.claim(&mut turn, kind, state)?;
-        self.announce(&turn, TurnOrigin::Here);
-        self.drive(turn, step)
+        }
     }
 
     /// Goes on with the turns that an earlier process began and did not end, oldest first; one a call.
     pub fn resume(&mut self) -> Result<Option<TurnOutcome>, RunnerError> {
-        let Some(Turn { opening, .. }) = self.workspace.ledger.open_turns()?.into_iter().next() else {
-            return Ok(None);
-        };
+        self.resume_of(None)
+    }
+
+    pub(super) fn resume_of(&mut self, seat: Option<Actor>) -> Result<Option<TurnOutcome>, RunnerError> {
+        let open = self.workspace.ledger.open_turns()?;
+        let first = open.into_iter().find(|turn| seat.is_none_or(|seat| turn.opening.actor == seat));
+        let Some(Turn { opening, .. }) = first else { return Ok(None) };
         if opening.machine != self.workspace.machine {
             return Err(RunnerError::OtherMachine {
                 turn: opening.id,
@@ -202,17 +198,22 @@ impl<'a> Runner<'a> {
         }
         let id = opening.id;
         let records = self.workspace.ledger.phases(id)?;
-        let turn = TurnRecord::fold(opening, &records)
+        let mut turn = TurnRecord::fold(opening, &records)
             .map_err(|source| RunnerError::Journal { turn: id, source })?;
+        self.refuse_other_mode(&turn)?;
         self.reopen_log(&turn)?;
         self.announce(&turn, TurnOrigin::Resumed);
         self.keep_protected(&turn)?;
-        let step = self.check_still_ours(&turn)?;
+        let step = if turn.pushed_claim().is_some() {
+            self.check_still_ours_there(&mut turn)?
+        } else {
+            self.check_still_ours(&turn)?
+        };
         self.drive(turn, step).map(Some)
     }
 
     /// An agent may have deleted the records: what is written to a deleted file, no restart will find.
-    fn renew_records(&mut self) -> Result<(), RunnerError> {
+    pub(super) fn renew_records(&mut self) -> Result<(), RunnerError> {
         let path = self.workspace.home.ledger();
         if !path.is_file() {
             self.workspace.home.create()?;
@@ -229,7 +230,7 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
-    fn announce(&mut self, turn: &TurnRecord, origin: TurnOrigin) {
+    pub(super) fn announce(&mut self, turn: &TurnRecord, origin: TurnOrigin) {
         let opening = &turn.opening;
         self.observer.event(&Event::Claimed {
             actor: opening.actor,
@@ -239,7 +240,7 @@ impl<'a> Runner<'a> {
         });
     }
 
-    fn drive(&mut self, mut turn: TurnRecord, first: Step) -> Result<TurnOutcome, RunnerError> {
+    pub(super) fn drive(&mut self, mut turn: TurnRecord, first: Step) -> Result<TurnOutcome, RunnerError> {
         let mut step = first;
         loop {
             match step {
@@ -267,22 +268,24 @@ impl<'a> Runner<'a> {
             Phase::Running => self.run_agent(turn),
             Phase::Verified => self.verify(turn),
             Phase::Committed => self.commit(turn),
+            Phase::Stamped if turn.pushed_claim().is_some() => self.stamp_for_remote(turn),
             Phase::Stamped => self.stamp(turn),
-            // Combined and solo push nothing, so that no turn has this phase.
-            Phase::Published => Ok(Step::Go),
+            Phase::Published => self.publish(turn),
         }
     }
 
     fn examine(&mut self, turn: &mut TurnRecord, phase: Phase) -> Result<Step, RunnerError> {
         match phase {
+            Phase::Claimed if turn.pushed_claim().is_some() => self.examine_remote_claim(turn),
             Phase::Claimed => self.examine_claim(turn),
             Phase::Selected => self.examine_selection(turn),
             Phase::Baseline => self.baseline(turn),
             Phase::Running => self.examine_agent(turn),
             Phase::Verified => self.verify(turn),
             Phase::Committed => self.examine_commit(turn),
+            Phase::Stamped if turn.pushed_claim().is_some() => self.stamp_for_remote(turn),
             Phase::Stamped => self.examine_stamp(turn),
-            Phase::Published => Ok(Step::Go),
+            Phase::Published => self.examine_publication(turn),
         }
     }
 
@@ -331,11 +334,6 @@ impl<'a> Runner<'a> {
 
     pub(super) fn crash_point(&mut self, phase: Phase, edge: &str) {
         self.crash.pass(self.ambient, &self.interrupts, &format!("{phase}:{edge}"));
-    }
-
-    /// The state, or the first one of all where there is no file.
-    pub(super) fn state_or_initial(&self) -> Result<State, RunnerError> {
-        Ok(self.state()?.unwrap_or_else(|| State::initial(self.ambient.now())))
     }
 
     pub(super) fn warn(&mut self, text: &str) {

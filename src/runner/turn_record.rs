@@ -6,12 +6,13 @@
 use std::path::PathBuf;
 
 use super::journal::{
-    Base, Cause, ChecksFound, ChecksPlan, ClaimPlan, ClaimedState, CommitPlan, Committed, Ended, Ran, Record,
-    RunPlan, SelectPlan, Selected, StampPlan,
+    Base, Cause, ChecksFound, ChecksPlan, ClaimFound, ClaimPlan, ClaimedState, CommitPlan, Committed, Ended,
+    PublishPlan, Published, PushedClaim, Ran, Record, RunPlan, SelectPlan, Selected, StampPlan,
 };
 use super::naming::TurnFiles;
 use crate::ledger::{Edge, PhaseRecord, TurnOpening};
 use crate::model::{AttemptId, PromptName, Usage, Verdict};
+use crate::publish::ObjectId;
 use crate::turn::{Facts, Features};
 
 /// A turn as its journal tells it.
@@ -20,6 +21,7 @@ pub(super) struct TurnRecord {
     pub(super) opening: TurnOpening,
     pub(super) facts: Facts,
     pub(super) claim: Option<ClaimPlan>,
+    pub(super) claim_found: ClaimFound,
     pub(super) select: Option<SelectPlan>,
     pub(super) selected: Option<Selected>,
     pub(super) baseline_plan: ChecksPlan,
@@ -33,6 +35,9 @@ pub(super) struct TurnRecord {
     pub(super) commit: Option<CommitPlan>,
     pub(super) committed: Committed,
     pub(super) stamp: Option<StampPlan>,
+    /// The newest of the stamps that were pushed.
+    pub(super) publish: Option<PublishPlan>,
+    pub(super) published: Option<Published>,
     /// Where the turn's class comes from; `None` while it is undecided.
     pub(super) ended: Option<Ended>,
 }
@@ -43,6 +48,7 @@ impl TurnRecord {
             opening,
             facts: Facts::default(),
             claim: None,
+            claim_found: ClaimFound::default(),
             select: None,
             selected: None,
             baseline_plan: ChecksPlan::default(),
@@ -55,6 +61,8 @@ impl TurnRecord {
             commit: None,
             committed: Committed::default(),
             stamp: None,
+            publish: None,
+            published: None,
             ended: None,
         }
     }
@@ -77,7 +85,8 @@ impl TurnRecord {
         }
         match record {
             Record::ClaimBegin(plan) => self.claim = Some(*plan),
-            Record::ClaimDone | Record::StampDone => {}
+            Record::ClaimDone(found) => self.claim_found = found,
+            Record::StampDone => {}
             Record::SelectBegin(plan) => self.select = Some(plan),
             Record::SelectDone(selected) => {
                 self.end(selected.ended.clone());
@@ -100,8 +109,13 @@ impl TurnRecord {
                 self.verified = found;
             }
             Record::CommitBegin(plan) => self.commit = Some(plan),
-            Record::CommitDone(committed) => self.committed = committed,
+            Record::CommitDone(committed) => {
+                self.end(committed.ended.clone());
+                self.committed = committed;
+            }
             Record::StampBegin(plan) => self.stamp = Some(*plan),
+            Record::PublishBegin(plan) => self.publish = Some(plan),
+            Record::PublishDone(published) => self.published = Some(published),
         }
     }
 
@@ -121,7 +135,18 @@ impl TurnRecord {
     }
 
     pub(super) fn base(&self) -> Option<&Base> {
-        self.claim.as_ref().and_then(|claim| claim.base.as_ref())
+        self.claim_found.base.as_ref().or_else(|| self.claim.as_ref().and_then(|claim| claim.base.as_ref()))
+    }
+
+    /// The claim as the remote has it; `None` in a mode without a remote.
+    pub(super) fn pushed_claim(&self) -> Option<&PushedClaim> {
+        self.claim.as_ref().and_then(|claim| claim.pushed.as_ref())
+    }
+
+    /// The commit after which everything on the branch leaves with this turn: the remote has the claim, and what a turn
+    /// before has left on top of it comes along.
+    pub(super) fn leaves_after(&self) -> Option<&ObjectId> {
+        self.pushed_claim().map(|pushed| &pushed.commit).or_else(|| self.base().map(|base| &base.head.commit))
     }
 
     pub(super) fn claimed_state(&self) -> Option<&ClaimedState> {

@@ -1,10 +1,12 @@
 //! A workspace, opened for turns: its repository, its records, its locks.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::ambient::Ambient;
+use crate::attempt::Interrupts;
 use crate::config::Config;
-use crate::ledger::{Home, IsolatedPlace, IsolationRecord, Ledger, Lock, Stage};
+use crate::ledger::{Home, HomeError, IsolatedPlace, IsolationRecord, Ledger, Lock, Stage};
 use crate::model::{Actor, State};
 use crate::publish::{RepoPath, Rules};
 use crate::repo::Repo;
@@ -13,6 +15,10 @@ use crate::state::StateFile;
 use super::isolation::{refuse_gone, refuse_shared_branch, return_logs};
 use super::look::newest_journalled;
 use super::{RunnerError, settings};
+
+/// How long the other seat of the same clone is waited for: it ends its turn while ours is expected already.
+const TREE_PATIENCE: Duration = Duration::from_mins(1);
+const TREE_PAUSE: Duration = Duration::from_millis(10);
 
 /// Whether turns use the repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +40,17 @@ pub struct Opening<'a> {
     pub git: GitUse,
     /// The only branch that is welcome.
     pub branch: Option<&'a str>,
+    /// For how long the work tree is ours.
+    pub tree: TreeUse,
+}
+
+/// For how long a process has the work tree for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TreeUse {
+    /// For its life.
+    Always,
+    /// For each turn: between turns the other seat of the same clone may have it.
+    EachTurn,
 }
 
 /// A workspace with everything that turns need, and nobody else at work in it.
@@ -58,6 +75,7 @@ pub struct Workspace {
     /// The place of an isolated loop; `None` in a person's own tree.
     pub isolated: Option<IsolatedPlace>,
     _locks: Vec<Lock>,
+    tree: Option<Lock>,
 }
 
 impl Workspace {
@@ -72,7 +90,7 @@ impl Workspace {
     /// Opens a workspace for turns of these seats: the seats and the work tree are ours. Whether the repository is fit
     /// for a turn is looked at before each claim, so that a turn of an earlier process is never left unwatched.
     pub fn open(opening: Opening<'_>, seats: &[Actor], ambient: &Ambient) -> Result<Self, RunnerError> {
-        let Opening { root, config, git, branch } = opening;
+        let Opening { root, config, git, branch, tree } = opening;
         let mut repo = match git {
             GitUse::Use => Some(Repo::open_configured(root, &config.git, ambient)?),
             GitUse::Avoid => None,
@@ -84,7 +102,10 @@ impl Workspace {
         for seat in seats {
             locks.push(home.lock_seat(*seat, ambient)?);
         }
-        locks.push(Lock::on_work_tree(root)?);
+        let tree = match tree {
+            TreeUse::Always => Some(Lock::on_work_tree(root)?),
+            TreeUse::EachTurn => None,
+        };
         if let Some(repo) = &repo {
             let logs = repo.exclude_pattern(&config.logs_dir.display().to_string());
             let own = repo.exclude_pattern(".baton");
@@ -113,7 +134,35 @@ impl Workspace {
             repo,
             branch: branch.map(str::to_owned),
             _locks: locks,
+            tree,
         })
+    }
+
+    /// Has the work tree for itself until it is released; waits for the other seat of this clone, or for a signal.
+    pub(super) fn take_tree(
+        &mut self,
+        ambient: &Ambient,
+        interrupts: &Interrupts,
+    ) -> Result<(), RunnerError> {
+        let waiting = ambient.stopwatch();
+        loop {
+            match Lock::on_work_tree(&self.root) {
+                Ok(lock) => {
+                    self.tree = Some(lock);
+                    return Ok(());
+                }
+                Err(HomeError::Busy { .. })
+                    if interrupts.pending().is_none() && waiting.elapsed() < TREE_PATIENCE =>
+                {
+                    std::thread::sleep(TREE_PAUSE);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    pub(super) fn release_tree(&mut self) {
+        self.tree = None;
     }
 
     /// Refuses to look at a tree that is no longer linked: everything in it would count as deleted.

@@ -132,6 +132,7 @@ impl<'de> Visitor<'de> for StateVisitor {
         let mut holds: Option<Vec<Hold>> = None;
         let mut interruptions: Option<u32> = None;
         let mut usage: Option<UsageByActor> = None;
+        let mut notes: Option<Vec<String>> = None;
         let mut unknown = serde_json::Map::new();
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
@@ -153,6 +154,7 @@ impl<'de> Visitor<'de> for StateVisitor {
                 "holds" => field(&mut map, &mut holds, "holds")?,
                 "interruptions" => field(&mut map, &mut interruptions, "interruptions")?,
                 "usage" => field(&mut map, &mut usage, "usage")?,
+                "notes" => field(&mut map, &mut notes, "notes")?,
                 _ => {
                     if unknown.contains_key(&key) {
                         return Err(de::Error::custom(format!("duplicate field `{key}`")));
@@ -181,6 +183,7 @@ impl<'de> Visitor<'de> for StateVisitor {
             holds: holds.unwrap_or_default(),
             interruptions: interruptions.unwrap_or(0),
             usage: usage.unwrap_or_default(),
+            notes: notes.unwrap_or_default(),
             unknown,
         }))
     }
@@ -237,6 +240,7 @@ impl Serialize for Fields<'_> {
             holds,
             interruptions,
             usage,
+            notes,
             unknown,
         } = self.0;
         let mut map = serializer.serialize_map(None)?;
@@ -258,6 +262,9 @@ impl Serialize for Fields<'_> {
         map.serialize_entry("holds", holds)?;
         map.serialize_entry("interruptions", interruptions)?;
         map.serialize_entry("usage", usage)?;
+        if !notes.is_empty() {
+            map.serialize_entry("notes", notes)?;
+        }
         for (key, value) in unknown {
             map.serialize_entry(key, value)?;
         }

@@ -76,7 +76,7 @@ pub enum StampOutcome {
     },
     /// The turn is given back.
     Release {
-        /// The status before the claim.
+        /// The status before the claim. A running one, of a turn that was taken over, becomes the one before that.
         prior: Status,
         /// What was used all the same. It is no turn, and was paid for.
         spent: Usage,

@@ -8,6 +8,7 @@ mod completion;
 mod input;
 mod phase;
 mod progress;
+pub mod sync;
 mod transition;
 
 pub use budget::{Allowance, Exceeded, Spent, decide_budget};
@@ -15,4 +16,4 @@ pub use completion::{Evidence, RefusedPromise, count_unticked, decide_completion
 pub use input::{Blocked, ByHand, Claim, Failed, Input, OverRunning, Refusal, Stamp, StampOutcome};
 pub use phase::{Facts, Features, Next, Phase, decide_next};
 pub use progress::{Stalemate, decide_no_progress};
-pub use transition::{apply, decide_blocked, restore_tampered};
+pub use transition::{apply, decide_blocked, restore_tampered, status_before};

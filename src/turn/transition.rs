@@ -21,6 +21,16 @@ fn standing(state: &State, now: Timestamp) -> Vec<Hold> {
     state.holds.iter().filter(|hold| hold.stands(now)).cloned().collect()
 }
 
+/// The status from which the running turn was claimed, as far as the state tells: it names no failure, so that the next
+/// claim is an ordinary one.
+pub fn status_before(actor: Actor, state: &State) -> Status {
+    match actor {
+        Actor::Galph if state.iteration == 1 && state.ralph_commit.is_none() => Status::Idle,
+        Actor::Galph => Status::Complete,
+        Actor::Ralph => Status::WaitingRalph,
+    }
+}
+
 /// The state after `input`, or why that is not legal. Fields that this version does not know are kept.
 pub fn apply(state: &State, input: Input, now: Timestamp) -> Result<State, Refusal> {
     let mut next = match input {
@@ -119,7 +129,8 @@ fn stamped(state: &State, stamp: Stamp, now: Timestamp) -> Result<State, Refusal
             next.interruptions = 0;
         }
         StampOutcome::Release { prior, spent, hold, interrupted } => {
-            next.status = prior;
+            // A turn that was taken over was claimed from a running one: nobody would be there to run it.
+            next.status = if prior.runner().is_none() { prior } else { status_before(actor, state) };
             add_usage(&mut next, actor, Usage { turns: 0, ..spent });
             next.holds.extend(hold);
             if let Some(id) = interrupted {

@@ -96,6 +96,23 @@ fn a_release_gives_the_status_before_the_claim_back_and_counts_nothing() {
 }
 
 #[test]
+fn what_is_released_by_a_takeover_can_be_claimed_by_an_ordinary_run() {
+    let mut state = State::initial(at(0));
+    assert_eq!(status_before(Actor::Galph, &state), Status::Idle);
+    state.iteration = 2;
+    assert_eq!(status_before(Actor::Galph, &state), Status::Complete);
+    assert_eq!(status_before(Actor::Ralph, &state), Status::WaitingRalph);
+}
+
+#[test]
+fn a_turn_that_was_taken_over_and_is_given_back_is_not_left_running() {
+    let running = apply(&State::initial(at(0)), Input::Claim(claim(Actor::Galph, 1)), at(1)).unwrap();
+    let taken = apply(&running, Input::Takeover(claim(Actor::Galph, 2)), at(2)).unwrap();
+    let released = apply(&taken, release_by(Actor::Galph, 2, 3, running.status), at(3)).unwrap();
+    assert_eq!((released.status, released.holder), (Status::Idle, None));
+}
+
+#[test]
 fn what_a_released_turn_used_is_paid_for_and_is_no_turn() {
     let running = apply(&State::initial(at(0)), Input::Claim(claim(Actor::Galph, 1)), at(1)).unwrap();
     let outcome =

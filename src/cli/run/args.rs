@@ -13,7 +13,7 @@ pub(super) enum Mode {
     Combined,
     /// One seat's prompt, N times, with no handoff and no state.
     Solo,
-    /// One role a machine, the turn passed through git (not in this version).
+    /// One role a machine, the turn passed through a git remote.
     Role,
 }
 
@@ -58,9 +58,9 @@ pub(crate) struct Args {
     /// A line that says that it is alive, this often; 0: only on a terminal
     #[arg(long, value_name = "SECONDS", env = "HEARTBEAT_SECS", default_value_t = 0)]
     pub(super) heartbeat_secs: u64,
-    /// Accepted for old scripts; there is nothing more to say in these modes
-    #[arg(long, hide = true)]
-    verbose: bool,
+    /// Say every change of the state while waiting, in role mode
+    #[arg(long)]
+    pub(super) verbose: bool,
     /// Show neither progress nor the agent's output
     #[arg(long, conflicts_with = "verbose")]
     pub(super) quiet: bool,
@@ -73,6 +73,9 @@ pub(crate) struct Args {
     /// Go on with a turn in which protected paths were committed: all commits up to this one are accepted
     #[arg(long, value_name = "COMMIT")]
     pub(super) accept_commits: Option<String>,
+    /// Publish local commits that are of no turn with the next turn, in role mode
+    #[arg(long)]
+    pub(super) publish_existing: bool,
     /// The state file
     #[arg(long, value_name = "PATH")]
     state_file: Option<String>,
@@ -149,6 +152,10 @@ impl Args {
         if self.sync_via_git && self.mode != Mode::Role {
             return Err(Failure::new(Exit::Usage, "`--sync-via-git` goes with `--mode role` only")
                 .help("leave it out: combined and solo mode pass no turn through git"));
+        }
+        if self.publish_existing && self.mode != Mode::Role {
+            return Err(Failure::new(Exit::Usage, "`--publish-existing` goes with `--mode role` only")
+                .help("leave it out: combined and solo mode publish nothing"));
         }
         match (self.mode, self.role) {
             (Mode::Combined, None) => Ok(None),

@@ -69,8 +69,8 @@ pub(super) struct CommitArgs {
     /// Accepted for old scripts; that is how it is
     #[arg(long, overrides_with = "force_add_reports", hide = true)]
     no_force_add_reports: bool,
-    /// Accepted for old scripts; a path outside the categories is a warning anyway
-    #[arg(long, overrides_with = "no_tolerate_doc_dirty", hide = true)]
+    /// Let galph's turn pass although it changed what only ralph publishes, in role mode; elsewhere that is a warning
+    #[arg(long, overrides_with = "no_tolerate_doc_dirty")]
     tolerate_doc_dirty: bool,
     /// Accepted for old scripts
     #[arg(long, overrides_with = "tolerate_doc_dirty", hide = true)]
@@ -90,13 +90,20 @@ pub(super) struct CommitArgs {
 }
 
 impl CommitArgs {
+    /// Whether galph's turn passes although it changed what it does not publish.
+    pub(super) const fn tolerates_others_paths(&self) -> bool {
+        self.tolerate_doc_dirty
+    }
+
     /// Whether it is committed or only said.
     pub(super) fn commit_use(&self) -> CommitUse {
         if self.commit_dry_run { CommitUse::OnlySay } else { CommitUse::Make }
     }
 
     /// What is said once at the start about flags that mean less here than in the earlier scripts.
-    pub(super) fn notices(&self, config: &Config) -> Vec<&'static str> {
+    ///
+    /// `role`: in role mode.
+    pub(super) fn notices(&self, config: &Config, role: bool) -> Vec<&'static str> {
         let forces = !config.publish.reports.force_add.is_empty();
         let notices = [
             (
@@ -109,7 +116,7 @@ impl CommitArgs {
                 "flag --force-add-reports: ignored files are not added, since `publish.reports.force_add` names none",
             ),
             (
-                self.tolerate_doc_dirty,
+                self.tolerate_doc_dirty && !role,
                 "flag --tolerate-doc-dirty: has no effect in this mode, where a path outside the categories is a warning",
             ),
             (self.allow_dirty, "flag --allow-dirty: has no effect, since no pull needs it here"),
@@ -297,10 +304,10 @@ mod tests {
         #[case] notice: &str,
     ) {
         let built_in = config("", &[], None);
-        assert_eq!(commits(flag).notices(&built_in), [notice]);
+        assert_eq!(commits(flag).notices(&built_in, false), [notice]);
         let opposite = flag.replacen("--", "--no-", 1);
-        assert_eq!(commits(&opposite).notices(&built_in), [""; 0]);
-        assert_eq!(commits(&format!("{flag} {opposite}")).notices(&built_in), [""; 0]);
-        assert_eq!(commits(&format!("{opposite} {flag}")).notices(&built_in), [notice]);
+        assert_eq!(commits(&opposite).notices(&built_in, false), [""; 0]);
+        assert_eq!(commits(&format!("{flag} {opposite}")).notices(&built_in, false), [""; 0]);
+        assert_eq!(commits(&format!("{opposite} {flag}")).notices(&built_in, false), [notice]);
     }
 }

@@ -17,10 +17,13 @@ use std::path::{Path, PathBuf};
 
 use crate::attempt::Interrupts;
 use crate::config::{Config, Isolation, Loaded, pending_notices};
-use crate::mode::{CombinedOptions, LoopReport, SoloOptions, run_combined, run_solo};
+use crate::mode::{
+    CombinedOptions, LoopReport, Narration, RoleOptions, SoloOptions, run_combined, run_role, run_solo,
+};
 use crate::model::Actor;
 use crate::runner::{
-    COMBINED, CommitUse, GitUse, Observer, Opening, Runner, RunnerError, SOLO, Workspace, settings,
+    COMBINED, CommitUse, Exchange, GitUse, Observer, Opening, Patience, ROLE, Runner, RunnerError, SOLO,
+    TreeUse, Workspace, settings,
 };
 
 use super::failures::runner_failure;
@@ -33,8 +36,19 @@ use args::Mode;
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let seat = args.seat()?;
     let overrides = args.overrides(seat)?;
-    if args.mode == Mode::Role {
-        return Err(role_mode_is_missing());
+    if args.mode == Mode::Role && args.commits.commit_use() == CommitUse::OnlySay {
+        return Err(Failure::new(
+            Exit::Usage,
+            "`--commit-dry-run` publishes nothing, and role mode hands each turn over",
+        )
+        .help("try it with `--mode combined` or `--mode solo`"));
+    }
+    if args.mode == Mode::Role && args.no_git {
+        return Err(Failure::new(
+            Exit::Usage,
+            "role mode passes the turn through git, and `--no-git` leaves git alone",
+        )
+        .help("leave `--no-git` out, or play both seats here with `--mode combined`"));
     }
     let Located { mut root, mut config, .. } = locate(context, &overrides, seat)?;
     let chosen = isolate(args, &root, &config.config, context)?;
@@ -45,7 +59,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     for notice in config.notices.iter().chain(&pending_notices(&config.origins)) {
         context.output.note(format!("note: {notice}"));
     }
-    for notice in args.commits.notices(&config.config) {
+    for notice in args.commits.notices(&config.config, args.mode == Mode::Role) {
         context.output.note(format!("note: {notice}"));
     }
     let (masker, unmasked) = settings::masker(&config.config, &context.ambient);
@@ -60,6 +74,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     }
     let plan = match (args.mode, seat) {
         (Mode::Solo, Some(actor)) => LoopPlan::Solo(actor),
+        (Mode::Role, Some(actor)) => LoopPlan::Role(RolePlan {
+            actor,
+            narration: if args.verbose { Narration::Changes } else { Narration::Reasons },
+            publish_existing: args.publish_existing,
+            tolerates_others_paths: args.commits.tolerates_others_paths(),
+        }),
         (Mode::Solo | Mode::Combined | Mode::Role, _) => LoopPlan::Combined,
     };
     let commits = args.commits.commit_use();
@@ -93,11 +113,6 @@ fn isolate(args: &Args, root: &Path, config: &Config, context: &Context) -> Resu
     prepare_run(root, isolation, args.branch.as_deref(), &config.git, context)
 }
 
-fn role_mode_is_missing() -> Failure {
-    Failure::new(Exit::Usage, "role mode is not available in this version")
-        .help("run both seats here with `--mode combined`, or one seat with `--mode solo --role ROLE`")
-}
-
 /// Which loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LoopPlan {
@@ -105,6 +120,19 @@ pub(crate) enum LoopPlan {
     Combined,
     /// One of them.
     Solo(Actor),
+    /// One of them, the other on another machine.
+    Role(RolePlan),
+}
+
+/// A seat whose turns are passed through a remote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RolePlan {
+    pub(crate) actor: Actor,
+    pub(crate) narration: Narration,
+    /// Local commits of no turn go along.
+    pub(crate) publish_existing: bool,
+    /// Galph's turn passes although it changed what it does not publish.
+    pub(crate) tolerates_others_paths: bool,
 }
 
 /// A loop to run.
@@ -134,9 +162,13 @@ pub(crate) fn run_loop(
     let fail = |error: RunnerError| runner_failure(&error, config);
     let seats: &[Actor] = match &order.plan {
         LoopPlan::Combined => &Actor::ALL,
-        LoopPlan::Solo(actor) => std::slice::from_ref(actor),
+        LoopPlan::Solo(actor) | LoopPlan::Role(RolePlan { actor, .. }) => std::slice::from_ref(actor),
     };
-    let opening = Opening { root: order.root, config, git: order.git, branch: order.branch };
+    let tree = match &order.plan {
+        LoopPlan::Combined | LoopPlan::Solo(_) => TreeUse::Always,
+        LoopPlan::Role(_) => TreeUse::EachTurn,
+    };
+    let opening = Opening { root: order.root, config, git: order.git, branch: order.branch, tree };
     let workspace = Workspace::open(opening, seats, ambient).map_err(fail)?;
     if let Some(notice) = workspace.repo.as_ref().and_then(|repo| repo.choice().notice()) {
         context.output.note(format!("note: {notice}"));
@@ -144,12 +176,27 @@ pub(crate) fn run_loop(
     let mode = match order.plan {
         LoopPlan::Combined => COMBINED,
         LoopPlan::Solo(_) => SOLO,
+        LoopPlan::Role(_) => ROLE,
+    };
+    let exchange = match &order.plan {
+        LoopPlan::Combined | LoopPlan::Solo(_) => None,
+        LoopPlan::Role(plan) => {
+            let exchange = open_exchange(&workspace, config, order.branch).map_err(fail)?;
+            Some((exchange, plan.publish_existing, plan.tolerates_others_paths))
+        }
     };
     let supervisor = own_executable()?;
     let mut runner = Runner::new(workspace, config, ambient, interrupts, supervisor, mode, observer)
         .map_err(fail)?
         .with_commits(order.commits);
     runner.accept_commits(order.accepted);
+    let max_wait = Some(config.sync.max_wait.0).filter(|limit| !limit.is_zero());
+    if let Some((exchange, publish_existing, tolerates_others_paths)) = exchange {
+        runner = runner.with_exchange(exchange, Patience::Until(max_wait), publish_existing);
+        if tolerates_others_paths {
+            runner = runner.tolerating_others_paths();
+        }
+    }
     let pause = order.loaded.origins.is_given("sync.poll_interval").then_some(config.sync.poll_interval.0);
     let report = match order.plan {
         LoopPlan::Combined => {
@@ -160,10 +207,30 @@ pub(crate) fn run_loop(
             let options = SoloOptions { actor, turns: config.sync.loops, pause };
             run_solo(&mut runner, config, ambient, options)
         }
+        LoopPlan::Role(RolePlan { actor, narration, .. }) => {
+            let (iterations, poll) = (config.sync.loops, config.sync.poll_interval.0);
+            let options = RoleOptions { actor, iterations, poll, max_wait, narration };
+            run_role(&mut runner, config, ambient, options)
+        }
     };
     let report = report.map_err(fail)?;
     runner.settle().map_err(fail)?;
     Ok(report)
+}
+
+/// The branch that is checked out, on the configured remote.
+fn open_exchange(
+    workspace: &Workspace,
+    config: &Config,
+    branch: Option<&str>,
+) -> Result<Exchange, RunnerError> {
+    let Some(repo) = &workspace.repo else {
+        let setting = "role mode without git";
+        return Err(RunnerError::NotAvailable { setting, remedy: "leave `--no-git` out" });
+    };
+    let ready = repo.preflight(branch)?;
+    let branch = ready.head.branch.unwrap_or_default();
+    Exchange::open(repo, &config.git, &branch, &config.state_file)
 }
 
 /// This very program, which also supervises attempts. On Linux the link stays right when the file is replaced.

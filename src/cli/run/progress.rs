@@ -183,6 +183,8 @@ fn waiting_for(event: &Event<'_>) -> Option<String> {
         Event::AgentRunning { agent, .. } => Some(format!("{agent} is running")),
         Event::Verifying { name } => Some(format!("verifying `{name}`")),
         Event::Waiting { reason, until } => Some(format!("waiting until {until}: {reason}")),
+        Event::AwaitingTurn { what } => Some((*what).to_owned()),
+        Event::Offline { why, .. } => Some(format!("offline: {why}")),
         Event::Claimed { .. }
         | Event::Selected { .. }
         | Event::Verified { .. }
@@ -219,6 +221,10 @@ fn describe(event: &Event<'_>, place: &str) -> String {
         }
         Event::Warning { text } => format!("warning: {text}"),
         Event::Waiting { reason, until } => format!("waiting until {until}: {reason}"),
+        Event::AwaitingTurn { what } => (*what).to_owned(),
+        Event::Offline { why, again_in } => {
+            format!("{why}; trying again in {:.1} s", again_in.as_secs_f64())
+        }
     }
 }
 

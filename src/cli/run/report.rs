@@ -43,7 +43,9 @@ pub(crate) const fn exit_of(end: &LoopEnd) -> Exit {
         LoopEnd::TurnFailed { class: OutcomeClass::Limited { .. } | OutcomeClass::Overloaded, .. } => {
             Exit::Held
         }
-        LoopEnd::TurnFailed { .. } => Exit::TurnFailed,
+        LoopEnd::TurnFailed { .. } | LoopEnd::OtherFailed { .. } | LoopEnd::LastFailed { .. } => {
+            Exit::TurnFailed
+        }
         LoopEnd::Interrupted(InterruptSignal::Interrupt) => Exit::Interrupted,
         LoopEnd::Interrupted(InterruptSignal::Terminate) => Exit::Terminated,
         LoopEnd::AttemptStopped(_) => Exit::Operational,
@@ -84,8 +86,14 @@ fn failure_of(end: &LoopEnd, config: &Config, logs: &Path) -> Option<Failure> {
                 Cause::Agent => "the agent's turn",
                 Cause::Routing => "routing",
                 Cause::Verification => "verification",
+                Cause::Publication => "publishing the turn",
             };
             let mut failure = Failure::new(exit, format!("{what} ended `{class}`{why}"));
+            if *cause == Cause::Publication {
+                failure = failure
+                    .help("undo what is named, let galph publish it (`publish.docs.globs`, `publish.work.actors`), or add `--tolerate-doc-dirty`")
+                    .help("the next `baton run` goes on at the commits: the agent is not run again");
+            }
             if let Some(remedy) = remedy(*class, agent.as_deref(), config) {
                 failure = failure.help(remedy);
             }
@@ -93,6 +101,15 @@ fn failure_of(end: &LoopEnd, config: &Config, logs: &Path) -> Option<Failure> {
                 "the log and the summary lie under `{}`; `baton run` takes the turn again",
                 logs.display()
             ))
+        }
+        LoopEnd::OtherFailed { actor, iteration } => {
+            Failure::new(exit, format!("{actor}'s turn of iteration {iteration} failed"))
+                .help(format!("its machine has the log and the summary; `baton run --mode role --role {actor}` there takes it again"))
+                .help("or `baton pass` stamps it by hand; then start this side again")
+        }
+        LoopEnd::LastFailed { actor, iteration } => {
+            Failure::new(exit, format!("{actor}'s last turn, in iteration {iteration}, failed"))
+                .help(format!("`baton run --mode role --role {actor}` takes it again"))
         }
         LoopEnd::Interrupted(_) => Failure::new(exit, "stopped by a signal, with the state saved")
             .help("`baton run` goes on from here"),

@@ -7,6 +7,7 @@ use rstest::rstest;
 
 use super::*;
 use crate::publish::{DirtyRecord, LeftReason, RefusedReason};
+use crate::repo::backend::Versions;
 use crate::repo::testing::{TestRepo, Way, commit, paths, plans, publish, try_publish, turn};
 
 #[rstest]
@@ -464,4 +465,77 @@ fn hooks_of_other_commits_than_ours_are_not_run() {
     assert!(error.starts_with("git failed to move the branch in "), "{error}");
     assert!(error.contains("ref updates aborted by hook"), "{error}");
     assert_eq!(test.git(&["show", "HEAD:a"]), "2");
+}
+
+#[rstest]
+fn a_change_that_times_do_not_tell_is_seen_after_the_index_was_written(
+    #[values(Way::Library, Way::LibraryAlone, Way::Program)] way: Way,
+) {
+    let test = TestRepo::with(&[("racy", "1"), ("work", "1")]);
+    let moment = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    let at_that_moment = |path: &str| {
+        std::fs::File::options()
+            .write(true)
+            .open(test.root.join(path))
+            .unwrap()
+            .set_modified(moment)
+            .unwrap();
+    };
+    // Everything that would tell but the index's own time.
+    test.git(&["config", "core.trustctime", "false"]);
+    at_that_moment("racy");
+    test.git(&["add", "racy"]);
+    test.write("racy", "2");
+    at_that_moment("racy");
+    at_that_moment(".git/index");
+    assert_eq!(test.status(), " M racy\n");
+    let repo = test.open_as(way);
+    let before = repo.dirty().unwrap();
+    test.write("work", "2");
+    let _ = publish(&repo, &before);
+    assert_eq!(test.status(), " M racy\n");
+}
+
+#[test]
+fn extensions_of_the_index_that_only_git_knows_stay() {
+    let test = TestRepo::with(&[("work", "1")]);
+    test.git(&["config", "core.untrackedCache", "true"]);
+    test.git(&["update-index", "--untracked-cache"]);
+    test.git(&["status"]);
+    let has_cache = || {
+        let index = std::fs::read(test.root.join(".git/index")).unwrap();
+        index.windows(4).any(|name| name == b"UNTR")
+    };
+    assert!(has_cache());
+    let repo = test.open_as(Way::Library);
+    let before = repo.dirty().unwrap();
+    test.write("work", "2");
+    let _ = publish(&repo, &before);
+    assert!(has_cache());
+    assert_eq!(test.status(), "");
+}
+
+#[rstest]
+fn a_file_that_is_saved_after_it_was_committed_shows_as_changed(
+    #[values(Way::Library, Way::LibraryAlone, Way::Program)] way: Way,
+) {
+    let test = TestRepo::with(&[("work", "1")]);
+    test.write("work", "2");
+    test.git(&["commit", "-qam", "second"]);
+    let blob = |name: &str| {
+        let id = test.git(&["rev-parse", name]).trim().parse().unwrap();
+        Some(Blob { id, mode: FileMode::Regular })
+    };
+    let versions = Versions { new: blob("HEAD:work"), old: blob("HEAD~1:work") };
+    test.git(&["reset", "-q", "HEAD~1"]);
+    test.git(&["reset", "-q", "--soft", "ORIG_HEAD"]);
+    test.write("work", "3");
+    let repo = test.open_as(way);
+    let difference = [(RepoPath::from("work"), versions)].into();
+    assert_eq!(
+        repo.refresh_index(&difference, WorkTree::JustRead),
+        IndexRefresh::Done { superseded: Vec::new() }
+    );
+    // git stages what it finds, libgit2 what was committed.
+    assert_eq!(test.status(), if way == Way::Program { "M  work\n" } else { " M work\n" });
 }

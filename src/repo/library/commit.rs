@@ -3,18 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use git2::{ErrorCode, ObjectType, Oid};
+use git2::{ObjectType, Oid};
 
 use super::super::backend::{
-    Backend, BesideHead, Changed, Changes, Copy, Difference, Found, Hashed, Known, Made, RawCommit, Versions,
-    WorkTree,
+    Backend, BesideHead, Changed, Changes, Copy, Difference, Found, Hashed, Known, Made, Merge, Merged,
+    NewCommit, RawCommit, Staged, StoredCommit, Versions, WorkTree,
 };
 use super::super::commit::CommitOrder;
-use super::super::error::{GitLock, RepoError};
+use super::super::error::RepoError;
 use super::super::head::Head;
 use super::super::introduced::Introduced;
-use super::super::place::{LOCK_PAUSE, Place};
+use super::super::place::Place;
 use super::super::preflight::{Operation, Person};
+use super::super::remote::Own;
 use super::super::surroundings::StashEntry;
 use super::content::Hasher;
 use super::object::{object_id, oid, store_commit};
@@ -43,6 +44,12 @@ impl Library {
 impl Backend for Library {
     fn place(&self) -> &Place {
         &self.place
+    }
+
+    fn own(&self) -> Result<Own, RepoError> {
+        let another = || Self::open(&self.place.workspace, &self.place.ambient);
+        let backend = Box::new(another()?.with_program(self.program.clone()));
+        Ok(Own { backend, library: Some(another()?), program: self.program.clone() })
     }
 
     fn head(&self) -> Result<Head, RepoError> {
@@ -123,8 +130,8 @@ impl Backend for Library {
         ids.iter().map(|id| self.read_blob(id)).collect()
     }
 
-    fn commits_since(&self, base: &ObjectId) -> Result<Vec<RawCommit>, RepoError> {
-        self.list_commits(base)
+    fn commits_between(&self, base: &ObjectId, tip: Option<&ObjectId>) -> Result<Vec<RawCommit>, RepoError> {
+        self.list_commits(base, tip)
     }
 
     fn descends(&self, new: &ObjectId, old: &ObjectId) -> Result<bool, RepoError> {
@@ -135,8 +142,12 @@ impl Backend for Library {
         self.list_introduced(base)
     }
 
-    fn objects_since(&self, base: &ObjectId) -> Result<BTreeSet<ObjectId>, RepoError> {
-        self.list_objects(base)
+    fn objects_between(
+        &self,
+        base: &ObjectId,
+        tip: Option<&ObjectId>,
+    ) -> Result<BTreeSet<ObjectId>, RepoError> {
+        self.list_objects(base, tip)
     }
 
     fn difference(&self, old: Option<&ObjectId>, new: &ObjectId) -> Result<Difference, RepoError> {
@@ -145,10 +156,11 @@ impl Backend for Library {
 
     fn seek_version(
         &self,
+        newest: Option<&ObjectId>,
         path: &RepoPath,
         accept: &mut dyn FnMut(&[u8]) -> bool,
     ) -> Result<Option<String>, RepoError> {
-        self.seek(path, accept)
+        self.seek(newest, path, accept)
     }
 
     fn tree_with(&self, commit: &ObjectId, changes: &Changes) -> Result<ObjectId, RepoError> {
@@ -166,7 +178,7 @@ impl Backend for Library {
         files.iter().map(store).collect()
     }
 
-    fn store_links(&self, links: &[(Vec<u8>, &ObjectId)]) -> Result<Vec<ObjectId>, RepoError> {
+    fn store_contents(&self, links: &[(Vec<u8>, &ObjectId)]) -> Result<Vec<ObjectId>, RepoError> {
         links.iter().map(|(target, expected)| self.store(expected, || self.git.blob(target))).collect()
     }
 
@@ -220,26 +232,7 @@ impl Backend for Library {
     }
 
     fn move_branch(&self, branch: &str, from: &ObjectId, to: &ObjectId, log: &str) -> Result<(), RepoError> {
-        let failed = self.failed("move the branch");
-        let reference = format!("refs/heads/{branch}");
-        let (old, new) = (oid(from).map_err(&failed)?, oid(to).map_err(&failed)?);
-        let waiting = self.place.ambient.stopwatch();
-        loop {
-            match self.git.reference_matching(&reference, new, true, old, log) {
-                Ok(_) => return Ok(()),
-                Err(error) if error.code() == ErrorCode::Modified => {
-                    return Err(RepoError::BranchMoved { branch: branch.to_owned(), expected: from.clone() });
-                }
-                Err(error) if error.code() == ErrorCode::Locked => {
-                    if waiting.elapsed() > self.place.lock_patience {
-                        let path = self.place.common_dir.join(format!("{reference}.lock"));
-                        return Err(RepoError::Locked { lock: GitLock { path } });
-                    }
-                    std::thread::sleep(LOCK_PAUSE);
-                }
-                Err(error) => return Err(failed(error)),
-            }
-        }
+        self.move_branch_durably(branch, from, to, log)
     }
 
     /// libgit2 runs no hook.
@@ -251,9 +244,45 @@ impl Backend for Library {
         due: &BTreeMap<&RepoPath, &Versions>,
         work_tree: WorkTree,
     ) -> Result<(), String> {
+        self.write_index_copy(copy, due, work_tree)
+    }
+
+    fn main_line(&self, without: [&ObjectId; 2], tip: &ObjectId) -> Result<Vec<StoredCommit>, RepoError> {
+        self.list_main_line(without, tip)
+    }
+
+    fn store_tree(&self, commit: &ObjectId, changes: &Changes) -> Result<ObjectId, RepoError> {
+        self.write_tree_with(commit, changes)
+    }
+
+    fn store_commit(&self, commit: &NewCommit<'_>) -> Result<ObjectId, RepoError> {
+        self.write_new_commit(commit)
+    }
+
+    fn store_replayed(&self, content: &[u8]) -> Result<ObjectId, RepoError> {
+        self.write_raw_commit(content)
+    }
+
+    fn merge(&self, merge: &Merge<'_>) -> Result<Merged, RepoError> {
+        self.merge_in_memory(merge)
+    }
+
+    fn staged_around(&self, paths: &BTreeSet<&RepoPath>) -> Result<BTreeMap<RepoPath, Staged>, RepoError> {
+        self.list_staged_around(paths)
+    }
+
+    fn unmodified(&self, paths: &[&RepoPath]) -> Result<BTreeSet<RepoPath>, RepoError> {
+        Ok(self.list_unmodified(paths))
+    }
+
+    fn export(&self, files: &BTreeMap<&RepoPath, &Blob>, directory: &Path) -> Result<(), RepoError> {
+        self.export_files(files, directory)
+    }
+
+    fn skip_in_index(&self, copy: &Path, paths: &BTreeSet<&RepoPath>) -> Result<(), String> {
         match &self.program {
-            Some(program) => program.update_index(copy, &self.place, due, work_tree, &[]),
-            None => self.update_index(copy, due, work_tree),
+            Some(program) => program.skip_in_index(copy, paths),
+            None => Self::skip_entries(copy, paths),
         }
     }
 }

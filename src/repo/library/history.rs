@@ -10,11 +10,20 @@ use super::tree::tree_difference;
 use crate::publish::{ObjectId, RepoPath};
 
 impl Library {
-    pub(super) fn list_commits(&self, base: &ObjectId) -> Result<Vec<RawCommit>, RepoError> {
+    /// `tip`: HEAD where it is not given.
+    pub(super) fn list_commits(
+        &self,
+        base: &ObjectId,
+        tip: Option<&ObjectId>,
+    ) -> Result<Vec<RawCommit>, RepoError> {
         let failed = self.failed("list commits");
         let mut walk = self.git.revwalk().map_err(&failed)?;
         walk.set_sorting(Sort::TOPOLOGICAL | Sort::REVERSE).map_err(&failed)?;
-        walk.push_head().map_err(&failed)?;
+        match tip {
+            None => walk.push_head(),
+            Some(tip) => oid(tip).and_then(|tip| walk.push(tip)),
+        }
+        .map_err(&failed)?;
         oid(base).and_then(|base| walk.hide(base)).map_err(&failed)?;
         let mut commits = Vec::new();
         for id in walk {
@@ -53,15 +62,16 @@ impl Library {
 
     pub(super) fn seek(
         &self,
+        newest: Option<&ObjectId>,
         path: &RepoPath,
         accept: &mut dyn FnMut(&[u8]) -> bool,
     ) -> Result<Option<String>, RepoError> {
         let failed = self.failed("read the history");
-        let head = self.read_head()?;
+        let newest = newest.map_or_else(|| self.read_head().map(|head| head.commit), |it| Ok(it.clone()))?;
         let mut walk = self.git.revwalk().map_err(&failed)?;
         walk.set_sorting(Sort::TOPOLOGICAL).map_err(&failed)?;
         walk.simplify_first_parent().map_err(&failed)?;
-        oid(&head.commit).and_then(|head| walk.push(head)).map_err(&failed)?;
+        oid(&newest).and_then(|newest| walk.push(newest)).map_err(&failed)?;
         let mut seen = None;
         for id in walk {
             let commit = id.and_then(|id| self.git.find_commit(id)).map_err(&failed)?;

@@ -1,27 +1,65 @@
 //! A copy of the index, brought up to date without git. Extensions that libgit2 does not know (untracked cache,
-//! fsmonitor) are dropped.
+//! fsmonitor) are dropped: where git is installed, it writes an index that has them.
 
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::{self, File, Metadata};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use git2::{Index, IndexEntry, IndexTime};
 
 use super::super::backend::{Versions, WorkTree};
+use super::content::Hasher;
+use super::index_file::{changed_at, is_same, layout};
 use super::object::{mode_bits, oid};
 use super::open::Library;
-use crate::publish::{Blob, RepoPath};
+use crate::publish::{Blob, FileMode, RepoPath};
+
+/// A larger index (of some 5,000 files) costs libgit2 as much as a process of git, which reads it with several threads.
+const SMALL: usize = 512 << 10;
 
 impl Library {
-    pub(super) fn update_index(
+    /// By libgit2 where it loses nothing of a small index, which saves a process; else by the installed git, where there is one.
+    pub(super) fn write_index_copy(
         &self,
         copy: &Path,
         due: &BTreeMap<&RepoPath, &Versions>,
         work_tree: WorkTree,
     ) -> Result<(), String> {
+        let found = fs::metadata(copy).and_then(|metadata| Ok((changed_at(&metadata), fs::read(copy)?)));
+        let (layout, is_ours) = match found {
+            Ok((changed, bytes)) => {
+                let layout = layout(&bytes, changed);
+                let is_kept = layout.as_ref().is_some_and(|layout| layout.is_kept);
+                (layout, is_kept && bytes.len() <= SMALL)
+            }
+            Err(error) => (None, error.kind() == std::io::ErrorKind::NotFound),
+        };
+        if let Some(program) = self.program.as_ref().filter(|_| !is_ours) {
+            return program.update_index(copy, &self.place, due, work_tree, &[]);
+        }
+        let racy = layout.map(|layout| layout.racy).unwrap_or_default();
+        self.update_index(copy, due, work_tree, &racy)
+    }
+
+    /// `racy`: files whose times in this index do not tell whether they are unchanged.
+    fn update_index(
+        &self,
+        copy: &Path,
+        due: &BTreeMap<&RepoPath, &Versions>,
+        work_tree: WorkTree,
+        racy: &[RepoPath],
+    ) -> Result<(), String> {
         let write = || -> Result<(), git2::Error> {
             let mut index = Index::open(copy)?;
+            for path in racy.iter().filter(|path| !due.contains_key(path)) {
+                if let Some(mut entry) = index.get_path(path.as_path(), 0).filter(|it| it.file_size != 0) {
+                    // Without a size, git compares the content.
+                    entry.file_size = 0;
+                    index.add(&entry)?;
+                }
+            }
             for (path, versions) in due {
                 match &versions.new {
                     Some(blob) => index.add(&self.index_entry(path, blob, work_tree)?)?,
@@ -59,7 +97,7 @@ impl Library {
             path: path.as_bytes().to_vec(),
         };
         if work_tree == WorkTree::JustRead
-            && let Ok(metadata) = self.place.absolute(path).symlink_metadata()
+            && let Some(metadata) = self.metadata_of(path, blob)
         {
             #[expect(
                 clippy::cast_possible_truncation,
@@ -77,5 +115,24 @@ impl Library {
             }
         }
         Ok(entry)
+    }
+
+    /// Of a file that holds this content, read once more: somebody may have saved it since it was stored, and with its
+    /// new times the index would hide that.
+    fn metadata_of(&self, path: &RepoPath, blob: &Blob) -> Option<Metadata> {
+        let absolute = self.place.absolute(path);
+        let before = absolute.symlink_metadata().ok()?;
+        let id = match blob.mode {
+            FileMode::Symlink => {
+                let target = fs::read_link(&absolute).ok()?;
+                git2::Oid::hash_object(git2::ObjectType::Blob, target.as_os_str().as_bytes()).ok()?
+            }
+            FileMode::Regular | FileMode::Executable if before.is_file() => {
+                oid(&Hasher::new(self).ok()?.hash(path).ok()?.id).ok()?
+            }
+            FileMode::Regular | FileMode::Executable | FileMode::Submodule => return None,
+        };
+        let after = absolute.symlink_metadata().ok()?;
+        (Some(id) == oid(&blob.id).ok() && is_same(&before, &after)).then_some(after)
     }
 }

@@ -85,10 +85,18 @@ impl Library {
         Ok(files.unwrap_or_default())
     }
 
-    pub(super) fn list_objects(&self, base: &ObjectId) -> Result<BTreeSet<ObjectId>, RepoError> {
+    /// `tip`: HEAD where it is not given.
+    pub(super) fn list_objects(
+        &self,
+        base: &ObjectId,
+        tip: Option<&ObjectId>,
+    ) -> Result<BTreeSet<ObjectId>, RepoError> {
         let list = || {
             let mut walk = self.git.revwalk()?;
-            walk.push_head()?;
+            match tip {
+                None => walk.push_head()?,
+                Some(tip) => walk.push(oid(tip)?)?,
+            }
             walk.hide(oid(base)?)?;
             let mut objects = BTreeSet::new();
             for id in walk {

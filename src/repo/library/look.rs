@@ -8,8 +8,9 @@ use super::super::backend::{Changed, Known};
 use super::super::error::{RepoError, Unsupported};
 use super::super::head::Head;
 use super::super::preflight::Person;
+use super::super::program::GitProgram;
 use super::object::{file_mode, object_id, oid};
-use super::open::Library;
+use super::open::{Library, Scans};
 use crate::publish::{Blob, ObjectId, RepoPath};
 
 const SCAN_TRIES: u32 = 5;
@@ -51,6 +52,10 @@ impl Library {
     }
 
     pub(super) fn scan(&self) -> Result<BTreeMap<RepoPath, Changed>, RepoError> {
+        // If it fails, libgit2 does it, or says why not.
+        if let Some(scan) = self.scanner().and_then(|program| program.scan().ok()) {
+            return scan.complete(|paths| self.known_versions(paths));
+        }
         let statuses = self.statuses()?;
         let versions = Versions::new(self)?;
         let mut changed = BTreeMap::new();
@@ -72,6 +77,12 @@ impl Library {
             changed.insert(path, Changed::Path { known, conflicted: status.is_conflicted() });
         }
         Ok(changed)
+    }
+
+    fn scanner(&self) -> Option<&GitProgram> {
+        let Scans::LargeByProgram(bytes) = self.scans else { return None };
+        let index = self.place.git_dir.join("index").metadata().ok()?;
+        self.program.as_ref().filter(|_| index.len() >= bytes)
     }
 
     /// libgit2 may meet an index that another git replaces just then, and take it for a broken one.

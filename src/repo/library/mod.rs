@@ -1,21 +1,26 @@
 //! The built-in way: libgit2, the repository kept open.
 //!
-//! It runs no hook, signs nothing, and knows only git's line-ending conversions. Where git is installed the index is
-//! written by it, since libgit2 does so without holding git's lock in between.
+//! It runs no hook, signs nothing, and knows only git's line-ending conversions. Where git is installed, it writes an
+//! index of which libgit2 would lose something, and looks at work trees with very many files.
 
+mod branch;
 mod checkout;
 mod commit;
 mod content;
+mod export;
 mod history;
 mod index;
+mod index_file;
 mod introduced;
 mod look;
 mod needs;
 mod object;
 mod open;
 mod references;
+mod replay;
 mod shared;
 mod tree;
 
-pub(super) use open::Library;
+pub(super) use object::{object_id, oid};
+pub(super) use open::{Library, Scans};
 pub(super) use shared::SharedLibrary;

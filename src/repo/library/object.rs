@@ -9,12 +9,12 @@ use crate::publish::{FileMode, ObjectId};
     clippy::expect_used,
     reason = "libgit2 prints 40 lower-case hexadecimal digits, which is what is parsed"
 )]
-pub(super) fn object_id(oid: Oid) -> ObjectId {
+pub(in super::super) fn object_id(oid: Oid) -> ObjectId {
     oid.to_string().parse().expect("an object name")
 }
 
 /// The name as libgit2 wants it; fails for a name of another object format.
-pub(super) fn oid(id: &ObjectId) -> Result<Oid, git2::Error> {
+pub(in super::super) fn oid(id: &ObjectId) -> Result<Oid, git2::Error> {
     Oid::from_str(id.as_str())
 }
 

@@ -15,8 +15,24 @@ use crate::ambient::Ambient;
 pub(in super::super) struct Library {
     pub(in super::super) git: Repository,
     pub(in super::super) place: Place,
-    /// Writes the index where git is installed.
+    /// Writes an index of which libgit2 would lose something.
     pub(super) program: Option<GitProgram>,
+    pub(super) scans: Scans,
+}
+
+/// Who looks at all files of a large work tree. The installed git does it with several threads, and with a note in the
+/// index which directories are as in HEAD; but it runs filters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Scans {
+    /// libgit2, however large.
+    Own,
+    /// The installed git, where there is one and the index has so many bytes.
+    LargeByProgram(u64),
+}
+
+impl Scans {
+    /// From about 10,000 files on, where nothing else needs the installed git.
+    pub(in super::super) const LARGE: Self = Self::LargeByProgram(1 << 20);
 }
 
 impl std::fmt::Debug for Library {
@@ -38,12 +54,17 @@ impl Library {
         let durable = durable_settings()?;
         configure(&git, ambient.env(), durable.path())
             .map_err(|source| RepoError::Unopenable { workspace: workspace.to_owned(), source })?;
-        Ok(Self { git, place, program: None })
+        Ok(Self { git, place, program: None, scans: Scans::Own })
     }
 
-    /// Leaves the index to this program.
+    /// Leaves what libgit2 cannot do to this program.
     pub(in super::super) fn with_program(self, program: Option<GitProgram>) -> Self {
         Self { program, ..self }
+    }
+
+    /// Leaves such scans to that program.
+    pub(in super::super) fn with_scans(self, scans: Scans) -> Self {
+        Self { scans, ..self }
     }
 
     pub(in super::super) fn failed(&self, doing: &'static str) -> impl Fn(git2::Error) -> RepoError + '_ {

@@ -6,6 +6,7 @@ use super::super::backend::{Changes, Difference, Made, TreeChange};
 use super::super::commit::{CommitOrder, CommitPlan};
 use super::super::error::{GitLock, RepoError};
 use super::super::hook::Hook;
+use super::super::preflight::Identity;
 use super::look::{object_id, object_ids};
 use super::open::{Installed, LastMade, unexpected, without_last_break};
 use super::run::Environment;
@@ -56,8 +57,7 @@ impl Installed {
     }
 
     pub(super) fn sync(&self, ids: &[ObjectId]) -> Result<(), RepoError> {
-        ids.iter().try_for_each(|id| self.place.sync_object(id))?;
-        self.place.sync_objects_directory()
+        self.place.sync_stored(ids)
     }
 
     pub(super) fn commit_all(&self, order: &CommitOrder<'_>, changes: &[Changes]) -> Result<Made, RepoError> {
@@ -118,14 +118,14 @@ impl Installed {
 
     /// Once, since the branch has moved once. git looks at neither its exit code nor its output.
     pub(super) fn run_post_commit(&self, order: &CommitOrder<'_>) {
-        let _ = self.run_hook(Hook::PostCommit, &[], &people(order, self.place.ambient.now()));
+        let _ = self.run_hook(Hook::PostCommit, &[], &people(order.identity, self.place.ambient.now()));
     }
 }
 
-/// The people of the order and the clock's now, as git takes them.
-fn people(order: &CommitOrder<'_>, now: jiff::Timestamp) -> Environment {
+/// These people and the clock's now, as git takes them.
+pub(super) fn people(identity: &Identity, now: jiff::Timestamp) -> Environment {
     let date = format!("@{} +0000", now.as_second());
-    let (author, committer) = (&order.identity.author, &order.identity.committer);
+    let (author, committer) = (&identity.author, &identity.committer);
     [
         ("GIT_AUTHOR_NAME", &author.name),
         ("GIT_AUTHOR_EMAIL", &author.email),
@@ -195,7 +195,7 @@ impl Committing<'_> {
     }
 
     fn people(&self) -> Environment {
-        people(self.order, self.installed.place.ambient.now())
+        people(self.order.identity, self.installed.place.ambient.now())
     }
 
     fn run_hook(&self, hook: Hook, arguments: &[&str]) -> Result<(), RepoError> {

@@ -16,13 +16,18 @@ pub(super) struct Brought {
 }
 
 impl Installed {
-    pub(super) fn list_commits(&self, base: &ObjectId) -> Result<Vec<RawCommit>, RepoError> {
+    /// `tip`: HEAD where it is not given.
+    pub(super) fn list_commits(
+        &self,
+        base: &ObjectId,
+        tip: Option<&ObjectId>,
+    ) -> Result<Vec<RawCommit>, RepoError> {
         let failed = self.program.failed("list commits");
         let listed = self
             .program
             .look(&["log", "-z", "--topo-order", "--reverse", "--format=%H%n%B", "--encoding=UTF-8"])
             .arguments(["--no-show-signature", "--no-notes", "--no-color", "--no-decorate"])
-            .arguments([&format!("{base}..HEAD"), "--"])
+            .arguments([&format!("{base}..{}", tip.map_or("HEAD", ObjectId::as_str)), "--"])
             .run()
             .map_err(&failed)?;
         let commit = |entry: &[u8]| {
@@ -101,6 +106,15 @@ impl Installed {
 
     /// Content after content, as one process prints them.
     pub(super) fn read_blobs(&self, ids: &[&ObjectId]) -> Result<Vec<Option<Vec<u8>>>, RepoError> {
+        self.read_objects(ids, "blob")
+    }
+
+    /// `None` where there is no such object of this kind.
+    pub(super) fn read_objects(
+        &self,
+        ids: &[&ObjectId],
+        wanted: &str,
+    ) -> Result<Vec<Option<Vec<u8>>>, RepoError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -120,19 +134,20 @@ impl Installed {
             let size: usize = size.parse().ok()?;
             let content = after.get(1..=size)?.to_vec();
             rest = after.get(size + 2..)?;
-            Some((kind == "blob").then_some(content))
+            Some((kind == wanted).then_some(content))
         };
         ids.iter().map(|_| next().ok_or_else(|| failed(unexpected()))).collect()
     }
 
     pub(super) fn seek(
         &self,
+        newest: Option<&ObjectId>,
         path: &RepoPath,
         accept: &mut dyn FnMut(&[u8]) -> bool,
     ) -> Result<Option<String>, RepoError> {
         let failed = self.program.failed("read the history");
-        let head = self.read_head()?;
-        let list = ["--literal-pathspecs", "rev-list", "--first-parent", head.commit.as_str(), "--"];
+        let newest = newest.map_or_else(|| self.read_head().map(|head| head.commit), |it| Ok(it.clone()))?;
+        let list = ["--literal-pathspecs", "rev-list", "--first-parent", newest.as_str(), "--"];
         let name = std::ffi::OsStr::from_bytes(path.as_bytes());
         let all = object_ids(&self.program.look(&list).run().map_err(&failed)?);
         let changing = object_ids(&self.program.look(&list).arguments([name]).run().map_err(&failed)?);

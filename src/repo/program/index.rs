@@ -62,18 +62,19 @@ impl GitProgram {
             input.extend_from_slice(path.as_bytes());
             input.push(0);
         }
-        self.update(copy, &["--index-info"], &info)?;
-        self.update(copy, &["--force-remove", "--stdin"], &unreachable)?;
-        self.update(copy, &["--stdin"], &listed)
+        // In a sparse index it would put an entry beside that of the directory that holds it: the index is made whole.
+        self.update(copy, &["-c", "index.sparse=false"], &["--index-info"], &info)?;
+        self.update(copy, &[], &["--force-remove", "--stdin"], &unreachable)?;
+        self.update(copy, &[], &["--stdin"], &listed)
     }
 
-    fn update(&self, copy: &Path, mode: &[&str], input: &[u8]) -> Result<(), String> {
+    fn update(&self, copy: &Path, settings: &[&str], mode: &[&str], input: &[u8]) -> Result<(), String> {
         if input.is_empty() {
             return Ok(());
         }
         // Renamed into place without its content, the index would be an empty file after a loss of power.
         let options = ["-c", "core.fsync=index", "update-index", "-z", "--add", "--remove", "--replace"];
-        let arguments = [&options[..], mode].concat();
+        let arguments = [settings, &options[..], mode].concat();
         let ran = self.write(&arguments).env("GIT_INDEX_FILE", copy).input(input).run();
         ran.map(drop).map_err(|failure| failure.said)
     }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::super::backend::{
-    Backend, BesideHead, Changed, Changes, Copy, Difference, Found, Hashed, Known, Made, RawCommit, Versions,
-    WorkTree,
+    Backend, BesideHead, Changed, Changes, Copy, Difference, Found, Hashed, Known, Made, Merge, Merged,
+    NewCommit, RawCommit, Staged, StoredCommit, Versions, WorkTree,
 };
 use super::super::commit::CommitOrder;
 use super::super::error::RepoError;
@@ -13,6 +13,7 @@ use super::super::head::Head;
 use super::super::introduced::Introduced;
 use super::super::place::Place;
 use super::super::preflight::{Operation, Person};
+use super::super::remote::Own;
 use super::super::surroundings::StashEntry;
 use super::look::object_id;
 use super::open::{Installed, is_signing, without_last_break};
@@ -21,6 +22,12 @@ use crate::publish::{Blob, ObjectId, RepoPath};
 impl Backend for Installed {
     fn place(&self) -> &Place {
         &self.place
+    }
+
+    fn own(&self) -> Result<Own, RepoError> {
+        let program = self.program.clone();
+        let backend = Self::open(&self.place.workspace, program.clone(), &self.place.ambient)?;
+        Ok(Own { backend: Box::new(backend), library: None, program: Some(program) })
     }
 
     fn head(&self) -> Result<Head, RepoError> {
@@ -120,8 +127,8 @@ impl Backend for Installed {
         self.read_blobs(ids)
     }
 
-    fn commits_since(&self, base: &ObjectId) -> Result<Vec<RawCommit>, RepoError> {
-        self.list_commits(base)
+    fn commits_between(&self, base: &ObjectId, tip: Option<&ObjectId>) -> Result<Vec<RawCommit>, RepoError> {
+        self.list_commits(base, tip)
     }
 
     fn descends(&self, new: &ObjectId, old: &ObjectId) -> Result<bool, RepoError> {
@@ -132,8 +139,12 @@ impl Backend for Installed {
         self.list_introduced(base)
     }
 
-    fn objects_since(&self, base: &ObjectId) -> Result<BTreeSet<ObjectId>, RepoError> {
-        self.list_objects(base)
+    fn objects_between(
+        &self,
+        base: &ObjectId,
+        tip: Option<&ObjectId>,
+    ) -> Result<BTreeSet<ObjectId>, RepoError> {
+        self.list_objects(base, tip)
     }
 
     fn difference(&self, old: Option<&ObjectId>, new: &ObjectId) -> Result<Difference, RepoError> {
@@ -142,10 +153,11 @@ impl Backend for Installed {
 
     fn seek_version(
         &self,
+        newest: Option<&ObjectId>,
         path: &RepoPath,
         accept: &mut dyn FnMut(&[u8]) -> bool,
     ) -> Result<Option<String>, RepoError> {
-        self.seek(path, accept)
+        self.seek(newest, path, accept)
     }
 
     fn tree_with(&self, commit: &ObjectId, changes: &Changes) -> Result<ObjectId, RepoError> {
@@ -157,7 +169,7 @@ impl Backend for Installed {
         self.store_as_files(&paths)
     }
 
-    fn store_links(&self, links: &[(Vec<u8>, &ObjectId)]) -> Result<Vec<ObjectId>, RepoError> {
+    fn store_contents(&self, links: &[(Vec<u8>, &ObjectId)]) -> Result<Vec<ObjectId>, RepoError> {
         let targets: Vec<&[u8]> = links.iter().map(|(target, _)| target.as_slice()).collect();
         self.store_as_links(&targets)
     }
@@ -207,5 +219,41 @@ impl Backend for Installed {
         let made = self.made.borrow();
         let exact = made.as_ref().map_or(&[][..], |made| &made.restaged);
         self.program.update_index(copy, &self.place, due, work_tree, exact)
+    }
+
+    fn main_line(&self, without: [&ObjectId; 2], tip: &ObjectId) -> Result<Vec<StoredCommit>, RepoError> {
+        self.list_main_line(without, tip)
+    }
+
+    fn store_tree(&self, commit: &ObjectId, changes: &Changes) -> Result<ObjectId, RepoError> {
+        self.write_tree_with(commit, changes)
+    }
+
+    fn store_commit(&self, commit: &NewCommit<'_>) -> Result<ObjectId, RepoError> {
+        self.write_new_commit(commit)
+    }
+
+    fn store_replayed(&self, content: &[u8]) -> Result<ObjectId, RepoError> {
+        self.write_raw_commit(content)
+    }
+
+    fn merge(&self, merge: &Merge<'_>) -> Result<Merged, RepoError> {
+        self.merge_in_memory(merge)
+    }
+
+    fn staged_around(&self, paths: &BTreeSet<&RepoPath>) -> Result<BTreeMap<RepoPath, Staged>, RepoError> {
+        self.list_staged_around(paths)
+    }
+
+    fn unmodified(&self, paths: &[&RepoPath]) -> Result<BTreeSet<RepoPath>, RepoError> {
+        self.list_unmodified(paths)
+    }
+
+    fn export(&self, files: &BTreeMap<&RepoPath, &Blob>, directory: &Path) -> Result<(), RepoError> {
+        self.export_files(files, directory)
+    }
+
+    fn skip_in_index(&self, copy: &Path, paths: &BTreeSet<&RepoPath>) -> Result<(), String> {
+        self.program.skip_in_index(copy, paths)
     }
 }

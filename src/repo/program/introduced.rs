@@ -68,11 +68,16 @@ impl Installed {
         Ok(introduced.collect())
     }
 
-    pub(super) fn list_objects(&self, base: &ObjectId) -> Result<BTreeSet<ObjectId>, RepoError> {
+    /// `tip`: HEAD where it is not given.
+    pub(super) fn list_objects(
+        &self,
+        base: &ObjectId,
+        tip: Option<&ObjectId>,
+    ) -> Result<BTreeSet<ObjectId>, RepoError> {
         let listed = self
             .program
             .look(&["rev-list", "--objects", "--no-object-names", "--missing=allow-any"])
-            .arguments([&format!("{base}..HEAD"), "--"])
+            .arguments([&format!("{base}..{}", tip.map_or("HEAD", ObjectId::as_str)), "--"])
             .run()
             .map_err(self.program.failed("read the new commits"))?;
         Ok(object_ids(&listed).into_iter().collect())

@@ -9,11 +9,58 @@ use super::super::backend::{Changed, Hashed, Known};
 use super::super::error::RepoError;
 use super::super::head::Head;
 use super::open::{Installed, ObjectFormat, unexpected, without_last_break};
-use super::run::GitFailure;
+use super::run::{GitFailure, GitProgram};
 use crate::publish::{Blob, FileMode, ObjectId, RepoPath};
 
 /// Most bytes of paths in the arguments of one process.
 const MAX_ARGUMENTS: usize = 100_000;
+
+/// What `git status` has found.
+#[derive(Debug, Default)]
+pub(in super::super) struct Scan {
+    changed: BTreeMap<RepoPath, Changed>,
+    unmerged: Vec<RepoPath>,
+}
+
+impl Scan {
+    /// Of unmerged paths git tells no version of HEAD: they are looked up.
+    pub(in super::super) fn complete(
+        mut self,
+        known: impl FnOnce(&[&RepoPath]) -> Result<Vec<Known>, RepoError>,
+    ) -> Result<BTreeMap<RepoPath, Changed>, RepoError> {
+        let paths: Vec<&RepoPath> = self.unmerged.iter().collect();
+        for (path, known) in self.unmerged.iter().zip(known(&paths)?) {
+            self.changed.insert(path.clone(), Changed::Path { known, conflicted: true });
+        }
+        Ok(self.changed)
+    }
+}
+
+impl GitProgram {
+    /// Everything that differs from HEAD, untracked files one by one, nothing that is ignored.
+    pub(in super::super) fn scan(&self) -> Result<Scan, GitFailure> {
+        let listed = self
+            .look(&["status", "--porcelain=v2", "-z", "--untracked-files=all", "--no-renames"])
+            .arguments(["--ignored=no", "--ignore-submodules=dirty"])
+            .run()?;
+        let mut scan = Scan::default();
+        for line in listed.split(|byte| *byte == 0).filter(|line| !line.is_empty()) {
+            let (path, entry) = parse_status(line).ok_or_else(unexpected)?;
+            match entry {
+                Changed::Path { conflicted: true, .. } => scan.unmerged.push(path.clone()),
+                // What is not in the index any more is listed as untracked too.
+                Changed::Path { ref known, .. }
+                    if known.head.is_none() && scan.changed.contains_key(&path) =>
+                {
+                    continue;
+                }
+                Changed::Path { .. } | Changed::Nested => {}
+            }
+            scan.changed.insert(path, entry);
+        }
+        Ok(scan)
+    }
+}
 
 impl Installed {
     pub(super) fn read_head(&self) -> Result<Head, RepoError> {
@@ -51,32 +98,8 @@ impl Installed {
     }
 
     pub(super) fn scan(&self) -> Result<BTreeMap<RepoPath, Changed>, RepoError> {
-        let failed = self.program.failed("compare the work tree with HEAD");
-        let listed = self
-            .program
-            .look(&["status", "--porcelain=v2", "-z", "--untracked-files=all", "--no-renames"])
-            .arguments(["--ignored=no", "--ignore-submodules=dirty"])
-            .run()
-            .map_err(&failed)?;
-        let mut changed = BTreeMap::new();
-        let mut unmerged = Vec::new();
-        for line in listed.split(|byte| *byte == 0).filter(|line| !line.is_empty()) {
-            let (path, entry) = parse_status(line).ok_or_else(|| failed(unexpected()))?;
-            match entry {
-                Changed::Path { conflicted: true, .. } => unmerged.push(path.clone()),
-                // What is not in the index any more is listed as untracked too.
-                Changed::Path { ref known, .. } if known.head.is_none() && changed.contains_key(&path) => {
-                    continue;
-                }
-                Changed::Path { .. } | Changed::Nested => {}
-            }
-            changed.insert(path, entry);
-        }
-        let paths: Vec<&RepoPath> = unmerged.iter().collect();
-        for (path, known) in unmerged.iter().zip(self.known_versions(&paths)?) {
-            changed.insert(path.clone(), Changed::Path { known, conflicted: true });
-        }
-        Ok(changed)
+        let scan = self.program.scan().map_err(self.program.failed("compare the work tree with HEAD"))?;
+        scan.complete(|paths| self.known_versions(paths))
     }
 
     pub(super) fn known_versions(&self, paths: &[&RepoPath]) -> Result<Vec<Known>, RepoError> {

@@ -5,6 +5,7 @@
 
 mod checkout;
 mod commit;
+mod export;
 mod history;
 mod hooks;
 mod index;
@@ -13,10 +14,11 @@ mod introduced;
 mod look;
 mod open;
 mod references;
+mod replay;
 mod run;
 mod scratch;
 mod shared;
 
 pub(super) use open::Installed;
-pub(super) use run::GitProgram;
+pub(super) use run::{Call, Finished, GitProgram};
 pub(super) use shared::SharedProgram;

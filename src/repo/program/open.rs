@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::super::backend::{Changes, Difference};
@@ -132,6 +133,13 @@ impl GitProgram {
         }
         let one = |question: &&str| ask(&[question]).map(|answer| text(without_last_break(&answer)));
         questions.iter().map(one).collect()
+    }
+
+    /// The hook of the user's own that a push goes through; `None` where there is none.
+    pub(in super::super) fn pre_push(&self) -> Option<PathBuf> {
+        let file = self.hooks_dir().ok()?.join("pre-push");
+        let metadata = file.metadata().ok()?;
+        (metadata.is_file() && metadata.permissions().mode() & 0o111 != 0).then_some(file)
     }
 
     fn hooks_dir(&self) -> Result<PathBuf, GitFailure> {

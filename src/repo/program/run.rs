@@ -9,13 +9,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::super::error::RepoError;
 use crate::ambient::Ambient;
 
 /// How much of what git says is kept for an error, in bytes; the end of it.
 const KEPT: u64 = 4096;
+
+/// How long a git that takes too long may clean up.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// Neither a hook nor a program that the repository's configuration names for watching files runs.
 const NO_PROGRAMS: [&str; 4] = ["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false"];
@@ -36,6 +39,17 @@ pub(in super::super) struct GitFailure {
     /// Its exit code; `None` where it was ended or could not be started.
     pub(in super::super) code: Option<i32>,
     /// The end of what it said on its standard error.
+    pub(in super::super) said: String,
+}
+
+/// What a call came to.
+#[derive(Debug)]
+pub(in super::super) struct Finished {
+    /// `None`: it was ended at the time limit.
+    pub(in super::super) status: Option<ExitStatus>,
+    /// All of its standard output.
+    pub(in super::super) printed: Vec<u8>,
+    /// The end of its standard error.
     pub(in super::super) said: String,
 }
 
@@ -141,35 +155,41 @@ impl<'a> Call<'a> {
 
     /// What it printed.
     pub(in super::super) fn run(self) -> Result<Vec<u8>, GitFailure> {
-        let unstartable = |error: std::io::Error| GitFailure {
-            code: None,
-            said: format!("cannot run {}: {error}", self.program.path.display()),
-        };
-        let mut stdin = tempfile::tempfile().map_err(unstartable)?;
-        stdin.write_all(self.input).and_then(|()| stdin.rewind()).map_err(unstartable)?;
-        let mut stdout = tempfile::tempfile().map_err(unstartable)?;
-        let stderr = tempfile::tempfile().map_err(unstartable)?;
-        let outputs = (stdout.try_clone().map_err(unstartable)?, stderr.try_clone().map_err(unstartable)?);
-        let ended = self.start_and_wait(stdin, outputs.0, outputs.1).map_err(unstartable)?;
-        if ended.is_some_and(|status| status.success()) {
-            let mut printed = Vec::new();
-            stdout.rewind().and_then(|()| stdout.read_to_end(&mut printed)).map_err(unstartable)?;
-            return Ok(printed);
+        self.run_accepting(0).map(|(_, printed)| printed)
+    }
+
+    /// Its exit code, 0 or the other one that is no failure, and what it printed.
+    pub(in super::super) fn run_accepting(self, other: i32) -> Result<(i32, Vec<u8>), GitFailure> {
+        let seconds = self.program.time_limit.as_secs();
+        let Finished { status, printed, said } = self.finish()?;
+        if let Some(code) = status.and_then(|status| status.code()).filter(|code| [0, other].contains(code)) {
+            return Ok((code, printed));
         }
-        let said = end_of(stderr);
-        Err(match ended {
+        Err(match status {
             None => GitFailure {
                 code: None,
-                said: format!(
-                    "it was ended after {} s (`git.timeout`) {said}",
-                    self.program.time_limit.as_secs()
-                )
-                .trim_end()
-                .to_owned(),
+                said: format!("it was ended after {seconds} s (`git.timeout`) {said}").trim_end().to_owned(),
             },
             Some(status) if said.is_empty() => GitFailure { code: status.code(), said: status.to_string() },
             Some(status) => GitFailure { code: status.code(), said },
         })
+    }
+
+    /// How it ended and what it printed, whatever that is; fails only where it could not be started.
+    pub(in super::super) fn finish(self) -> Result<Finished, GitFailure> {
+        let unstartable = |error: std::io::Error| GitFailure {
+            code: None,
+            said: format!("cannot run {}: {error}", self.program.path.display()),
+        };
+        let mut stdin = passing_file().map_err(unstartable)?;
+        stdin.write_all(self.input).and_then(|()| stdin.rewind()).map_err(unstartable)?;
+        let mut stdout = passing_file().map_err(unstartable)?;
+        let stderr = passing_file().map_err(unstartable)?;
+        let outputs = (stdout.try_clone().map_err(unstartable)?, stderr.try_clone().map_err(unstartable)?);
+        let status = self.start_and_wait(stdin, outputs.0, outputs.1).map_err(unstartable)?;
+        let mut printed = Vec::new();
+        stdout.rewind().and_then(|()| stdout.read_to_end(&mut printed)).map_err(unstartable)?;
+        Ok(Finished { status, printed, said: end_of(stderr) })
     }
 
     /// `None`: it was ended at the time limit, with everything that it had started.
@@ -195,20 +215,62 @@ impl<'a> Call<'a> {
             }
             let elapsed = running.elapsed();
             if elapsed > program.time_limit {
-                end_group(&mut child)?;
+                end_group(&mut child, &program.ambient)?;
                 return Ok(None);
             }
-            let early = elapsed < Duration::from_millis(20);
-            std::thread::sleep(if early { Duration::from_micros(100) } else { Duration::from_millis(5) });
+            wait_for_end(&child, program.time_limit.saturating_sub(elapsed), elapsed);
         }
     }
 }
 
-fn end_group(child: &mut Child) -> std::io::Result<()> {
-    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    match group.map(|group| kill_process_group(group, Signal::KILL)) {
-        Some(Ok(())) => {}
-        Some(Err(_)) | None => child.kill()?,
+/// A file without a name. In memory where the system has that: a new file on a disk can cost as much as git itself.
+fn passing_file() -> std::io::Result<File> {
+    #[cfg(target_os = "linux")]
+    if let Ok(file) = rustix::fs::memfd_create("baton-git", rustix::fs::MemfdFlags::CLOEXEC) {
+        return Ok(file.into());
+    }
+    tempfile::tempfile()
+}
+
+/// Returns when the child has ended, at the latest at the limit; it may return sooner.
+fn wait_for_end(child: &Child, limit: Duration, elapsed: Duration) {
+    #[cfg(target_os = "linux")]
+    if let Some(ended) = end_of_process(child) {
+        let limit = rustix::event::Timespec::try_from(limit).ok();
+        let mut ended = [rustix::event::PollFd::new(&ended, rustix::event::PollFlags::IN)];
+        if rustix::event::poll(&mut ended, limit.as_ref()).is_ok() {
+            return;
+        }
+    }
+    let early = elapsed < Duration::from_millis(20);
+    let pause = if early { Duration::from_micros(100) } else { Duration::from_millis(5) };
+    std::thread::sleep(pause.min(limit));
+}
+
+/// Can be read from when the process has ended.
+#[cfg(target_os = "linux")]
+fn end_of_process(child: &Child) -> Option<rustix::fd::OwnedFd> {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw)?;
+    rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok()
+}
+
+/// Asked first, git takes its locks with it. It is waited for without being reaped, so that its group stays its own until
+/// all of it is ended.
+fn end_group(child: &mut Child, ambient: &Ambient) -> std::io::Result<()> {
+    let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else {
+        child.kill()?;
+        return child.wait().map(|_| ());
+    };
+    if kill_process_group(group, Signal::TERM).is_ok() {
+        let asked = ambient.stopwatch();
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        while asked.elapsed() < GRACE && matches!(waitid(WaitId::Pid(group), options), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+    match kill_process_group(group, Signal::KILL) {
+        Ok(()) => {}
+        Err(_) => child.kill()?,
     }
     child.wait().map(|_| ())
 }

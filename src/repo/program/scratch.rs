@@ -26,8 +26,19 @@ pub(super) struct ScratchIndex {
 }
 
 impl ScratchIndex {
+    /// Without entries.
+    pub(super) fn empty() -> Result<Self, RepoError> {
+        let io = |source| RepoError::Io { doing: "use", path: std::env::temp_dir(), source };
+        Ok(Self { directory: tempfile::tempdir().map_err(io)? })
+    }
+
     pub(super) fn path(&self) -> PathBuf {
         self.directory.path().join("index")
+    }
+
+    /// A name beside it that goes with it.
+    pub(super) fn beside(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
     }
 }
 
@@ -112,7 +123,14 @@ impl Installed {
             return Ok(tree);
         }
         self.change_index(&index, changes)?;
-        let objects = index.directory.path().join("objects");
+        let (tree, _) = self.passing_tree(&index)?;
+        self.named.replace(Some((commit.clone(), changes.clone(), tree.clone())));
+        Ok(tree)
+    }
+
+    /// The index as a tree, in a directory of objects that goes with it.
+    pub(super) fn passing_tree(&self, index: &ScratchIndex) -> Result<(ObjectId, PathBuf), RepoError> {
+        let objects = index.beside("objects");
         std::fs::create_dir(&objects).map_err(|source| RepoError::Io {
             doing: "create",
             path: objects.clone(),
@@ -120,11 +138,9 @@ impl Installed {
         })?;
         let call = self
             .in_index(&index.path(), &["write-tree", "--missing-ok"])
-            .env("GIT_OBJECT_DIRECTORY", objects)
+            .env("GIT_OBJECT_DIRECTORY", &objects)
             .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", alternate(&self.place.common_dir.join("objects")));
-        let tree = self.write_tree(call)?;
-        self.named.replace(Some((commit.clone(), changes.clone(), tree.clone())));
-        Ok(tree)
+        Ok((self.write_tree(call)?, objects))
     }
 
     /// An index that holds just what this commit does.
@@ -134,7 +150,7 @@ impl Installed {
 }
 
 /// A directory in a list that is separated by colons.
-fn alternate(objects: &Path) -> OsString {
+pub(super) fn alternate(objects: &Path) -> OsString {
     let bytes = objects.as_os_str().as_encoded_bytes();
     if !bytes.iter().any(|byte| matches!(byte, b':' | b'"' | b'\\' | b'\n')) {
         return objects.as_os_str().to_owned();

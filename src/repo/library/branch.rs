@@ -1,0 +1,177 @@
+//! Moving a branch by compare-and-swap.
+//!
+//! libgit2 syncs both logs, the directories of both, the branch and its directory. A log that exists needs no sync of its
+//! directory, so a branch with a file of its own is moved here, as git and libgit2 do it: under git's lock, by rename.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use git2::{ErrorCode, Signature};
+
+use super::super::error::{GitLock, RepoError};
+use super::super::place::LOCK_PAUSE;
+use super::object::oid;
+use super::open::Library;
+use crate::durable::sync_parent;
+use crate::publish::ObjectId;
+
+/// What came of a try.
+enum Tried {
+    Moved,
+    /// The branch is not where it was expected.
+    Elsewhere,
+    /// Another git holds the lock.
+    Locked,
+    /// Packed, or a name of another branch: libgit2 knows all ways in which a branch can be kept.
+    NotPlain,
+}
+
+/// git's lock of a branch, held; removed when dropped.
+struct Lock {
+    /// None: it is the branch by now, and what is found at its name is another's.
+    path: Option<PathBuf>,
+    file: File,
+}
+
+impl Lock {
+    fn take(path: PathBuf) -> std::io::Result<Self> {
+        let file = File::options().write(true).create_new(true).open(&path)?;
+        Ok(Self { path: Some(path), file })
+    }
+
+    fn put_in_place(mut self, branch: &Path) -> std::io::Result<()> {
+        if let Some(path) = &self.path {
+            fs::rename(path, branch)?;
+        }
+        self.path = None;
+        sync_parent(branch)
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path {
+            // If this fails the lock stays, and the next start reports it.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+impl Library {
+    /// Waits for another git's lock, with a limit.
+    pub(super) fn move_branch_durably(
+        &self,
+        branch: &str,
+        from: &ObjectId,
+        to: &ObjectId,
+        log: &str,
+    ) -> Result<(), RepoError> {
+        let reference = format!("refs/heads/{branch}");
+        let waiting = self.place.ambient.stopwatch();
+        loop {
+            let tried = match self.try_plain(&reference, from, to, log)? {
+                Tried::NotPlain => self.try_by_library(&reference, from, to, log)?,
+                tried => tried,
+            };
+            match tried {
+                Tried::Moved | Tried::NotPlain => return Ok(()),
+                Tried::Elsewhere => {
+                    return Err(RepoError::BranchMoved { branch: branch.to_owned(), expected: from.clone() });
+                }
+                Tried::Locked if waiting.elapsed() > self.place.lock_patience => {
+                    let path = self.place.common_dir.join(format!("{reference}.lock"));
+                    return Err(RepoError::Locked { lock: GitLock { path } });
+                }
+                Tried::Locked => std::thread::sleep(LOCK_PAUSE),
+            }
+        }
+    }
+
+    fn try_by_library(
+        &self,
+        reference: &str,
+        from: &ObjectId,
+        to: &ObjectId,
+        log: &str,
+    ) -> Result<Tried, RepoError> {
+        let failed = self.failed("move the branch");
+        let (old, new) = (oid(from).map_err(&failed)?, oid(to).map_err(&failed)?);
+        match self.git.reference_matching(reference, new, true, old, log) {
+            Ok(_) => Ok(Tried::Moved),
+            Err(error) if error.code() == ErrorCode::Modified => Ok(Tried::Elsewhere),
+            Err(error) if error.code() == ErrorCode::Locked => Ok(Tried::Locked),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    fn try_plain(
+        &self,
+        reference: &str,
+        from: &ObjectId,
+        to: &ObjectId,
+        log: &str,
+    ) -> Result<Tried, RepoError> {
+        let path = self.place.common_dir.join(reference);
+        let failed = |source| RepoError::Io { doing: "move the branch at", path: path.clone(), source };
+        // A link is a name of another branch, in the way of long ago.
+        if !path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
+            return Ok(Tried::NotPlain);
+        }
+        let lock_path = self.place.common_dir.join(format!("{reference}.lock"));
+        let mut lock = match Lock::take(lock_path) {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(Tried::Locked),
+            Err(error) => return Err(failed(error)),
+        };
+        let found = match fs::read(&path) {
+            Ok(found) => found,
+            // `git pack-refs` has come between.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Tried::NotPlain),
+            Err(error) => return Err(failed(error)),
+        };
+        let found = found.trim_ascii_end();
+        if found != from.as_str().as_bytes() {
+            let is_plain = std::str::from_utf8(found).is_ok_and(|name| name.parse::<ObjectId>().is_ok());
+            return Ok(if is_plain { Tried::Elsewhere } else { Tried::NotPlain });
+        }
+        let written = writeln!(lock.file, "{to}").and_then(|()| lock.file.sync_data());
+        let written = written.and_then(|()| self.write_logs(reference, from, to, log));
+        written.and_then(|()| lock.put_in_place(&path)).map_err(failed)?;
+        Ok(Tried::Moved)
+    }
+
+    /// The branch's log, and HEAD's where HEAD is on the branch.
+    fn write_logs(&self, reference: &str, from: &ObjectId, to: &ObjectId, log: &str) -> std::io::Result<()> {
+        let setting = self.git.config().and_then(|config| config.get_string("core.logallrefupdates"));
+        let wanted = setting.map_or(true, |value| {
+            value.eq_ignore_ascii_case("always") || git2::Config::parse_bool(value).unwrap_or(true)
+        });
+        let who = self.git.signature().or_else(|_| Signature::now("unknown", "unknown"));
+        let who = who.map_err(|error| std::io::Error::other(error.message().to_owned()))?;
+        let (name, email) = (who.name().unwrap_or("unknown"), who.email().unwrap_or("unknown"));
+        let seconds = self.place.ambient.now().as_second();
+        let line = format!("{from} {to} {name} <{email}> {seconds} +0000\t{log}\n");
+        append(&self.place.common_dir.join("logs").join(reference), &line, wanted)?;
+        let head = fs::read(self.place.git_dir.join("HEAD"))?;
+        if head.trim_ascii_end() == format!("ref: {reference}").as_bytes() {
+            append(&self.place.git_dir.join("logs/HEAD"), &line, wanted)?;
+        }
+        Ok(())
+    }
+}
+
+/// Durably; a log that is there is written even where none is wanted, as git does.
+fn append(log: &Path, line: &str, wanted: bool) -> std::io::Result<()> {
+    let write = |mut file: File| file.write_all(line.as_bytes()).and_then(|()| file.sync_data());
+    match File::options().append(true).open(log) {
+        Ok(file) => write(file),
+        Err(error) if error.kind() == ErrorKind::NotFound && wanted => {
+            log.parent().map_or(Ok(()), fs::create_dir_all)?;
+            write(File::options().append(true).create(true).open(log)?)?;
+            sync_parent(log)
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}

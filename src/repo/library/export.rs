@@ -1,0 +1,118 @@
+//! Files of a commit written aside, and what the index has around them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::Path;
+
+use git2::build::CheckoutBuilder;
+use git2::{Index, IndexEntry, IndexEntryExtendedFlag, IndexTime, Repository, RepositoryOpenFlags, Status};
+
+use super::super::backend::Staged;
+use super::super::error::RepoError;
+use super::object::{file_mode, mode_bits, object_id, oid};
+use super::open::Library;
+use crate::publish::{Blob, RepoPath};
+
+/// The bits of an index entry that tell the sides of a conflict.
+const STAGES: u16 = 0x3000;
+const CHANGED: [Status; 5] =
+    [Status::WT_NEW, Status::WT_MODIFIED, Status::WT_DELETED, Status::WT_TYPECHANGE, Status::WT_RENAMED];
+
+impl Library {
+    /// Through a handle of its own, whose work tree is the directory and whose index, in memory, has just these files.
+    pub(super) fn export_files(
+        &self,
+        files: &BTreeMap<&RepoPath, &Blob>,
+        directory: &Path,
+    ) -> Result<(), RepoError> {
+        let export = || -> Result<(), git2::Error> {
+            let none: [&str; 0] = [];
+            let aside = Repository::open_ext(&self.place.root, RepositoryOpenFlags::NO_SEARCH, none)?;
+            aside.set_config(&self.git.config()?)?;
+            aside.set_workdir(directory, false)?;
+            let mut index = Index::new()?;
+            for (path, blob) in files {
+                index.add(&entry(path, blob)?)?;
+            }
+            aside.set_index(&mut index)?;
+            let mut options = CheckoutBuilder::new();
+            aside.checkout_index(None, Some(options.force().update_index(false).refresh(false)))
+        };
+        export().map_err(self.failed("write files aside"))
+    }
+
+    pub(super) fn list_staged_around(
+        &self,
+        paths: &BTreeSet<&RepoPath>,
+    ) -> Result<BTreeMap<RepoPath, Staged>, RepoError> {
+        let failed = self.failed("read the index");
+        let index =
+            self.git.index().and_then(|mut index| index.read(false).map(|()| index)).map_err(&failed)?;
+        let mut found = BTreeMap::new();
+        let mut note = |entry: IndexEntry| {
+            let extended = IndexEntryExtendedFlag::from_bits_truncate(entry.flags_extended);
+            let is_merged = entry.flags & STAGES == 0;
+            let blob = file_mode(entry.mode).map(|mode| Blob { id: object_id(entry.id), mode });
+            let blob = blob.filter(|_| is_merged);
+            found.insert(
+                RepoPath::from_bytes(entry.path),
+                Staged { blob, skipped: extended.is_skip_worktree() },
+            );
+        };
+        let mut seen = BTreeSet::new();
+        for path in paths {
+            for at in path.as_path().ancestors().filter(|at| !at.as_os_str().is_empty()) {
+                if !seen.insert(at) {
+                    break;
+                }
+                (0..=3).filter_map(|stage| index.get_path(at, stage)).for_each(&mut note);
+            }
+            let below = [path.as_bytes(), b"/"].concat();
+            let Ok(first) = index.find_prefix(below.clone()) else { continue };
+            let entries = (first..).map_while(|at| index.get(at));
+            entries.take_while(|entry| entry.path.starts_with(&below)).for_each(&mut note);
+        }
+        Ok(found)
+    }
+
+    /// What cannot be looked at counts as changed.
+    pub(super) fn list_unmodified(&self, paths: &[&RepoPath]) -> BTreeSet<RepoPath> {
+        let is_unmodified = |path: &&&RepoPath| {
+            let status = self.git.status_file(path.as_path());
+            status.is_ok_and(|status| !CHANGED.into_iter().any(|change| status.contains(change)))
+        };
+        paths.iter().filter(is_unmodified).map(|path| (*path).clone()).collect()
+    }
+
+    pub(super) fn skip_entries(copy: &Path, paths: &BTreeSet<&RepoPath>) -> Result<(), String> {
+        let write = || -> Result<(), git2::Error> {
+            let mut index = Index::open(copy)?;
+            for path in paths {
+                if let Some(mut entry) = index.get_path(path.as_path(), 0) {
+                    entry.flags_extended |= IndexEntryExtendedFlag::SKIP_WORKTREE.bits();
+                    index.add(&entry)?;
+                }
+            }
+            index.write()
+        };
+        write().map_err(|error| error.message().to_owned())?;
+        File::open(copy).and_then(|file| file.sync_all()).map_err(|error| error.to_string())
+    }
+}
+
+fn entry(path: &RepoPath, blob: &Blob) -> Result<IndexEntry, git2::Error> {
+    Ok(IndexEntry {
+        ctime: IndexTime::new(0, 0),
+        mtime: IndexTime::new(0, 0),
+        dev: 0,
+        ino: 0,
+        mode: mode_bits(blob.mode),
+        uid: 0,
+        gid: 0,
+        file_size: 0,
+        id: oid(&blob.id)?,
+        flags: 0,
+        flags_extended: 0,
+        path: path.as_bytes().to_vec(),
+    })
+}

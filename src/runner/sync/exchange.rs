@@ -1,0 +1,202 @@
+//! The remote's branch as the place of the state: looked at, and changed by compare-and-swap.
+
+use crate::config::GitConfig;
+use crate::model::State;
+use crate::publish::{ObjectId, RepoPath};
+use crate::repo::{self, FileCommit, PushKind, Pushed, Remote, Repo};
+use crate::state::{self, FormatError};
+use crate::turn::Refusal;
+use crate::turn::sync::{Remembered, SyncEvent, Tip, restore_forgotten, sync_message};
+
+use super::super::RunnerError;
+use super::error::SyncError;
+
+/// How often a change is made anew because somebody else changed something in that moment.
+pub(super) const TRIES: u32 = 5;
+
+/// The remote and the branch over which turns are passed.
+#[derive(Debug)]
+pub struct Exchange {
+    pub(super) remote: Remote,
+    /// The branch, here and there.
+    pub(super) branch: String,
+    /// The state file, from the root of the repository.
+    pub(super) file: RepoPath,
+    seen: Option<Seen>,
+}
+
+/// The branch on the remote at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    /// Its newest commit.
+    pub tip: ObjectId,
+    /// The state there; `None`: there is no state file yet.
+    pub state: Option<State>,
+    /// Whether the state was last written by the earlier scripts, which keep nine fields.
+    pub by_earlier_scripts: bool,
+}
+
+impl Exchange {
+    /// The exchange of a workspace. Makes no connection.
+    pub fn open(
+        repo: &Repo,
+        git: &GitConfig,
+        branch: &str,
+        state_file: &std::path::Path,
+    ) -> Result<Self, RunnerError> {
+        let remote = repo.remote(&git.remote, branch)?;
+        let file = RepoPath::from_path(&repo.prefix().as_path().join(state_file));
+        Ok(Self { remote, branch: branch.to_owned(), file, seen: None })
+    }
+
+    /// The remote's name, for messages.
+    pub fn name(&self) -> &str {
+        &self.remote.facts().name
+    }
+
+    /// The remote.
+    pub const fn remote(&self) -> &Remote {
+        &self.remote
+    }
+
+    /// The branch on the remote now: one connection.
+    pub fn look(&mut self, repo: &Repo) -> Result<Seen, RunnerError> {
+        let Some(tip) = self.remote.look()? else {
+            return Err(SyncError::NoBranch {
+                remote: self.name().to_owned(),
+                branch: self.branch.clone(),
+                seen_before: self.seen.is_some(),
+            }
+            .into());
+        };
+        self.read(repo, tip)
+    }
+
+    /// What stands at a commit that is here already.
+    pub(super) fn read(&mut self, repo: &Repo, tip: ObjectId) -> Result<Seen, RunnerError> {
+        if let Some(seen) = self.seen.as_ref().filter(|seen| seen.tip == tip) {
+            return Ok(seen.clone());
+        }
+        let seen = match repo.file_at(&tip, &self.file)? {
+            None => Seen { tip, state: None, by_earlier_scripts: false },
+            Some(bytes) => {
+                let found = state::parse(&bytes).map_err(|error| self.unreadable(&error))?;
+                let by_earlier_scripts = found.schema_version == 0;
+                let state = if by_earlier_scripts { self.restored(repo, &tip, &found)? } else { found };
+                Seen { tip, state: Some(state), by_earlier_scripts }
+            }
+        };
+        self.seen = Some(seen.clone());
+        Ok(seen)
+    }
+
+    /// What the earlier scripts have dropped, from the newest state in the history that had it.
+    fn restored(&self, repo: &Repo, tip: &ObjectId, found: &State) -> Result<State, RunnerError> {
+        let complete = |bytes: &[u8]| state::parse(bytes).ok().filter(|state| state.schema_version > 0);
+        let known = repo.newest_version_from(tip, &self.file, complete)?;
+        Ok(known.map_or_else(
+            || found.clone(),
+            |version| restore_forgotten(found, &Remembered::of(&version.found)),
+        ))
+    }
+
+    fn unreadable(&self, error: &FormatError) -> SyncError {
+        SyncError::Unreadable {
+            place: format!("{}/{}:{}", self.name(), self.branch, self.file),
+            line: error.line,
+            column: error.column,
+            found: error.found.clone(),
+        }
+    }
+}
+
+impl Seen {
+    /// What a push of ours has led to, as far as the branch tells.
+    pub(super) fn after_push<'s>(
+        &'s self,
+        repo: &Repo,
+        ours: &ObjectId,
+        onto: &ObjectId,
+    ) -> Result<Tip<'s>, RunnerError> {
+        Ok(Tip {
+            contains_ours: repo.contains(&self.tip, ours)?,
+            is_expected: self.tip == *onto,
+            token: self.state.as_ref().and_then(|state| state.token.as_ref()),
+        })
+    }
+}
+
+/// A change of the state that is no turn: by a person, or a hold.
+pub struct Change<'a> {
+    /// What its commit says, from the state before and after it.
+    pub event: &'a dyn Fn(&State, &State) -> SyncEvent,
+    /// The change; asked again where somebody else was faster.
+    pub apply: &'a dyn Fn(&State) -> Result<State, Refusal>,
+    /// The state to begin with, where the branch has no state file; `None`: then nothing can be changed.
+    pub initial: Option<State>,
+    /// Only the first state is written: one that is there already is left alone.
+    pub only_initial: bool,
+}
+
+/// Changes the state on the remote, and says what stands there after it. The local branch is left alone.
+///
+/// Whether a push whose answer was lost has arrived is looked up, so that the change is made once.
+pub fn change_state(
+    exchange: &mut Exchange,
+    repo: &Repo,
+    change: &Change<'_>,
+) -> Result<Option<Seen>, RunnerError> {
+    let mut said = None;
+    let mut seen = exchange.look(repo)?;
+    for _ in 0..TRIES {
+        if change.only_initial && seen.state.is_some() {
+            return Ok(Some(seen));
+        }
+        let Some(before) = seen.state.clone().or_else(|| change.initial.clone()) else { return Ok(None) };
+        let after = (change.apply)(&before)?;
+        let message = sync_message(&(change.event)(&before, &after), None);
+        let commit = exchange.write(repo, &seen.tip, &after, &message)?;
+        let onto = seen.tip.clone();
+        match exchange.remote.push(&commit, Some(&onto), PushKind::Turn) {
+            Ok(Pushed::Accepted) => return exchange.read(repo, commit).map(Some),
+            Ok(Pushed::Refused(refusal)) => said = Some(refusal),
+            // Whether it has arrived, the next look tells.
+            Err(error) if error.is_transient() || error.is_no_repository() => {}
+            Err(error) => return Err(error.into()),
+        }
+        seen = exchange.look(repo)?;
+        let tip = seen.after_push(repo, &commit, &onto)?;
+        // A change keeps the token of a running turn: that the commit is there is what counts.
+        if tip.contains_ours {
+            return Ok(Some(seen));
+        }
+        if let Some(refusal) = said.take().filter(|refusal| tip.is_expected && !refusal.may_pass()) {
+            return Err(refused("the change of the state", refusal).into());
+        }
+    }
+    Err(SyncError::TooBusy {
+        remote: exchange.name().to_owned(),
+        what: "the change of the state",
+        tries: TRIES,
+    }
+    .into())
+}
+
+pub(super) fn refused(what: &'static str, refusal: repo::Refusal) -> SyncError {
+    SyncError::Refused { what, refusal: Box::new(refusal) }
+}
+
+impl Exchange {
+    /// Stores a commit that changes the state file alone.
+    pub(super) fn write(
+        &self,
+        repo: &Repo,
+        parent: &ObjectId,
+        state: &State,
+        message: &str,
+    ) -> Result<ObjectId, RunnerError> {
+        let files = [(self.file.clone(), state::render(state))];
+        let identity = repo.identity()?;
+        Ok(repo.write_commit(&FileCommit { parent, files: &files, message, identity: &identity })?)
+    }
+}

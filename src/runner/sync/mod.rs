@@ -1,0 +1,22 @@
+//! Turns over a remote: the state is what the branch there says, a claim and a stamp are commits, and the remote's
+//! compare-and-swap decides who has the turn.
+//!
+//! `exchange` looks and changes, `claim` takes a turn, `publish` hands work and stamp over, `bring` moves the local
+//! branch, `fenced` puts aside what lost its turn, `take` is the way in, `small`
+//! what else a seat does. Which answer means what is decided in `turn::sync`.
+
+mod again;
+mod bring;
+mod claim;
+mod error;
+mod exchange;
+mod fenced;
+mod patience;
+mod publish;
+mod small;
+mod take;
+
+pub use error::SyncError;
+pub use exchange::{Change, Exchange, Seen, change_state};
+pub use patience::Patience;
+pub(super) use patience::Patiently;
