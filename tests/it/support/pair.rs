@@ -6,6 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use rustix::process::Signal;
+
 use super::account::Account;
 use super::faulty::FaultyServer;
 use super::history::History;
@@ -159,10 +161,9 @@ impl Pair {
         start_role(self.seat(role), role, &[&format!("--sync-loops={iterations}")], fault)
     }
 
-    /// Runs both roles to their ends.
+    /// Runs both roles to their ends, galph's first.
     pub(crate) fn run(&self, iterations: u64) -> [Ended; 2] {
-        let both = ["galph", "ralph"].map(|role| self.start(role, iterations, None));
-        both.map(Orchestrator::wait)
+        wait_for_both(["galph", "ralph"].map(|role| self.start(role, iterations, None)))
     }
 
     /// Runs git in the bare repository.
@@ -249,6 +250,15 @@ impl Pair {
             machine.git(&["fsck", "--strict", "--no-progress"]);
         }
     }
+}
+
+/// Waits for the ends of two sides. Where one ends badly, the other is not waited for in vain.
+pub(crate) fn wait_for_both(mut running: [Orchestrator; 2]) -> [Ended; 2] {
+    let first = await_event("the end of one side", || running.iter_mut().position(Orchestrator::has_ended));
+    if running[first].has_failed() {
+        running[1 - first].signal(Signal::TERM);
+    }
+    running.map(Orchestrator::wait)
 }
 
 /// Starts a role on any machine.
