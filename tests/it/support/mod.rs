@@ -3,8 +3,6 @@
 //! Nothing here looks at the program's own records: what happened is read from git, from the agent's notes and from
 //! `/proc`.
 
-#![allow(dead_code, unused_imports, reason = "role mode comes in the next steps")]
-
 mod account;
 mod claude;
 mod dice;
@@ -19,12 +17,12 @@ mod process;
 mod table;
 mod workspace;
 
-pub(crate) use account::{Account, Ending};
+pub(crate) use account::Ending;
 pub(crate) use claude::Claude;
 pub(crate) use dice::Dice;
 pub(crate) use effects::{Deed, Effects};
-pub(crate) use faulty::{Fault, FaultyServer, Service, Traffic};
-pub(crate) use history::{Entry, History};
+pub(crate) use faulty::{Fault, Service};
+pub(crate) use history::History;
 pub(crate) use machine::Machine;
 pub(crate) use nine_field_peer::Peer;
 pub(crate) use notes::Notes;
