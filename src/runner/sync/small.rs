@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::super::RunnerError;
 use super::super::turn::Runner;
-use super::super::watch::WatchFile;
 use super::error::SyncError;
 use super::exchange::{Change, Seen, change_state};
+use super::sight::watch_lease;
 use super::take::not_shared;
-use crate::model::{Hold, State, Token};
+use crate::model::{Hold, State};
 use crate::state;
-use crate::turn::sync::{LeaseHealth, LeaseSight, LeaseWatch, SyncEvent, lease_length};
+use crate::turn::sync::{LeaseHealth, SyncEvent};
 use crate::turn::{Input, apply};
 
 impl Runner<'_> {
@@ -71,20 +71,10 @@ impl Runner<'_> {
     /// How the lease of the turn that runs stands, as this machine has watched it.
     pub fn watch_lease(&mut self, seen: &Seen) -> Result<LeaseHealth, RunnerError> {
         let Some(state) = &seen.state else { return Ok(LeaseHealth::Unwatched) };
-        let actor = state.expected_actor;
         let (_, exchange) = self.parts()?;
         let lease = exchange.remote().look_with_lease()?.lease;
-        let file = WatchFile::of(&self.workspace.home, actor);
-        let lease = lease.map(|lease| (lease.id, lease.token.map(Token::from_text)));
-        let renewal = lease.as_ref().map(|(id, token)| (id.as_str(), token.as_ref()));
-        let Some(sight) = LeaseSight::of(state, renewal, self.ambient.now()) else {
-            file.write(None)?;
-            return Ok(LeaseHealth::Unwatched);
-        };
-        let uptime = self.ambient.uptime();
-        let watch = LeaseWatch::see(file.read().as_ref(), sight, &self.ambient.boot_id(), uptime);
-        file.write(Some(&watch))?;
-        Ok(watch.health(lease_length(state, self.config.sync.lease.0), uptime))
+        let home = &self.workspace.home;
+        Ok(watch_lease(home, state, lease.as_ref(), self.config.sync.lease.0, self.ambient)?.health)
     }
 
     /// Shows that this process waits and lives.
