@@ -13,3 +13,4 @@ mod people;
 mod races;
 mod remote_faults;
 mod signals;
+mod verbs;
