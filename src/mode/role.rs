@@ -165,14 +165,17 @@ impl RoleLoop<'_> {
         if matches!(action, SeatAction::Wait(Waiting::RunningElsewhere { .. }))
             && self.config.sync.takeover == Takeover::AfterLease
         {
-            let lease = runner.watch_lease(seen)?;
+            let lease = match runner.watch_lease(seen) {
+                Err(error) if error.is_outage() => return self.offline(runner, &error).map(|()| Next::Look),
+                watched => watched?,
+            };
             action = decide_seat(&SeatView { lease, takeover_after_lease: true, ..view });
         }
         match action {
-            SeatAction::Begin => {
-                runner.write_first_state()?;
-                Ok(Next::Look)
-            }
+            SeatAction::Begin => match runner.write_first_state() {
+                Err(error) if error.is_outage() => self.offline(runner, &error).map(|()| Next::Look),
+                written => written.map(|()| Next::Look),
+            },
             SeatAction::Claim => self.run_turn(runner, TurnKind::Expected, seen),
             SeatAction::Reclaim => self.run_turn(runner, TurnKind::Again, seen),
             SeatAction::Takeover => self.run_turn(runner, TurnKind::TakenOver, seen),

@@ -232,6 +232,9 @@ pub(super) trait Backend: fmt::Debug + Send {
     /// Whether `new` descends from `old`; not where `old` does not exist any more.
     fn descends(&self, new: &ObjectId, old: &ObjectId) -> Result<bool, RepoError>;
 
+    /// Whether two commits have one in common.
+    fn related(&self, one: &ObjectId, other: &ObjectId) -> Result<bool, RepoError>;
+
     /// What the commits that HEAD has and `base` has not have newly brought in, oldest first.
     fn introduced(&self, base: &ObjectId) -> Result<Vec<Introduced>, RepoError>;
 

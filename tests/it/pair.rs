@@ -3,4 +3,14 @@
 //! What happened is read from the bare repository, from the notes of the scripted agents, and from `/proc`. By default
 //! short runs; `--features faults` runs the whole matrices.
 
+mod earlier;
+mod fenced;
+mod happy;
 mod harness;
+mod kills;
+mod long;
+mod people;
+mod races;
+mod remote_faults;
+mod signals;
+mod verbs;

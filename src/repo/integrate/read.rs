@@ -17,6 +17,11 @@ impl Repo {
         Ok(tip == commit || self.backend.descends(tip, commit)?)
     }
 
+    /// Whether the two have any commit in common.
+    pub fn is_related(&self, one: &ObjectId, other: &ObjectId) -> Result<bool, RepoError> {
+        Ok(one == other || self.backend.related(one, other)?)
+    }
+
     /// The commits that `tip` has and `base` has not, oldest first.
     pub fn commits_between(&self, base: &ObjectId, tip: &ObjectId) -> Result<Vec<Commit>, RepoError> {
         let commits = self.backend.commits_between(base, Some(tip))?;

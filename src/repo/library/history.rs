@@ -100,6 +100,16 @@ impl Library {
         Ok(exists && self.git.graph_descendant_of(new, old).map_err(&failed)?)
     }
 
+    pub(super) fn have_common_commit(&self, one: &ObjectId, other: &ObjectId) -> Result<bool, RepoError> {
+        let failed = self.failed("compare commits");
+        let (one, other) = (oid(one).map_err(&failed)?, oid(other).map_err(&failed)?);
+        match self.git.merge_base(one, other) {
+            Ok(_) => Ok(true),
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(false),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
     pub(super) fn commit_difference(
         &self,
         old: Option<&ObjectId>,

@@ -93,6 +93,14 @@ impl Installed {
         }
     }
 
+    pub(super) fn have_common_commit(&self, one: &ObjectId, other: &ObjectId) -> Result<bool, RepoError> {
+        match self.program.look(&["merge-base", one.as_str(), other.as_str()]).run() {
+            Ok(_) => Ok(true),
+            Err(GitFailure { code: Some(1), .. }) => Ok(false),
+            Err(failure) => Err(self.program.failed("compare commits")(failure)),
+        }
+    }
+
     pub(super) fn commit_difference(
         &self,
         old: Option<&ObjectId>,

@@ -135,6 +135,10 @@ impl Backend for Installed {
         self.is_descendant(new, old)
     }
 
+    fn related(&self, one: &ObjectId, other: &ObjectId) -> Result<bool, RepoError> {
+        self.have_common_commit(one, other)
+    }
+
     fn introduced(&self, base: &ObjectId) -> Result<Vec<Introduced>, RepoError> {
         self.list_introduced(base)
     }

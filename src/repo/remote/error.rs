@@ -111,6 +111,19 @@ impl RemoteError {
         matches!(self, Self::NoRepository { .. })
     }
 
+    /// Whether a push that ended so may have arrived all the same: only a look at the remote tells.
+    pub const fn may_have_arrived(&self) -> bool {
+        match self {
+            Self::Unreachable { .. }
+            | Self::TimedOut { .. }
+            | Self::BrokeOff { .. }
+            | Self::Busy { .. }
+            | Self::NoRepository { .. }
+            | Self::Failed { .. } => true,
+            Self::Authentication { .. } | Self::NotOnTop { .. } | Self::Here(_) => false,
+        }
+    }
+
     /// Whether waiting may help: the network, a time limit, trouble of the server's own. Otherwise a person has to act.
     pub const fn is_transient(&self) -> bool {
         match self {
@@ -226,6 +239,10 @@ const TEXTS: [(Class, &[&str]); 6] = [
             "failed to report status",
             "short packet",
             "early end",
+            "expected flush after",
+            "bad line length",
+            "could not read report",
+            "hung up upon initial contact",
         ],
     ),
     // What git adds to anything at all.
@@ -240,8 +257,9 @@ fn class_of(said: &str) -> Option<Class> {
 
 /// The lines that say something, in one line.
 fn in_one_line(said: &str) -> String {
-    const NOISE: [&str; 7] = [
+    const NOISE: [&str; 8] = [
         "Looking up ",
+        "Connecting to ",
         "Please make sure you have the correct access rights",
         "and the repository exists.",
         "fatal: Could not read from remote repository.",

@@ -1,15 +1,17 @@
 //! The claim as a commit: made on the remote's tip, journalled, pushed by compare-and-swap, and only then brought here.
 
+use std::time::Duration;
+
 use super::super::RunnerError;
 use super::super::journal::{ClaimFound, ClaimPlan, ClaimedState, PushedClaim, Record, TurnRecord};
 use super::super::turn::{Runner, Step, TurnKind};
 use super::Patiently;
 use super::error::SyncError;
-use super::exchange::{Seen, TRIES, refused};
+use super::exchange::{Seen, refused, too_busy};
 use crate::model::State;
 use crate::publish::ObjectId;
 use crate::repo::{Head, PushKind, Pushed, Replayed, Repo};
-use crate::turn::sync::{Answer, ClaimFate, SyncEvent, decide_claim, sync_message};
+use crate::turn::sync::{Answer, Backoff, ClaimFate, SyncEvent, decide_claim, sync_message};
 use crate::turn::{Phase, apply};
 
 /// Where the local branch goes when a commit of ours is accepted.
@@ -106,6 +108,10 @@ impl Runner<'_> {
     /// Only this pair's own commits are taken along: those that carry a turn, and those that a turn of ours has left.
     fn refuse_ahead(&self, repo: &Repo, from: &Head, tip: &ObjectId) -> Result<(), RunnerError> {
         let (_, exchange) = self.parts()?;
+        if !repo.is_related(tip, &from.commit)? {
+            let (remote, branch) = (exchange.name().to_owned(), exchange.branch.clone());
+            return Err(SyncError::Unrelated { remote, branch }.into());
+        }
         let ahead = repo.commits_between(tip, &from.commit)?;
         if self.publish_existing {
             return Ok(());
@@ -147,8 +153,12 @@ impl Runner<'_> {
             return Ok(Step::Void);
         };
         let mut push = first;
-        for _ in 0..TRIES {
+        let (mut backoff, mut outage) = (Backoff::for_push(), None);
+        // A push whose answer was lost, here or before a restart, may arrive late: then the journal waits for it.
+        let mut may_arrive = first == PushFirst::No;
+        loop {
             let mut said = None;
+            let mut failed = None;
             let mut answer = Answer::Unknown;
             if push == PushFirst::Yes {
                 let (_, exchange) = self.parts()?;
@@ -158,7 +168,11 @@ impl Runner<'_> {
                         answer = Answer::Refused;
                         said = Some(refusal);
                     }
-                    Err(error) if error.is_transient() || error.is_no_repository() => {}
+                    // Whether the claim stands, only a look tells.
+                    Err(error) if error.may_have_arrived() => {
+                        may_arrive = true;
+                        failed = Some(error);
+                    }
                     Err(error) => {
                         // Nothing can have arrived where nobody let us in.
                         self.close_void(turn)?;
@@ -187,15 +201,29 @@ impl Runner<'_> {
                 ClaimFate::Lost => return Ok(Step::Void),
                 ClaimFate::PushAgain | ClaimFate::Look => {}
             }
-            if let Some(refusal) = said.filter(|refusal| !refusal.may_pass()) {
-                self.close_void(turn)?;
+            if let Some(error) = failed {
+                match self.sit_out(&mut outage, error.into())? {
+                    Patiently::Done(()) => continue,
+                    Patiently::Interrupted => return Ok(self.suspended()),
+                }
+            }
+            // The first time nothing was pushed.
+            let wait = match push {
+                PushFirst::Yes => backoff.next_wait(self.ambient.random()),
+                PushFirst::No => Some(Duration::ZERO),
+            };
+            if let Some(refusal) = said.filter(|refusal| wait.is_none() || !refusal.may_pass()) {
+                if !may_arrive {
+                    self.close_void(turn)?;
+                }
                 return Err(refused("the claim", refusal).into());
+            }
+            let Some(wait) = wait else { return Err(too_busy(self.parts()?.1, "the claim").into()) };
+            if !self.pause(wait) {
+                return Ok(self.suspended());
             }
             push = PushFirst::Yes;
         }
-        let (_, exchange) = self.parts()?;
-        let remote = exchange.name().to_owned();
-        Err(SyncError::TooBusy { remote, what: "the claim", tries: TRIES }.into())
     }
 
     /// The claim stands: the branch and the files follow, and what is dirty then is recorded.

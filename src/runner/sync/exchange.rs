@@ -8,7 +8,7 @@ use crate::publish::{ObjectId, RepoPath};
 use crate::repo::{self, FileCommit, LeaseSeen, PushKind, Pushed, Remote, RemoteError, RemoteSeen, Repo};
 use crate::state::{self, FormatError};
 use crate::turn::Refusal;
-use crate::turn::sync::{Remembered, SyncEvent, Tip, restore_forgotten, sync_message};
+use crate::turn::sync::{Backoff, Remembered, SyncEvent, Tip, restore_forgotten, sync_message};
 
 use super::super::RunnerError;
 use super::error::SyncError;
@@ -201,8 +201,10 @@ pub fn change_seen(
     mut seen: Seen,
     change: &Change<'_>,
 ) -> Result<Option<Seen>, RunnerError> {
-    let mut said = None;
-    for _ in 0..TRIES {
+    let mut backoff = Backoff::for_push();
+    // One whose answer was lost may arrive late.
+    let mut pushed = Vec::new();
+    loop {
         if change.only_initial && seen.state.is_some() {
             return Ok(Some(seen));
         }
@@ -211,29 +213,40 @@ pub fn change_seen(
         let message = sync_message(&(change.event)(&before, &after), ended_turn(&before, &after));
         let commit = exchange.write(repo, &seen.tip, &after, &message)?;
         let onto = seen.tip.clone();
+        let (mut said, mut failed) = (None, None);
         match exchange.remote.push(&commit, Some(&onto), PushKind::Turn) {
             Ok(Pushed::Accepted) => return exchange.read(repo, commit).map(Some),
             Ok(Pushed::Refused(refusal)) => said = Some(refusal),
             // Whether it has arrived, the next look tells.
             Err(error) if error.is_transient() || error.is_no_repository() => {}
+            Err(error) if error.may_have_arrived() => failed = Some(error),
             Err(error) => return Err(error.into()),
         }
+        pushed.push(commit);
         seen = exchange.look(repo)?;
-        let tip = seen.after_push(repo, &commit, &onto)?;
         // A change keeps the token of a running turn: that the commit is there is what counts.
-        if tip.contains_ours {
-            return Ok(Some(seen));
+        for commit in &pushed {
+            if repo.contains(&seen.tip, commit)? {
+                return Ok(Some(seen));
+            }
         }
-        if let Some(refusal) = said.take().filter(|refusal| tip.is_expected && !refusal.may_pass()) {
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
+        let wait = backoff.next_wait(0);
+        if let Some(refusal) = said.filter(|it| seen.tip == onto && (wait.is_none() || !it.may_pass())) {
             return Err(refused("the change of the state", refusal).into());
         }
+        let Some(wait) = wait else { return Err(too_busy(exchange, "the change of the state").into()) };
+        if seen.tip == onto {
+            std::thread::sleep(wait);
+        }
     }
-    Err(SyncError::TooBusy {
-        remote: exchange.name().to_owned(),
-        what: "the change of the state",
-        tries: TRIES,
-    }
-    .into())
+}
+
+/// Others were faster each time.
+pub(super) fn too_busy(exchange: &Exchange, what: &'static str) -> SyncError {
+    SyncError::TooBusy { remote: exchange.name().to_owned(), what, tries: TRIES }
 }
 
 /// Two processes of one clone that look at the same time have one place for what they see: one of them comes again.

@@ -6,6 +6,7 @@ use super::super::RunnerError;
 use super::super::observer::Event;
 use super::super::turn::Runner;
 use super::error::SyncError;
+use crate::ambient::Stopwatch;
 use crate::model::Span;
 
 /// The first pause after a failed connection, and the longest.
@@ -33,33 +34,54 @@ pub enum Patience {
     Until(Option<Duration>),
 }
 
+/// Tries in a row that the network has spoiled.
+#[derive(Debug)]
+pub(in super::super) struct Outage {
+    since: Stopwatch,
+    pause: Duration,
+}
+
 impl Runner<'_> {
     /// Tries again while the network refuses, with growing pauses; any other error ends it at once.
     pub(in super::super) fn patiently<T>(
         &mut self,
         mut attempt: impl FnMut(&mut Self) -> Result<T, RunnerError>,
     ) -> Result<Patiently<T>, RunnerError> {
-        let waiting = self.ambient.stopwatch();
-        let mut pause = FIRST_PAUSE;
+        let mut outage = None;
         loop {
-            let error = match attempt(self) {
+            match attempt(self) {
                 Ok(done) => return Ok(Patiently::Done(done)),
-                Err(error) if error.is_outage() => error,
-                Err(error) => return Err(error),
-            };
-            let Patience::Until(limit) = self.patience else { return Err(error) };
-            if limit.is_some_and(|limit| waiting.elapsed() + pause > limit) {
-                let why = super::super::select::error_chain(&error);
-                let waited = Span::from_secs(waiting.elapsed().as_secs());
-                return Err(SyncError::WaitedTooLong { waited, why }.into());
+                Err(error) => {
+                    if let Patiently::Interrupted = self.sit_out(&mut outage, error)? {
+                        return Ok(Patiently::Interrupted);
+                    }
+                }
             }
-            let why = super::super::select::error_chain(&error);
-            self.observer.event(&Event::Offline { why: &why, again_in: pause });
-            if !self.pause(pause) {
-                return Ok(Patiently::Interrupted);
-            }
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
+    }
+
+    /// Waits after a try that the network has spoiled, longer each time; any other error is handed back.
+    pub(in super::super) fn sit_out(
+        &mut self,
+        outage: &mut Option<Outage>,
+        error: RunnerError,
+    ) -> Result<Patiently<()>, RunnerError> {
+        let Patience::Until(limit) = self.patience else { return Err(error) };
+        if !error.is_outage() {
+            return Err(error);
+        }
+        let began = || Outage { since: self.ambient.stopwatch(), pause: FIRST_PAUSE };
+        let outage = outage.get_or_insert_with(began);
+        let pause = outage.pause;
+        let why = super::super::select::error_chain(&error);
+        let waited = outage.since.elapsed();
+        if limit.is_some_and(|limit| waited + pause > limit) {
+            let waited = Span::from_secs(waited.as_secs());
+            return Err(SyncError::WaitedTooLong { waited, why }.into());
+        }
+        outage.pause = (pause * 2).min(LONGEST_PAUSE);
+        self.observer.event(&Event::Offline { why: &why, again_in: pause });
+        Ok(if self.pause(pause) { Patiently::Done(()) } else { Patiently::Interrupted })
     }
 
     /// Waits; `false`: a signal came.

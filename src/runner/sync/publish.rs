@@ -74,7 +74,7 @@ impl Runner<'_> {
 
     fn push_stamp(&mut self, turn: &mut TurnRecord, first: Publication) -> Result<Step, RunnerError> {
         self.lease = None;
-        let (mut next, mut backoff) = (first, Backoff::for_push());
+        let (mut next, mut backoff, mut outage) = (first, Backoff::for_push(), None);
         loop {
             let plan = match next {
                 // A push whose answer was lost may still arrive: no other commit takes its place.
@@ -88,10 +88,14 @@ impl Runner<'_> {
             // Work goes through the hooks that the repository has for it.
             let kind = if turn.passed() { PushKind::Work } else { PushKind::Turn };
             let (_, exchange) = self.parts()?;
+            let mut failed = None;
             let (answer, refusal) = match exchange.remote.push(&plan.commit, Some(&plan.onto), kind) {
                 Ok(Pushed::Accepted) => (Answer::Accepted, None),
                 Ok(Pushed::Refused(refusal)) => (Answer::Refused, Some(refusal)),
-                Err(error) if error.is_transient() || error.is_no_repository() => (Answer::Unknown, None),
+                Err(error) if error.may_have_arrived() => {
+                    failed = Some(error);
+                    (Answer::Unknown, None)
+                }
                 Err(error) => return Err(error.into()),
             };
             self.crash_point(Phase::Published, "pushed");
@@ -112,6 +116,12 @@ impl Runner<'_> {
                 (&next, refusal.as_ref().filter(|it| !it.may_pass()))
             {
                 return Err(refused("the work", refusal.clone()).into());
+            }
+            if let (Publication::Same(_), Some(error)) = (&next, failed) {
+                match self.sit_out(&mut outage, error.into())? {
+                    Patiently::Done(()) => continue,
+                    Patiently::Interrupted => return Ok(self.suspended()),
+                }
             }
             let Some(wait) = backoff.next_wait(self.ambient.random()) else {
                 return Err(self.gave_up(&next, refusal));

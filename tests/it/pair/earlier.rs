@@ -36,8 +36,8 @@ fn a_running_turn_of_the_earlier_side_is_never_taken_over_unasked() {
     assert_eq!(peer.run(0), Ok(()));
     let state = peer.pull().unwrap().unwrap();
     peer.claim(&state).unwrap();
-    let ours = start_role(&pair.machines()[0], "galph", &["--sync-loops=1"], None);
-    await_event("it to wait", || ours.stderr().contains("galph's turn runs already").then_some(()));
+    let mut ours = start_role(&pair.machines()[0], "galph", &["--sync-loops=1"], None);
+    ours.await_says("galph's turn runs already");
     // Far beyond the lease, if there were one.
     let looks = std::time::Instant::now();
     await_event("the lease to be over", || (looks.elapsed().as_millis() > 600).then_some(()));

@@ -97,14 +97,19 @@ fn a_machine_that_is_at_work_is_not_taken_over() {
 }
 
 #[test]
-fn a_turn_that_a_person_takes_over_by_hand_is_fenced_off_too() {
+fn a_turn_that_a_person_takes_away_by_hand_is_fenced_off_and_claimed_again() {
     let (pair, paused, agent) = at_work(Scheme::Path);
     paused.signal(Signal::STOP);
     let person = pair.clone_machine("person");
     person.baton(&["takeover", "galph", "--yes"]).assert_code(0);
+    take_over(&pair);
+    let tip = pair.tip();
     paused.signal(Signal::CONT);
     pair.galph().release();
-    paused.wait().assert_code(6);
-    let listed = pair.git(&["ls-tree", "-r", "--name-only", "main"]);
-    assert!(!listed.contains(&agent.turn), "{listed}");
+    paused.wait().assert_code(6).assert_says(&format!("refs/baton-rescue/{}/work", agent.turn));
+    assert_eq!(pair.tip(), tip);
+    let account = pair.assert_sound();
+    account.assert_iterations(1);
+    let endings: Vec<Ending> = account.turns.iter().map(|turn| turn.ending).collect();
+    assert_eq!(endings, [Ending::TakenOver, Ending::Passed, Ending::Passed]);
 }

@@ -157,8 +157,8 @@ fn an_agent_whose_role_is_killed_is_watched_again(#[values("galph", "ralph")] ro
     pair.seat(role).await_waiting(role);
     killed.signal(Signal::KILL);
     killed.wait().assert_killed();
-    let restart = pair.start(role, 1, None);
-    await_event("the restart watches", || restart.stderr().contains("is watched again").then_some(()));
+    let mut restart = pair.start(role, 1, None);
+    restart.await_says("is watched again");
     pair.seat(role).release();
     restart.wait().assert_code(0);
     beside.wait().assert_code(0);

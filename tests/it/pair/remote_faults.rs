@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rstest::rstest;
 
-use crate::support::{Fault, Pair, SYNC, Scheme, Service, await_event};
+use crate::support::{Fault, Pair, SYNC, Scheme, Service};
 
 /// So that what hangs is given up soon.
 const IMPATIENT: &str = "git: { timeout: 1s, backend: BACKEND }\n";
@@ -102,13 +102,13 @@ fn a_remote_that_is_away_for_a_while_is_waited_for(
     let pair = Pair::configured(scheme, 2, &format!("{SYNC}git: {{ backend: {backend} }}\n"));
     pair.ralph().prepare_release();
     pair.ralph().script_once("ralph", "work; wait_for_release");
-    let [galph, ralph] = ["galph", "ralph"].map(|role| pair.start(role, 1, None));
+    let [mut galph, mut ralph] = ["galph", "ralph"].map(|role| pair.start(role, 1, None));
     pair.ralph().await_waiting("ralph");
     // Galph waits, ralph works.
     pair.cut();
-    await_event("galph to say so", || galph.stderr().contains("trying again in").then_some(()));
+    galph.await_says("trying again in");
     pair.ralph().release();
-    await_event("ralph to say so", || ralph.stderr().contains("trying again in").then_some(()));
+    ralph.await_says("trying again in");
     pair.heal();
     galph.wait().assert_code(0);
     ralph.wait().assert_code(0);

@@ -259,11 +259,11 @@ impl Judging {
         Ok(())
     }
 
-    fn end(&mut self, ending: Ending) -> Result<&Turn, String> {
+    fn end(&mut self, ending: Ending) -> Result<(), String> {
         let last = self.account.turns.last_mut().filter(|turn| turn.ending == Ending::Open);
         let Some(turn) = last else { return Err("no turn is open".to_owned()) };
         turn.ending = ending;
-        Ok(turn)
+        Ok(())
     }
 
     fn stamp(&mut self, entry: &Entry, actor: &str, before: &Value, after: &Value) -> Result<(), String> {
@@ -281,7 +281,11 @@ impl Judging {
         } else {
             let before_claim = self.before_claim.as_ref().map_or("", |state| text(state, "status"));
             field(after, "status", before_claim)?;
-            (Ending::Released, format!("{} status=released", head(iteration)))
+            // A person took it away, and with it the right to end it: that is a claim of its own.
+            let taken = entry.subject.ends_with(" reason=takeover");
+            self.epoch += u64::from(taken);
+            let ending = if taken { Ending::TakenOver } else { Ending::Released };
+            (ending, format!("{} status=released", head(iteration)))
         };
         let rest = entry.subject.strip_prefix(&says_so);
         let Some(rest) = rest else { return Err(format!("the subject should begin `{says_so}`")) };
@@ -290,7 +294,7 @@ impl Judging {
             field(after, "iteration", iteration)?;
         }
         let name = format!("{actor}_commit");
-        if ending != Ending::Released {
+        if matches!(ending, Ending::Passed | Ending::Failed) {
             let sha = text(after, &name);
             rule(rest == format!(" {name}={sha}"), || format!("the subject names{rest}, the state {sha}"))?;
             let known = self.ids.iter().any(|id| !sha.is_empty() && id.starts_with(sha));
@@ -302,7 +306,7 @@ impl Judging {
             field(after, "epoch", self.epoch)?;
             says(entry, &format!("Baton-Turn: {}", text(&before["holder"], "id")))?;
         }
-        self.end(ending).map(drop)
+        self.end(ending)
     }
 
     fn by_hand(entry: &Entry, before: &Value, after: &Value) -> Result<(), String> {

@@ -118,11 +118,6 @@ impl FaultyServer {
         lock(&self.shared.faults).is_empty()
     }
 
-    /// Waits until they have.
-    pub(crate) fn await_spent(&self) {
-        await_event("the faults of the server", || self.is_spent().then_some(()));
-    }
-
     /// Every connection for this (`None`: for anything) suffers it from now on.
     pub(crate) fn always(&self, service: Option<Service>, fault: Fault) {
         *lock(&self.shared.lasting) = Some((service, fault));

@@ -2,6 +2,7 @@
 //! drops all others, claims its own running turn again after a crash, ignores holds, and pushes plainly.
 
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
@@ -134,7 +135,9 @@ impl<'m> Peer<'m> {
 
     /// Writes what it knows of the state, commits it, and pushes.
     fn write(&self, state: &Value, subject: &str) -> Result<(), String> {
-        let now = Value::from("2026-01-01T00:00:00Z");
+        static CLOCK: AtomicU32 = AtomicU32::new(0);
+        let seconds = CLOCK.fetch_add(1, Ordering::Relaxed);
+        let now = Value::from(format!("2026-01-01T00:{:02}:{:02}Z", seconds / 60 % 60, seconds % 60));
         let mut known = Map::new();
         for name in NINE {
             let value = if name == "last_update" { now.clone() } else { state[name].clone() };

@@ -5,6 +5,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
+
+use rustix::process::Signal;
 
 use super::account::Account;
 use super::faulty::FaultyServer;
@@ -26,7 +29,7 @@ pub(crate) enum Scheme {
 }
 
 /// A short look at the other side, so that tests wait for nothing.
-pub(crate) const SYNC: &str = "sync: { poll_interval: 20ms }\n";
+pub(crate) const SYNC: &str = "sync: { poll_interval: 50ms }\n";
 
 /// The machines and what they share. The first two are the pair itself, the others race with them.
 pub(crate) struct Pair {
@@ -34,6 +37,8 @@ pub(crate) struct Pair {
     server: Option<FaultyServer>,
     scheme: Scheme,
     base: PathBuf,
+    /// The tip that was looked at last, and the state there.
+    last: Mutex<(String, Option<serde_json::Value>)>,
     /// Removed after everything in it has ended.
     _directory: tempfile::TempDir,
 }
@@ -49,7 +54,14 @@ impl Pair {
         let directory = tempfile::tempdir().unwrap();
         let base = directory.path().canonicalize().unwrap();
         fs::create_dir(base.join("pair")).unwrap();
-        let mut pair = Self { machines: Vec::new(), server: None, scheme, base, _directory: directory };
+        let mut pair = Self {
+            machines: Vec::new(),
+            server: None,
+            scheme,
+            base,
+            last: Mutex::default(),
+            _directory: directory,
+        };
         // The first commit is made on a machine that plays no part.
         let founder = pair.new_machine("founder");
         founder.write_workspace(more);
@@ -159,10 +171,9 @@ impl Pair {
         start_role(self.seat(role), role, &[&format!("--sync-loops={iterations}")], fault)
     }
 
-    /// Runs both roles to their ends.
+    /// Runs both roles to their ends, galph's first.
     pub(crate) fn run(&self, iterations: u64) -> [Ended; 2] {
-        let both = ["galph", "ralph"].map(|role| self.start(role, iterations, None));
-        both.map(Orchestrator::wait)
+        wait_for_both(["galph", "ralph"].map(|role| self.start(role, iterations, None)))
     }
 
     /// Runs git in the bare repository.
@@ -173,6 +184,16 @@ impl Pair {
 
     /// The state at the tip of the branch as plain JSON, where there is one.
     pub(crate) fn state(&self) -> Option<serde_json::Value> {
+        // It is asked for all the time, and a start of git costs more than a look at the ref's file.
+        let tip = fs::read_to_string(self.remote().join("refs/heads/main")).ok()?;
+        let mut last = self.last.lock().unwrap();
+        if last.0 != tip {
+            *last = (tip, self.read_state());
+        }
+        last.1.clone()
+    }
+
+    fn read_state(&self) -> Option<serde_json::Value> {
         let shown =
             Command::new("git").args(["show", "main:sync/state.json"]).current_dir(self.remote()).output();
         serde_json::from_slice(&shown.unwrap().stdout).ok()
@@ -249,6 +270,15 @@ impl Pair {
             machine.git(&["fsck", "--strict", "--no-progress"]);
         }
     }
+}
+
+/// Waits for the ends of two sides. Where one ends badly, the other is not waited for in vain.
+pub(crate) fn wait_for_both(mut running: [Orchestrator; 2]) -> [Ended; 2] {
+    let first = await_event("the end of one side", || running.iter_mut().position(Orchestrator::has_ended));
+    if running[first].has_failed() {
+        running[1 - first].signal(Signal::TERM);
+    }
+    running.map(Orchestrator::wait)
 }
 
 /// Starts a role on any machine.

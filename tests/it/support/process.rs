@@ -58,6 +58,26 @@ impl Orchestrator {
         read(&self.stderr)
     }
 
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Whether it has ended otherwise than well.
+    pub(crate) fn has_failed(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some_and(|status| !status.success())
+    }
+
+    /// Waits until it has said this.
+    #[track_caller]
+    pub(crate) fn await_says(&mut self, text: &str) {
+        let since = Instant::now();
+        while !self.stderr().contains(text) {
+            let may_say_it = since.elapsed() < PATIENCE && !self.has_ended();
+            assert!(may_say_it || self.stderr().contains(text), "`{text}` is not in:\n{}", self.stderr());
+            std::thread::sleep(LOOK);
+        }
+    }
+
     /// Its end, awaited with a bound.
     pub(crate) fn wait(self) -> Ended {
         self.wait_within(PATIENCE)

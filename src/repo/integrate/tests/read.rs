@@ -33,6 +33,13 @@ fn what_is_in_no_work_tree_is_read(#[values(Way::Library, Way::Program)] way: Wa
     assert!(!repo.contains(&second, &aside).unwrap());
     assert!(!repo.contains(&second, &"1".repeat(40).parse().unwrap()).unwrap());
 
+    assert!(repo.is_related(&second, &aside).unwrap());
+    test.git(&["switch", "-q", "--orphan", "other"]);
+    test.git(&["commit", "-q", "--allow-empty", "-m", "another beginning"]);
+    let other = repo.head().unwrap().commit;
+    test.git(&["switch", "-q", "main"]);
+    assert!(!repo.is_related(&second, &other).unwrap());
+
     let between = repo.commits_between(&aside, &second).unwrap();
     assert_eq!(between.len(), 1);
     assert_eq!(
