@@ -87,8 +87,11 @@ pub fn clone_of(
     let git = initialised(directory, beginning).map_err(failed)?;
     set_person(&git, beginning.person).map_err(failed)?;
     git.remote("origin", &remote.to_string_lossy()).map_err(failed)?;
-    let directory = fs::canonicalize(directory)
-        .map_err(|source| RepoError::Io { doing: "open", path: directory.to_owned(), source })?;
+    let directory = fs::canonicalize(directory).map_err(|source| RepoError::Io {
+        doing: "open",
+        path: directory.to_owned(),
+        source,
+    })?;
     // With the configuration that this handle has, no filter or conversion of the person's changes what is checked out.
     Library::open(&directory, ambient)?.check_out_first(beginning.branch)?;
     Repo::open(&directory, ambient)
