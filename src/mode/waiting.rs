@@ -25,5 +25,7 @@ pub fn in_words(waiting: &Waiting, state: Option<&State>) -> String {
 }
 
 fn on(holder: Option<&Holder>) -> String {
-    holder.map_or_else(String::new, |holder| format!(" on {} since {}", holder.host, holder.since))
+    holder.map_or_else(String::new, |holder| {
+        format!(" on {} since {}", holder.host, holder.since.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    })
 }

@@ -29,6 +29,7 @@ const MAX_WAIT: &str = "2m";
 const TURNS: u32 = 100;
 
 const NOT_EARNED: &str = "the demonstration ended before completion was earned";
+const SUMMARIES: &str = "the summaries under `laptop/logs` and `gpu-box/logs` tell what each turn did";
 
 /// The clone of a seat.
 pub(super) const fn clone_name(actor: Actor) -> &'static str {
@@ -61,7 +62,7 @@ pub(super) fn run(
     output.say(ending::pair_introduction(&made.root));
     let ended = take_turns(&made.root, quiet, &interrupts, context).and_then(|(seats, end)| match end {
         SeatsEnd::Done => conclude(&made, &seats, beginning.branch, context).map(|()| Exit::Done),
-        SeatsEnd::Failed(actor) => Err(failure_of(&seats, actor)),
+        SeatsEnd::Failed => Err(failure_of(&seats)),
         SeatsEnd::Interrupted(signal) => {
             let interruption = interruption(signal);
             output.fail(&interruption);
@@ -117,8 +118,7 @@ fn conclude(made: &Made, seats: &Seats, branch: &str, context: &Context) -> Resu
     let laptop = made.root.join(clone_name(Actor::Galph));
     let promises = promises(&laptop, context)?;
     if !promises.iter().any(|(_, promise)| matches!(promise, Completion::Accepted { .. })) {
-        return Err(Failure::new(Exit::Operational, NOT_EARNED)
-            .help("the summaries under `laptop/logs` and `gpu-box/logs` tell what each turn did"));
+        return Err(Failure::new(Exit::Operational, NOT_EARNED).help(SUMMARIES));
     }
     let failed = |error: &RepoError| repo_failure(error);
     let repo = Repo::open(&laptop, &context.ambient).map_err(|error| failed(&error))?;
@@ -151,17 +151,18 @@ fn promises(laptop: &Path, context: &Context) -> Result<Vec<(u64, Completion)>, 
     Ok(promises)
 }
 
-fn failure_of(seats: &Seats, actor: Actor) -> Failure {
-    let how = match seats.of(actor).and_then(|seat: &Seat| seat.status) {
-        Some(status) => match status.code() {
-            Some(code) => format!("ended with exit code {code}"),
-            None => format!("was killed ({status})"),
-        },
-        None => "did not end".to_owned(),
-    };
-    let name = clone_name(actor);
-    Failure::new(Exit::Operational, format!("{NOT_EARNED}: {actor}'s process {how}"))
-        .help(format!("its own words are above; the summaries under `{name}/logs` tell what each turn did"))
+fn failure_of(seats: &Seats) -> Failure {
+    let ends: Vec<String> = seats.seats.iter().map(end_in_words).collect();
+    Failure::new(Exit::Operational, format!("{NOT_EARNED}: {}", ends.join(", "))).help(SUMMARIES)
+}
+
+fn end_in_words(seat: &Seat) -> String {
+    let actor = seat.actor;
+    match seat.status.map(|status| (status.code(), status)) {
+        Some((Some(code), _)) => format!("{actor} ended with exit code {code}"),
+        Some((None, status)) => format!("{actor} was ended by {status}"),
+        None => format!("{actor} did not end"),
+    }
 }
 
 fn interruption(signal: InterruptSignal) -> Failure {

@@ -17,6 +17,8 @@ use crate::model::Actor;
 
 /// How long nothing said is waited for before signals and ends are looked at.
 const SLICE: Duration = Duration::from_millis(20);
+/// Where one seat has failed the other finds that on the remote, and ends by itself; after this it is asked to.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// A seat that was asked to stop gives its turn back; one that takes longer than this is killed.
 const GRACE: Duration = Duration::from_secs(20);
 /// What a seat's own children keep open of its streams is not waited for longer than this.
@@ -51,8 +53,8 @@ pub(super) struct Seats {
 pub(super) enum SeatsEnd {
     /// Both by themselves, with exit code 0.
     Done,
-    /// This one failed, and the other was stopped.
-    Failed(Actor),
+    /// At least one failed, and the other ended with it.
+    Failed,
     /// A signal stopped this process, and with it both.
     Interrupted(InterruptSignal),
 }
@@ -66,32 +68,34 @@ impl Seats {
         Ok(Self { seats, said })
     }
 
-    /// Shows their lines until both have ended. Signals are passed on; if one seat fails, the other is asked to stop.
+    /// Shows their lines until both have ended. Signals are passed on; where one seat fails, the other does not go on.
     pub(super) fn watch(
         &mut self,
         interrupts: &Interrupts,
         ambient: &Ambient,
         output: Output,
     ) -> std::io::Result<SeatsEnd> {
-        let (mut passed_on, mut failed) = (0, None);
-        let mut stopping: Option<Stopwatch> = None;
+        let mut passed_on = 0;
+        let mut failed: Option<Stopwatch> = None;
+        let mut asked: Option<Stopwatch> = None;
         loop {
             let heard = self.hear(output);
             if interrupts.count() > passed_on {
                 passed_on += 1;
-                stopping.get_or_insert_with(|| ambient.stopwatch());
+                asked.get_or_insert_with(|| ambient.stopwatch());
                 self.signal(match interrupts.pending() {
                     Some(InterruptSignal::Interrupt) => Signal::INT,
                     Some(InterruptSignal::Terminate) | None => Signal::TERM,
                 });
             }
-            let found = self.look()?;
-            if let (Some(actor), None, None) = (found, failed, interrupts.pending()) {
-                failed = Some(actor);
-                stopping.get_or_insert_with(|| ambient.stopwatch());
+            if self.look()? == Found::Failure {
+                failed.get_or_insert_with(|| ambient.stopwatch());
+            }
+            if asked.is_none() && failed.is_some_and(|clock| clock.elapsed() > FAREWELL) {
+                asked = Some(ambient.stopwatch());
                 self.signal(Signal::TERM);
             }
-            if stopping.is_some_and(|clock| clock.elapsed() > GRACE) {
+            if asked.is_some_and(|clock| clock.elapsed() > GRACE) {
                 self.signal(Signal::KILL);
             }
             if self.seats.iter().all(|seat| seat.status.is_some()) {
@@ -105,13 +109,9 @@ impl Seats {
         while self.hear(output) != Heard::Closed && clock.elapsed() < LAST_WORDS {}
         Ok(match (interrupts.pending(), failed) {
             (Some(signal), _) => SeatsEnd::Interrupted(signal),
-            (None, Some(actor)) => SeatsEnd::Failed(actor),
+            (None, Some(_)) => SeatsEnd::Failed,
             (None, None) => SeatsEnd::Done,
         })
-    }
-
-    pub(super) fn of(&self, actor: Actor) -> Option<&Seat> {
-        self.seats.iter().find(|seat| seat.actor == actor)
     }
 
     fn hear(&mut self, output: Output) -> Heard {
@@ -129,16 +129,15 @@ impl Seats {
         Heard::Line
     }
 
-    /// A seat that has just been seen to have failed.
-    fn look(&mut self) -> std::io::Result<Option<Actor>> {
-        let mut failed = None;
+    fn look(&mut self) -> std::io::Result<Found> {
+        let mut found = Found::NoFailure;
         for seat in self.seats.iter_mut().filter(|seat| seat.status.is_none()) {
             seat.status = seat.companion.ended()?;
             if seat.status.is_some_and(|status| !status.success()) {
-                failed = failed.or(Some(seat.actor));
+                found = Found::Failure;
             }
         }
-        Ok(failed)
+        Ok(found)
     }
 
     fn signal(&self, signal: Signal) {
@@ -152,6 +151,13 @@ enum Heard {
     Nothing,
     /// Nobody can say anything any more.
     Closed,
+}
+
+/// What a look at the processes has brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    NoFailure,
+    Failure,
 }
 
 impl Seat {
