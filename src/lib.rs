@@ -19,7 +19,7 @@
 //! | [`ledger`] | SQLite record of turns, phases, attempts and events |
 //! | [`attempt`] | runs one prompt with one agent and classifies the outcome |
 //! | [`runner`] | `run_turn`: the one path that all modes share, and its journal |
-//! | [`mode`] | combined and solo: thin drivers over the runner |
+//! | [`mode`] | combined, role, tick and solo: thin drivers over the runner |
 //! | [`cli`] | one file a verb; the only code that prints, reads arguments and picks exit codes |
 
 pub mod agent;

@@ -5,9 +5,11 @@
 mod agent_facts;
 mod agents;
 mod attempts;
+mod cron;
 mod finding;
 mod fix;
 mod machine;
+mod remote;
 mod setup;
 mod smoke;
 mod state;
@@ -38,6 +40,15 @@ pub(crate) struct Args {
     state_file: Option<String>,
     #[command(flatten)]
     branch: BranchArgs,
+    /// Ask the remote also where the state here is not shared through it
+    #[arg(long, conflicts_with = "offline")]
+    remote: bool,
+    /// Ask no remote
+    #[arg(long)]
+    offline: bool,
+    /// Look at it all as cron would find it, with its bare environment, and print the lines for the crontab
+    #[arg(long, conflicts_with_all = ["fix", "agents", "smoke", "offline"])]
+    cron: bool,
     /// Look at the agents only: where, which version, how they would be started
     #[arg(long, conflicts_with = "fix")]
     agents: bool,
@@ -57,6 +68,28 @@ struct Site<'a> {
     /// `None` where git is left alone.
     repo: Option<Result<Repo, RepoError>>,
     records: Option<Records>,
+    asking: Asking,
+}
+
+/// Whether the remote is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asking {
+    /// Where the state is shared through it.
+    WhereShared,
+    /// In any case.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+impl From<&Args> for Asking {
+    fn from(args: &Args) -> Self {
+        match (args.remote || args.cron, args.offline) {
+            (true, _) => Self::Always,
+            (false, true) => Self::Never,
+            (false, false) => Self::WhereShared,
+        }
+    }
 }
 
 impl<'a> Site<'a> {
@@ -78,6 +111,7 @@ impl<'a> Site<'a> {
             records: find_records(&root, &context.ambient),
             root,
             context,
+            asking: args.into(),
         })
     }
 
@@ -98,6 +132,7 @@ impl<'a> Site<'a> {
     fn examine(&self) -> Vec<Finding> {
         let mut findings = setup::examine(self);
         findings.extend(state::examine(self));
+        findings.extend(remote::examine(self));
         findings.extend(machine::examine(self));
         findings.extend(attempts::examine(self));
         findings
@@ -106,6 +141,9 @@ impl<'a> Site<'a> {
 
 /// Examines, repairs where asked, and says what was found.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
+    if args.cron {
+        return cron::run(args, context);
+    }
     let mut site = Site::open(args, context)?;
     if args.agents || args.smoke.is_some() {
         return agents::run(&site, args.smoke.as_deref(), args.json);
@@ -115,14 +153,17 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         repairs = fix::repair(&site)?;
         site = Site::open(args, context)?;
     }
-    let findings = site.examine();
-    if args.json {
-        context.output.say(finding::as_json(&site.root, &repairs, &findings));
+    Ok(tell(&site, &repairs, &site.examine(), args.json))
+}
+
+fn tell(site: &Site<'_>, repairs: &[String], findings: &[Finding], json: bool) -> Exit {
+    if json {
+        site.context.output.say(finding::as_json(&site.root, repairs, findings));
     } else {
-        context.output.say(finding::in_words(&repairs, &findings));
+        site.context.output.say(finding::in_words(repairs, findings));
     }
     let failed = findings.iter().any(|finding| finding.level == Level::Fail);
-    Ok(if failed { Exit::Operational } else { Exit::Done })
+    if failed { Exit::Operational } else { Exit::Done }
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ pub enum Exit {
     Operational,
     /// 2: usage, configuration, routing, unreadable state: fix the input.
     Usage,
+    /// 3: it is not this role's turn, where that was asked for.
+    NotYourTurn,
     /// 4: held by an approval, a usage limit, a budget, no progress, or a pause.
     Held,
     /// 5: the agent's turn failed.
@@ -30,6 +32,7 @@ impl Exit {
             Self::Done => 0,
             Self::Operational => 1,
             Self::Usage => 2,
+            Self::NotYourTurn => 3,
             Self::Held => 4,
             Self::TurnFailed => 5,
             Self::Fenced => 6,

@@ -3,10 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::change::{Place, Target, refuse_in_attempt, report};
+use super::change::{Alone, ChangePlace, Changed, Edit, Place, Target, refuse_in_attempt, report};
 use super::words::one_line;
 use super::{Context, Exit, Failure};
-use crate::model::{Hold, HoldId, HoldKind, Span};
+use crate::exec::ATTEMPT_MARKER;
+use crate::model::{Hold, HoldKind, Span};
+use crate::turn::sync::SyncEvent;
 use crate::turn::{Input, apply};
 
 /// List, set and clear holds: while one stands, nobody takes a turn
@@ -38,7 +40,7 @@ enum Verb {
         #[arg(long = "for", value_name = "DURATION")]
         duration: Option<Span>,
         #[command(flatten)]
-        place: Place,
+        place: ChangePlace,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -48,7 +50,7 @@ enum Verb {
         /// Its identifier, or as many of its first characters as tell it from the others
         id: String,
         #[command(flatten)]
-        place: Place,
+        place: ChangePlace,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -99,25 +101,60 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
                 since: now,
                 until: duration.map(|span| ends(now, span)).transpose()?,
             };
+            let mut target = Target::to_change(place, context)?;
+            if target.alone == Some(Alone::Agent) {
+                return Err(no_hold_by_agent());
+            }
             let words = format!("Held: {}", describe(&hold));
-            let state =
-                Target::find(place, context)?.update(|state| apply(state, Input::SetHold(hold), now))?;
-            Ok(report(&words, &state, (*json).into(), context))
+            let kind = hold.kind;
+            let edit = Edit {
+                apply: &|state| apply(state, Input::SetHold(hold.clone()), now),
+                event: &|_, after| SyncEvent::HoldSet { iteration: after.iteration, kind },
+            };
+            let changed = target.update(&edit, context)?;
+            if binds_one_side_only(&changed) {
+                context.output.note(UNBOUND);
+            }
+            Ok(report(&words, &changed, &target, (*json).into(), context))
         }
         Verb::Clear { id, place, json } => {
             refuse_in_attempt("hold clear", context)?;
-            let target = Target::find(place, context)?;
-            let id = choose(id, &target.read()?.holds)?;
-            let state = target.update(|state| apply(state, Input::ClearHold(id), now))?;
-            let left = state.holds.iter().filter(|hold| hold.stands(now)).count();
+            let mut target = Target::to_change(place, context)?;
+            let hold = choose(id, &target.read()?.holds)?;
+            let id = hold.id;
+            let edit = Edit {
+                apply: &|state| apply(state, Input::ClearHold(id), now),
+                event: &|_, after| SyncEvent::HoldCleared { iteration: after.iteration, kind: hold.kind },
+            };
+            let changed = target.update(&edit, context)?;
+            let left = changed.state.holds.iter().filter(|hold| hold.stands(now)).count();
             let words = match left {
-                0 => format!("Cleared hold {id}; no other stands. `baton run` goes on."),
+                0 => format!("Cleared hold {id}; no other stands. {}", target.goes_on()),
                 1 => format!("Cleared hold {id}; 1 other stands."),
                 _ => format!("Cleared hold {id}; {left} others stand."),
             };
-            Ok(report(&words, &state, (*json).into(), context))
+            Ok(report(&words, &changed, &target, (*json).into(), context))
         }
     }
+}
+
+/// What is told where the earlier scripts play the other seat.
+const UNBOUND: &str = "note: the other side runs the earlier scripts, which know no holds: they take their turn all the same, \
+                       and baton's side passes them none while the hold stands; `baton stop` binds both";
+
+fn binds_one_side_only(changed: &Changed) -> bool {
+    changed.there.as_ref().is_some_and(|there| there.by_earlier_scripts)
+}
+
+/// Of an agent's copy of the state a turn takes along `exit` alone.
+fn no_hold_by_agent() -> Failure {
+    Failure::new(
+        Exit::Usage,
+        format!(
+            "an agent cannot set a hold where the state is shared through a remote ({ATTEMPT_MARKER} is set)"
+        ),
+    )
+    .help("`baton stop --reason TEXT` ends the loop after this turn, and the reply can say why")
 }
 
 fn refuse_empty(reason: &str) -> Result<String, Failure> {
@@ -141,12 +178,12 @@ fn ends(now: Timestamp, span: Span) -> Result<Timestamp, Failure> {
 }
 
 /// The one hold that the text names.
-fn choose(text: &str, holds: &[Hold]) -> Result<HoldId, Failure> {
+fn choose(text: &str, holds: &[Hold]) -> Result<Hold, Failure> {
     let wanted = text.trim().to_ascii_uppercase();
     let mut found =
         holds.iter().filter(|hold| !wanted.is_empty() && hold.id.to_string().starts_with(&wanted));
     match (found.next(), found.next()) {
-        (Some(hold), None) => Ok(hold.id),
+        (Some(hold), None) => Ok(hold.clone()),
         (Some(_), Some(_)) => Err(Failure::new(Exit::Usage, format!("`{text}` names more than one hold"))
             .help("give more of its characters; `baton hold list` shows them")),
         (None, _) => Err(Failure::new(Exit::Usage, format!("there is no hold `{text}`"))
@@ -183,6 +220,7 @@ fn as_json(holds: &[Hold], now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::HoldId;
 
     fn now() -> Timestamp {
         "2026-11-21T06:30:00Z".parse().unwrap()
@@ -218,7 +256,7 @@ mod tests {
             Hold { id: "01JD5F3Z8K0000000000000000".parse().unwrap(), ..holds()[0].clone() },
             Hold { id: "01JD6F3Z8K0000000000000000".parse().unwrap(), ..holds()[0].clone() },
         ];
-        assert_eq!(choose("01jd5", &holds).unwrap(), holds[0].id);
+        assert_eq!(choose("01jd5", &holds).unwrap(), holds[0]);
         assert_eq!(
             choose("01JD", &holds).unwrap_err().to_string(),
             "error: `01JD` names more than one hold\n  help: give more of its characters; `baton hold list` shows them"

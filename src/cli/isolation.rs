@@ -12,7 +12,7 @@ use crate::repo::Repo;
 use crate::runner::{Care, prepare_tree};
 
 /// The isolated loop of another branch.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct BranchArgs {
     /// The branch of an isolated loop; without it, the loop here
     #[arg(long, value_name = "NAME")]

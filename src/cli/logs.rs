@@ -3,25 +3,26 @@
 //! Logs are raw bytes and may be huge: they are streamed, masked on the way, and only `xml` and `json` make text of them.
 
 mod find;
+mod handoffs;
 mod lossy;
 mod write;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use clap::ValueEnum;
 
 use super::isolation::find_common_dir;
-use super::records::{find_git_dir, find_records};
+use super::records::find_git_dir;
 use super::workspace::{Located, find_root, locate, locate_loop};
 use super::{Context, Exit, Failure};
 use crate::config::Overrides;
-use crate::ledger::{IsolatedPlace, Ledger, TurnFilter};
+use crate::ledger::IsolatedPlace;
 use crate::model::Actor;
-use crate::runner::{NO_BRANCH, commits_of, settings};
+use crate::runner::{NO_BRANCH, settings};
 use find::{Window, find_entries};
-use write::{Commit, Document};
+use handoffs::Wanted;
+use write::Document;
 
 /// Show what both agents said, interleaved by iteration
 #[derive(Debug, clap::Args)]
@@ -44,6 +45,12 @@ pub(crate) struct Args {
     /// How it is printed
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
+    /// List the files below these paths in the commit of each log; without it, xml has docs, plans and reports
+    #[arg(long, value_name = "PATH,..", value_delimiter = ',')]
+    ls_paths: Option<Vec<String>>,
+    /// List no files
+    #[arg(long, conflicts_with = "ls_paths")]
+    no_ls: bool,
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
     json: bool,
@@ -78,6 +85,17 @@ impl Source {
             Self::Logs => "logs",
             Self::Summaries => "summaries",
         }
+    }
+}
+
+impl Args {
+    /// The paths whose files are listed. In XML the earlier log tool listed these.
+    fn listed(&self, format: Format) -> Vec<String> {
+        let usual = || match format {
+            Format::Xml => ["docs", "plans", "reports"].map(str::to_owned).to_vec(),
+            Format::Text | Format::Json => Vec::new(),
+        };
+        if self.no_ls { Vec::new() } else { self.ls_paths.clone().unwrap_or_else(usual) }
     }
 }
 
@@ -118,14 +136,19 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     if located.flags.branch.is_some() && !entries.is_empty() {
         context.output.note(format!("note: these logs lie below {}", located.root.display()));
     }
+    let format = if args.json { Format::Json } else { args.format };
+    let wanted = Wanted { roles: &roles, window, branch: &branch, listed: &args.listed(format) };
+    let known = handoffs::gather(&located, &entries, &wanted, context);
+    for line in known.elsewhere.iter().filter(|_| format != Format::Json) {
+        context.output.note(format!("note: {line}"));
+    }
     let document = Document {
         prefix: folder.display().to_string(),
         source: args.source,
-        commits: commits(&located.root, context),
+        known,
         root: &located.root,
         masker: settings::masker(&located.config.config, &context.ambient).0,
     };
-    let format = if args.json { Format::Json } else { args.format };
     let mut problems = Vec::new();
     let exit = context.output.stream(|out| {
         problems = match format {
@@ -198,27 +221,6 @@ fn nothing(args: &Args, root: &Path, logs_dir: &Path, folder: &Path) -> String {
         format!("there are some of {}: choose with `--branch`", others.join(", "))
     };
     format!("No {source} in {}: {hint}.", folder.display())
-}
-
-/// The last commit of each turn, by the paths of its log and summary. A ledger that cannot be read tells none: logs are
-/// shown all the same.
-fn commits(root: &Path, context: &Context) -> BTreeMap<String, Commit> {
-    /// As many turns as anybody looks at; older ones are shown without their commits.
-    const TURNS: u32 = 1_000;
-    let read = || {
-        let records = find_records(root, &context.ambient)?;
-        let ledger = Ledger::open_read_only(&records.home.ledger()).ok()??;
-        ledger.turns(TurnFilter { actor: None, limit: TURNS }).ok()
-    };
-    let mut commits = BTreeMap::new();
-    for closing in read().unwrap_or_default().into_iter().filter_map(|turn| turn.closing) {
-        let last = commits_of(&closing).pop();
-        let Some(commit) = last.and_then(|commit| Commit::parse(&commit)) else { continue };
-        for path in [closing.log_path, closing.summary_path].into_iter().flatten() {
-            commits.insert(path, commit.clone());
-        }
-    }
-    commits
 }
 
 #[cfg(test)]

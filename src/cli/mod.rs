@@ -21,11 +21,14 @@ mod pass;
 mod records;
 mod route;
 mod run;
+mod shared;
 mod status;
 mod stop;
 mod supervise;
 mod sync_failures;
 mod takeover;
+mod tick;
+mod ticks;
 mod usage;
 mod words;
 mod workspace;
@@ -59,6 +62,7 @@ enum Verb {
     /// Show, check and describe the configuration
     Config(config::Args),
     Run(Box<run::Args>),
+    Tick(tick::Args),
     Demo(demo::Args),
     Route(route::Args),
     Status(status::Args),
@@ -122,6 +126,7 @@ fn dispatch(verb: Verb, context: &Context) -> Result<Exit, Failure> {
         Verb::Init(args) => init::run(&args, context),
         Verb::Config(args) => config::run(&args, context),
         Verb::Run(args) => run::run(&args, context),
+        Verb::Tick(args) => tick::run(&args, context),
         Verb::Demo(args) => demo::run(&args, context),
         Verb::Route(args) => route::run(&args, context),
         Verb::Status(args) => status::run(&args, context),

@@ -2,15 +2,17 @@
 
 use clap::ValueEnum;
 
-use super::change::{Place, Target, refuse_in_attempt, report};
+use super::change::{ChangePlace, Edit, Target, refuse_in_attempt, report};
 use super::failures::repo_failure;
 use super::{Context, Exit, Failure};
 use crate::model::{Actor, State};
 use crate::repo::{Repo, RepoError};
+use crate::turn::sync::SyncEvent;
 use crate::turn::{ByHand, Failed, Input, OverRunning, apply};
 
 /// Pass the baton by hand, or mark a seat's turn as failed
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Args {
     /// Whose turn is stamped
     #[arg(value_enum)]
@@ -21,11 +23,17 @@ pub(crate) struct Args {
     /// Stamp over a running turn: it is fenced off, and nothing of it is published any more
     #[arg(long)]
     force: bool,
-    /// Do not look at the repository
+    /// Do not look at the repository; implies `--local`
     #[arg(long)]
     no_git: bool,
+    /// The same as `--local`: stamp the file here only
+    #[arg(long)]
+    no_push: bool,
+    /// Has no effect: nothing of what is changed here is touched
+    #[arg(long)]
+    allow_dirty: bool,
     #[command(flatten)]
-    place: Place,
+    place: ChangePlace,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -60,10 +68,18 @@ enum TurnResult {
 /// Stamps the state.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     refuse_in_attempt("pass", context)?;
-    let target = Target::find(&args.place, context)?;
+    if args.allow_dirty {
+        context.output.note("note: `--allow-dirty` has no effect: what is changed here is never touched, and never in the way");
+    }
+    let place = if args.no_push || args.no_git { args.place.to_local() } else { args.place.clone() };
+    let mut target = Target::to_change(&place, context)?;
     let before = target.read()?;
     let actor = Actor::from(args.actor);
-    let commit = if args.no_git { None } else { head(&target, context)? };
+    let commit = match target.shared() {
+        Some(shared) => shared.tip_short(),
+        None if args.no_git => None,
+        None => head(&target, context)?,
+    };
     let by_hand = ByHand {
         actor,
         token: context.ambient.new_token(),
@@ -75,8 +91,26 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         return Err(running(&before));
     }
     let now = context.ambient.now();
-    let state = target.update(|state| apply(state, Input::ByHand(by_hand), now))?;
-    Ok(report(&words(actor, &before, &state), &state, args.json.into(), context))
+    let edit = Edit {
+        apply: &|state| apply(state, Input::ByHand(by_hand.clone()), now),
+        event: &|_, after| event(actor, after),
+    };
+    let changed = target.update(&edit, context)?;
+    let words = words(actor, &before, &changed.state);
+    Ok(report(&words, &changed, &target, args.json.into(), context))
+}
+
+fn event(actor: Actor, after: &State) -> SyncEvent {
+    let iteration = after.iteration;
+    let commit = match actor {
+        Actor::Galph => after.galph_commit.clone(),
+        Actor::Ralph => after.ralph_commit.clone(),
+    };
+    if after.expected_actor == actor {
+        SyncEvent::Failed { iteration, actor, commit }
+    } else {
+        SyncEvent::Passed { iteration, actor, commit }
+    }
 }
 
 /// HEAD, short; none where there is no repository or no commit.

@@ -1,15 +1,18 @@
 //! `baton status`: whose turn it is, what blocks, and the exact next command.
 //!
-//! It takes no lock and writes nothing, and opens as little as it can: the state file, the ledger for looking only, the
-//! seats' locks and at most one attempt. The repository is not opened.
+//! It takes no lock, and opens as little as it can: the state file, the ledger for looking only, the seats' locks and at most
+//! one attempt. Where the state is shared through a remote it looks there, by one connection, and keeps what it has seen of
+//! the running turn's lease; otherwise it writes nothing.
 
 mod facts;
 mod next;
 mod render;
+mod there;
 
 use crate::config::Overrides;
 use crate::exec::{self, AttemptDir, Observation};
 use crate::ledger::{IsolatedPlace, Ledger, LedgerError, Locked, PhaseRecord, Stage, Turn, TurnFilter};
+use crate::mode::TickFile;
 use crate::model::{Actor, Holder, State};
 use crate::runner::{attempt_begun, commits_of, machine_id, settings};
 use crate::state::StateFile;
@@ -17,9 +20,12 @@ use crate::state::StateFile;
 use super::failures::state_failure;
 use super::isolation::{BranchArgs, find_common_dir};
 use super::records::{Records, find_records};
+use super::shared::{Ask, is_of_this_clone};
 use super::workspace::{Located, locate_loop};
 use super::{Context, Exit, Failure};
-use facts::{AgentSeen, Facts, HolderFacts, IsolatedLoop, OpenTurn, PastTurn, Seats, Spend, StateFacts};
+use facts::{
+    AgentSeen, Facts, HolderFacts, IsolatedLoop, OpenTurn, PastTurn, SeatTicks, Seats, Spend, StateFacts,
+};
 
 pub(super) use facts::{Life, Seat};
 
@@ -31,6 +37,12 @@ pub(crate) struct Args {
     state_file: Option<String>,
     #[command(flatten)]
     branch: BranchArgs,
+    /// Do not ask the remote: tell what was seen last
+    #[arg(long)]
+    offline: bool,
+    /// The state file here, also where the state is shared through a remote
+    #[arg(long, conflicts_with = "offline")]
+    local: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -47,7 +59,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     }
     let located = locate_loop(context, &overrides, args.branch.branch.as_deref())?;
     let (masker, _) = settings::masker(&located.config.config, &context.ambient);
-    let facts = gather(&located, context).map_err(|failure| failure.masked(&masker))?;
+    let facts = gather(&located, args, context).map_err(|failure| failure.masked(&masker))?;
     if args.json {
         context.output.say(facts::to_json(&facts, &masker));
     } else {
@@ -56,14 +68,24 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn gather(located: &Located, context: &Context) -> Result<Facts, Failure> {
+fn gather(located: &Located, args: &Args, context: &Context) -> Result<Facts, Failure> {
     let config = &located.config.config;
     let now = context.ambient.now();
-    let state =
-        StateFile::new(&located.root, &config.state_file).read().map_err(|error| state_failure(&error))?;
     let records = find_records(&located.root, &context.ambient);
+    let ask = if args.offline { Ask::Memory } else { Ask::Remote };
+    let shared = if args.local { None } else { there::look(located, ask, records.as_ref(), context)? };
+    let (state, shared) = if let Some((state, shared)) = shared {
+        (state, Some(shared))
+    } else {
+        let file = StateFile::new(&located.root, &config.state_file);
+        (file.read().map_err(|error| state_failure(&error))?, None)
+    };
     let seats =
         Seats { galph: seat(records.as_ref(), Actor::Galph), ralph: seat(records.as_ref(), Actor::Ralph) };
+    let holder = state.as_ref().and_then(|state| match &shared {
+        None => holder(state, seats, &context.ambient.host()),
+        Some(_) => holder_there(state, seats, records.as_ref()),
+    });
     let mut facts = Facts {
         workspace: located.root.display().to_string(),
         configured: located.root.join(crate::config::PROJECT_FILE).exists(),
@@ -73,11 +95,13 @@ fn gather(located: &Located, context: &Context) -> Result<Facts, Failure> {
         isolated: isolated(located),
         blocked: state.as_ref().map(|state| facts::blocks(state, now)).unwrap_or_default(),
         spend: state.as_ref().map(|state| Spend::of(&state.usage)),
-        holder: state.as_ref().and_then(|state| holder(state, seats, &context.ambient.host())),
+        holder,
         state: state.map(|state| StateFacts::of(&state, config.actors.label(state.expected_actor))),
+        shared,
         seats,
         open_turns: Vec::new(),
         last_turns: Vec::new(),
+        ticks: records.as_ref().map(ticks).unwrap_or_default(),
         ledger_problem: None,
         next: next::Next::default(),
     };
@@ -86,9 +110,13 @@ fn gather(located: &Located, context: &Context) -> Result<Facts, Failure> {
     {
         facts.ledger_problem = Some(Failure::from_error(Exit::Operational, &error).in_one_line());
     }
+    let again = facts.run_expected();
     for block in &mut facts.blocked {
-        let flag = if block.clear == "baton run" { &facts.flag } else { &facts.place };
-        block.clear.push_str(flag);
+        if block.clear == "baton run" {
+            block.clear.clone_from(&again);
+        } else {
+            block.clear.push_str(&facts.place);
+        }
     }
     facts.next = next::decide_next(&facts, now);
     Ok(facts)
@@ -115,10 +143,22 @@ fn seat(records: Option<&Records>, actor: Actor) -> Seat {
     }
 }
 
+fn ticks(records: &Records) -> Vec<SeatTicks> {
+    let of = |role| Some(SeatTicks { role, record: TickFile::of(&records.home, role).read()? });
+    Actor::ALL.into_iter().filter_map(of).collect()
+}
+
 /// Who runs the turn, and whether that process lives: its seat's lock is the proof, and only here can it be seen.
 fn holder(state: &State, seats: Seats, host: &str) -> Option<HolderFacts> {
     let actor = state.status.runner()?;
     let life = life(state.holder.as_ref(), seats.of(actor), host);
+    Some(HolderFacts { actor, holder: state.holder.clone(), life })
+}
+
+fn holder_there(state: &State, seats: Seats, records: Option<&Records>) -> Option<HolderFacts> {
+    let actor = state.status.runner()?;
+    let is_of_this_clone = is_of_this_clone(state.holder.as_ref(), records);
+    let life = life_there(state.holder.as_ref(), seats.of(actor), is_of_this_clone);
     Some(HolderFacts { actor, holder: state.holder.clone(), life })
 }
 
@@ -131,12 +171,25 @@ pub(super) fn life(holder: Option<&Holder>, seat: Seat, host: &str) -> Life {
     }
 }
 
+/// The same where other clones share the state: the name of a host does not tell which of them it is.
+pub(super) const fn life_there(holder: Option<&Holder>, seat: Seat, is_of_this_clone: bool) -> Life {
+    match (holder, seat, is_of_this_clone) {
+        (Some(_), Seat::Taken, true) => Life::AliveHere,
+        (Some(_), Seat::Free, true) => Life::GoneHere,
+        (Some(_), _, false) => Life::Elsewhere,
+        (None, _, _) => Life::Unknown,
+    }
+}
+
 fn add_turns(facts: &mut Facts, records: &Records, context: &Context) -> Result<(), LedgerError> {
     let Some(ledger) = Ledger::open_read_only(&records.home.ledger())? else { return Ok(()) };
     for turn in ledger.open_turns()? {
         let last = ledger.last_phase(turn.opening.id)?;
         let mut open = open_turn(&turn, last.as_ref(), facts.seats, records, context);
-        open.compare(facts.holder.as_ref());
+        // What was seen last may be older than the turn.
+        if facts.shared.as_ref().is_none_or(|shared| shared.online) {
+            open.compare(facts.holder.as_ref());
+        }
         facts.open_turns.push(open);
     }
     let turns = ledger.turns(TurnFilter { actor: None, limit: LAST_TURNS * 3 })?;

@@ -1,8 +1,9 @@
 //! `baton stop`: asks both sides to stop before their next turn. A running turn ends as usual.
 
-use super::change::{Place, Target, report};
+use super::change::{ChangePlace, Edit, Target, report};
 use super::{Context, Exit, Failure};
 use crate::model::State;
+use crate::turn::sync::SyncEvent;
 use crate::turn::{Input, apply};
 
 /// Ask both sides to stop before their next turn; a running turn ends as usual
@@ -15,7 +16,7 @@ pub(crate) struct Args {
     #[arg(long)]
     clear: bool,
     #[command(flatten)]
-    place: Place,
+    place: ChangePlace,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -23,20 +24,32 @@ pub(crate) struct Args {
 
 /// Sets or clears `exit` in the state.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
-    let target = Target::find(&args.place, context)?;
+    let mut target = Target::to_change(&args.place, context)?;
     let now = context.ambient.now();
     let input = if args.clear {
         Input::ClearExit
     } else {
         Input::SetExit(args.reason.clone().unwrap_or_else(|| "asked for by `baton stop`".to_owned()))
     };
-    let state = target.update(|state| apply(state, input, now))?;
-    Ok(report(&words(&state), &state, args.json.into(), context))
+    let edit = Edit {
+        apply: &|state| apply(state, input.clone(), now),
+        event: &|_, after| {
+            let iteration = after.iteration;
+            if after.exit { SyncEvent::ExitSet { iteration } } else { SyncEvent::ExitCleared { iteration } }
+        },
+    };
+    let changed = target.update(&edit, context)?;
+    let words = words(&changed.state, if target.is_shared() { SHARED } else { HERE });
+    Ok(report(&words, &changed, &target, args.json.into(), context))
 }
 
-fn words(state: &State) -> String {
+/// What takes turns again.
+const HERE: &str = "`baton run` goes on.";
+const SHARED: &str = "`baton run --mode role` goes on.";
+
+fn words(state: &State, goes_on: &str) -> String {
     if !state.exit {
-        return "Both sides may take turns again; `baton run` goes on.".to_owned();
+        return format!("Both sides may take turns again; {goes_on}");
     }
     match state.status.runner() {
         Some(actor) => format!(
@@ -58,13 +71,16 @@ mod tests {
     #[test]
     fn it_is_said_what_happens_to_a_running_turn() {
         let mut state = State::initial(Timestamp::UNIX_EPOCH);
-        assert_eq!(words(&state), "Both sides may take turns again; `baton run` goes on.");
+        assert_eq!(words(&state, HERE), "Both sides may take turns again; `baton run` goes on.");
         state.exit = true;
         state.exit_reason = "enough".into();
-        assert_eq!(words(&state), "Nobody takes another turn: enough\nClear it with `baton stop --clear`.");
+        assert_eq!(
+            words(&state, HERE),
+            "Nobody takes another turn: enough\nClear it with `baton stop --clear`."
+        );
         state.status = Status::RunningRalph;
         assert_eq!(
-            words(&state),
+            words(&state, HERE),
             "ralph's turn ends as usual, then nobody takes another one: enough\nClear it with `baton stop --clear`."
         );
     }

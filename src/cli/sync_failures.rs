@@ -23,6 +23,9 @@ pub(crate) fn sync_failure(error: &SyncError) -> Failure {
             .help(format!("somebody has deleted it: `git push {remote} refs/baton/remote/heads/{branch}:refs/heads/{branch}` brings back what was seen last")),
         SyncError::Unreadable { .. } => failure(Exit::Usage)
             .help("`baton doctor --fix` puts the newest valid version back, from the history; nothing is reset"),
+        SyncError::StateGone { remote, branch, file, commit } => failure(Exit::Usage).help(format!(
+            "nothing is reset: `git checkout {commit} -- {file}`, commit it, and `git push {remote} {branch}`"
+        )),
         SyncError::Ahead { branch, remote, .. } => failure(Exit::Usage)
             .help(format!("`git push {remote} {branch}` publishes them, and `--publish-existing` does so with the next turn"))
             .help(format!("or keep them elsewhere: `git branch KEPT` and `git reset --keep {remote}/{branch}`")),

@@ -4,14 +4,18 @@
 
 use jiff::SignedDuration;
 
-use super::change::{Place, Target, refuse_in_attempt, report};
+use super::change::{ChangePlace, Edit, Target, refuse_in_attempt, report};
 use super::failures::refusal_failure;
 use super::pass::Seat as SeatName;
 use super::records::{Records, find_records};
-use super::status::{Life, Seat, life};
+use super::shared::{Lease, is_of_this_clone, lease_in_words, role_command};
+use super::status::{Life, Seat, life, life_there};
 use super::{Context, Exit, Failure};
 use crate::ledger::{Ledger, Locked};
 use crate::model::{Actor, Holder, State, Usage};
+use crate::repo::LeaseSeen;
+use crate::runner::{Sight, watch_lease};
+use crate::turn::sync::SyncEvent;
 use crate::turn::{Claim, Input, Refusal, Stamp, StampOutcome, apply, status_before};
 
 /// Take a running turn away from its holder, so that it can be claimed again
@@ -24,7 +28,7 @@ pub(crate) struct Args {
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
-    place: Place,
+    place: ChangePlace,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -33,16 +37,21 @@ pub(crate) struct Args {
 /// Makes the state claimable again.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     refuse_in_attempt("takeover", context)?;
-    let target = Target::find(&args.place, context)?;
+    let mut target = Target::to_change(&args.place, context)?;
     let actor = Actor::from(args.actor);
-    let before = target.read()?;
+    let (before, lease) = target.look(Lease::Yes)?;
     if before.status.runner() != Some(actor) {
         return Err(not_running(actor, &before));
     }
     let records = find_records(&target.located.root, &context.ambient);
     let resumable = resumable(actor, &before, records.as_ref());
-    let life = life_here(actor, &before, records.as_ref(), context);
-    let warnings = describe(actor, before.holder.as_ref(), life, resumable);
+    let life = life_here(actor, &before, records.as_ref(), &target, context);
+    let goes_on = if target.is_shared() { role_command(actor, "") } else { "baton run".to_owned() };
+    let mut warnings = describe(actor, before.holder.as_ref(), life, resumable, &goes_on);
+    if life == Life::Elsewhere {
+        let sight = sight(&target, &before, lease.as_ref(), context);
+        warnings.extend(sight.and_then(|sight| lease_in_words(&sight)));
+    }
     if !warnings.is_empty() && !args.yes {
         return Err(refuse(actor, &warnings));
     }
@@ -60,13 +69,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         lease_expires_at: now.checked_add(lease).unwrap_or(now),
     };
     let released = context.ambient.new_token();
-    let state = target.update(|state| {
+    let take = |state: &State| {
         // What the warnings were about must still be what is taken away.
         if state.token != before.token || state.status != before.status {
             return Err(Refusal::Running { status: state.status, holder: state.holder.clone() });
         }
         let claim_token = claim.token.clone();
-        let taken = apply(state, Input::Takeover(claim), now)?;
+        let taken = apply(state, Input::Takeover(claim.clone()), now)?;
         // What the turn used is in the records of whoever ran it.
         let outcome = StampOutcome::Release {
             prior: status_before(actor, state),
@@ -74,10 +83,20 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
             hold: None,
             interrupted: None,
         };
-        apply(&taken, Input::Stamp(Stamp { actor, claim_token, token: released, outcome }), now)
-    })?;
-    let words = words(actor, &state, resumable);
-    Ok(report(&words, &state, args.json.into(), context))
+        let stamp = Stamp { actor, claim_token, token: released.clone(), outcome };
+        apply(&taken, Input::Stamp(stamp), now)
+    };
+    let event = |_: &State, after: &State| SyncEvent::TakenAway { iteration: after.iteration, actor };
+    let changed = target.update(&Edit { apply: &take, event: &event }, context)?;
+    let words = words(actor, &changed.state, resumable, &goes_on);
+    Ok(report(&words, &changed, &target, args.json.into(), context))
+}
+
+/// How the lease of the turn stands; nothing where there is none.
+fn sight(target: &Target, state: &State, lease: Option<&LeaseSeen>, context: &Context) -> Option<Sight> {
+    let home = target.shared()?.home(&target.located, &context.ambient)?;
+    let length = target.located.config.config.sync.lease.0;
+    watch_lease(&home, state, lease, length, &context.ambient).ok()
 }
 
 fn not_running(actor: Actor, state: &State) -> Failure {
@@ -85,12 +104,12 @@ fn not_running(actor: Actor, state: &State) -> Failure {
         .help("only a running turn is taken over; `baton status` says what to do next")
 }
 
-fn words(actor: Actor, state: &State, resumable: Option<Resumable>) -> String {
+fn words(actor: Actor, state: &State, resumable: Option<Resumable>, goes_on: &str) -> String {
     let next = match resumable {
-        Some(Resumable) => {
-            "`baton run` ends what is left of the turn here (exit 6), and the one after it claims again."
-        }
-        None => "`baton run` claims it again.",
+        Some(Resumable) => format!(
+            "`{goes_on}` ends what is left of the turn here (exit 6), and the one after it claims again."
+        ),
+        None => format!("`{goes_on}` claims it again."),
     };
     format!(
         "{actor}'s turn of iteration {} was taken away; its holder, if it lives, publishes nothing any more.\nNext: {next}",
@@ -98,12 +117,22 @@ fn words(actor: Actor, state: &State, resumable: Option<Resumable>) -> String {
     )
 }
 
-fn life_here(actor: Actor, state: &State, records: Option<&Records>, context: &Context) -> Life {
+fn life_here(
+    actor: Actor,
+    state: &State,
+    records: Option<&Records>,
+    target: &Target,
+    context: &Context,
+) -> Life {
     let seat = match records.map(|records| records.home.seat_is_taken(actor)) {
         Some(Locked::Yes) => Seat::Taken,
         Some(Locked::No) | None => Seat::Free,
     };
-    life(state.holder.as_ref(), seat, &context.ambient.host())
+    let holder = state.holder.as_ref();
+    if target.is_shared() {
+        return life_there(holder, seat, is_of_this_clone(holder, records));
+    }
+    life(holder, seat, &context.ambient.host())
 }
 
 /// Whether the journal has this very turn open. One that cannot be read may have it.
@@ -127,7 +156,13 @@ fn resumable(actor: Actor, state: &State, records: Option<&Records>) -> Option<R
 struct Resumable;
 
 /// What a person must know before.
-fn describe(actor: Actor, holder: Option<&Holder>, life: Life, resumable: Option<Resumable>) -> Vec<String> {
+fn describe(
+    actor: Actor,
+    holder: Option<&Holder>,
+    life: Life,
+    resumable: Option<Resumable>,
+    goes_on: &str,
+) -> Vec<String> {
     let mut warnings = Vec::new();
     let host = holder.map_or("another machine", |holder| holder.host.as_str());
     match life {
@@ -146,7 +181,7 @@ fn describe(actor: Actor, holder: Option<&Holder>, life: Life, resumable: Option
     }
     if let (Some(Resumable), false) = (resumable, life == Life::AliveHere) {
         warnings.push(format!(
-            "{actor}'s turn was begun here and can be gone on with: `baton run` does so, and what its agent has done is not lost"
+            "{actor}'s turn was begun here and can be gone on with: `{goes_on}` does so, and what its agent has done is not lost"
         ));
     }
     warnings
@@ -193,13 +228,16 @@ mod tests {
         #[case] resumable: Option<Resumable>,
         #[case] text: &str,
     ) {
-        let warnings = describe(Actor::Ralph, Some(&holder()), life, resumable);
+        let warnings = describe(Actor::Ralph, Some(&holder()), life, resumable, "baton run");
         assert_eq!(refuse(Actor::Ralph, &warnings).to_string(), text);
     }
 
     #[test]
     fn a_turn_whose_process_and_journal_are_gone_needs_no_warning() {
-        assert_eq!(describe(Actor::Ralph, Some(&holder()), Life::GoneHere, None), Vec::<String>::new());
+        assert_eq!(
+            describe(Actor::Ralph, Some(&holder()), Life::GoneHere, None, "baton run"),
+            Vec::<String>::new()
+        );
     }
 
     #[test]

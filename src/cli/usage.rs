@@ -12,13 +12,14 @@ use jiff::tz::TimeZone;
 
 use crate::config::{Budgets, Overrides};
 use crate::ledger::{Ledger, LedgerError, Turn};
-use crate::model::UsageByActor;
-use crate::runner::{COMBINED, usage_of};
+use crate::model::{State, UsageByActor};
+use crate::runner::{SOLO, usage_of};
 use crate::state::StateFile;
 
 use super::failures::state_failure;
 use super::records::find_records;
-use super::workspace::locate;
+use super::shared::{Ask, Sure, WasAsked, find_or_guess};
+use super::workspace::{Located, locate};
 use super::{Context, Exit, Failure};
 use account::{Accounts, ClosedTurn, Difference, compare};
 
@@ -34,6 +35,9 @@ pub(crate) struct Args {
     /// The state file, relative to the workspace
     #[arg(long, value_name = "FILE")]
     state_file: Option<String>,
+    /// Do not ask the remote where the state is shared: tell what was seen last
+    #[arg(long)]
+    offline: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -61,11 +65,22 @@ struct Facts {
     /// Turns that have not ended; what they use is not in the ledger's sums yet.
     open_turns: usize,
     state_file: String,
+    /// Where that file is, if other clones share it.
+    shared: Option<SharedAccount>,
     /// The state's own account; `None` without a state.
     state: Option<UsageByActor>,
     /// How that differs from the ledger's turns. Not asked for a part of them.
     difference: Option<Difference>,
     budgets: Budgets,
+}
+
+/// An account on the branch of a remote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct SharedAccount {
+    remote: String,
+    branch: String,
+    /// Whether it was looked at just now; otherwise it is what was seen last.
+    online: bool,
 }
 
 /// Adds up and prints.
@@ -93,10 +108,14 @@ fn gather(args: &Args, context: &Context) -> Result<Facts, Failure> {
         })?,
         None => (Accounts::default(), 0),
     };
-    let state = StateFile::new(&located.root, &config.state_file)
-        .read()
-        .map_err(|error| state_failure(&error))?
-        .map(|state| state.usage);
+    let ask = if args.offline { Ask::Memory } else { Ask::Remote };
+    let (state, shared) = if let Some((state, shared)) = shared_account(&located, ask, context)? {
+        (state, Some(shared))
+    } else {
+        let file = StateFile::new(&located.root, &config.state_file);
+        (file.read().map_err(|error| state_failure(&error))?, None)
+    };
+    let state = state.map(|state| state.usage);
     let difference = match (&state, args.since) {
         (Some(state), None) => compare(state, &accounts.for_state),
         (None, _) | (_, Some(_)) => None,
@@ -107,10 +126,33 @@ fn gather(args: &Args, context: &Context) -> Result<Facts, Failure> {
         accounts,
         open_turns,
         state_file: config.state_file.display().to_string(),
+        shared,
         state,
         difference,
         budgets: config.budget,
     })
+}
+
+fn shared_account(
+    located: &Located,
+    ask: Ask,
+    context: &Context,
+) -> Result<Option<(Option<State>, SharedAccount)>, Failure> {
+    let Ok(Some((mut shared, sure))) = find_or_guess(located, ask, &context.ambient) else { return Ok(None) };
+    let looked = match shared.look_or_recall(located, ask) {
+        Ok(looked) => looked,
+        Err(_) if sure == Sure::No => return Ok(None),
+        Err(failure) => return Err(failure),
+    };
+    if sure == Sure::No && looked.seen.as_ref().is_none_or(|seen| seen.state.is_none()) {
+        return Ok(None);
+    }
+    let account = SharedAccount {
+        remote: shared.exchange.name().to_owned(),
+        branch: shared.exchange.branch().to_owned(),
+        online: matches!(looked.was_asked, WasAsked::Now),
+    };
+    Ok(Some((looked.seen.and_then(|seen| seen.state), account)))
 }
 
 fn read_ledger(path: &std::path::Path, since: Option<Date>) -> Result<(Accounts, usize), LedgerError> {
@@ -133,7 +175,7 @@ fn closed_turn(turn: Turn) -> Option<ClosedTurn> {
     Some(ClosedTurn {
         actor: turn.opening.actor,
         agent: closing.agent,
-        iteration: (turn.opening.mode == COMBINED).then_some(turn.opening.iteration),
+        iteration: (turn.opening.mode != SOLO).then_some(turn.opening.iteration),
         at: turn.opening.at,
         class: closing.class,
         usage,

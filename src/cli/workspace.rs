@@ -21,6 +21,14 @@ pub(crate) struct Located {
     pub(crate) flags: Flags,
 }
 
+impl Located {
+    /// Whether it is set up, and has no state file yet.
+    pub(crate) fn is_bare_of_state(&self) -> bool {
+        self.root.join(config::PROJECT_FILE).exists()
+            && !self.root.join(&self.config.config.state_file).exists()
+    }
+}
+
 /// What a command is given so that it is about the same loop.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Flags {

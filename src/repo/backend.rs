@@ -223,6 +223,12 @@ pub(super) trait Backend: fmt::Debug + Send {
     /// The commits that `tip` (else HEAD) has and `base` has not, oldest first.
     fn commits_between(&self, base: &ObjectId, tip: Option<&ObjectId>) -> Result<Vec<RawCommit>, RepoError>;
 
+    /// The newest commits that `newest` (else HEAD) has, newest first, so many at most.
+    fn recent_commits(&self, newest: Option<&ObjectId>, limit: usize) -> Result<Vec<RawCommit>, RepoError>;
+
+    /// The files of a commit at or below these paths, in order; links and submodules too.
+    fn files_below(&self, commit: &ObjectId, below: &[RepoPath]) -> Result<Vec<RepoPath>, RepoError>;
+
     /// Whether `new` descends from `old`; not where `old` does not exist any more.
     fn descends(&self, new: &ObjectId, old: &ObjectId) -> Result<bool, RepoError>;
 

@@ -1,5 +1,6 @@
 //! Earlier versions of a file, along first parents.
 
+use super::commit::Commit;
 use super::error::RepoError;
 use super::open::Repo;
 use crate::publish::{ObjectId, RepoPath};
@@ -37,6 +38,20 @@ impl Repo {
         self.seek_from(Some(commit), path, accept)
     }
 
+    /// The newest commits that `newest` (else HEAD) has, newest first, so many at most.
+    pub fn recent_commits(&self, newest: Option<&ObjectId>, limit: usize) -> Result<Vec<Commit>, RepoError> {
+        let commits = self.backend.recent_commits(newest, limit)?;
+        Ok(commits.into_iter().map(Commit::from).collect())
+    }
+
+    /// The files of a commit at or below these paths, in order.
+    pub fn files_below(&self, commit: &ObjectId, below: &[RepoPath]) -> Result<Vec<RepoPath>, RepoError> {
+        if below.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.backend.files_below(commit, below)
+    }
+
     fn seek_from<T>(
         &self,
         newest: Option<&ObjectId>,
@@ -56,7 +71,7 @@ impl Repo {
 mod tests {
     use rstest::rstest;
 
-    use crate::publish::RepoPath;
+    use crate::publish::{ObjectId, RepoPath};
     use crate::repo::testing::{TestRepo, Way};
 
     #[rstest]
@@ -83,6 +98,34 @@ mod tests {
             (older.found.as_str(), older.commit),
             ("one", test.git(&["rev-parse", "--short", "HEAD~3"]).trim().to_owned())
         );
+    }
+
+    #[rstest]
+    fn commits_and_the_files_of_one_are_listed(#[values(Way::Library, Way::Program)] way: Way) {
+        let test = TestRepo::with(&[
+            ("docs/a.md", "a"),
+            ("docs/deep/b *.md", "b"),
+            ("docs.txt", "x"),
+            ("src/c", "c"),
+        ]);
+        test.git(&["commit", "-q", "--allow-empty", "-m", "second"]);
+        let repo = test.open_as(way);
+        let head = repo.head().unwrap().commit;
+        let subjects = |newest: Option<&ObjectId>, limit| -> Vec<String> {
+            let commits = repo.recent_commits(newest, limit).unwrap();
+            commits.into_iter().map(|commit| commit.subject).collect()
+        };
+        assert_eq!(subjects(None, 1), ["second"]);
+        assert_eq!(subjects(None, 9).len(), 2);
+        let first = repo.commit_named("HEAD~1").unwrap();
+        assert_eq!(subjects(Some(&first), 9).len(), 1);
+        let below = |paths: &[&str]| -> Vec<String> {
+            let paths: Vec<RepoPath> = paths.iter().map(|path| RepoPath::from_bytes(*path)).collect();
+            repo.files_below(&head, &paths).unwrap().iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(below(&["docs", "none", "src/c"]), ["docs/a.md", "docs/deep/b *.md", "src/c"]);
+        assert_eq!(below(&["docs/*"]), [""; 0]);
+        assert_eq!(below(&[]), [""; 0]);
     }
 
     #[rstest]

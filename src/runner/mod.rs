@@ -32,6 +32,7 @@ mod select;
 mod session;
 pub mod settings;
 mod stamp;
+mod state_here;
 mod summary;
 mod sync;
 mod turn;
@@ -59,7 +60,10 @@ pub use outcome::{COMBINED, ROLE, SOLO, TurnEnd, TurnOutcome};
 pub use preview::{CommitUse, PlannedCommit, Preview};
 pub use prompt::{MAX_PROMPT_BYTES, PromptError, compose_prompt, read_prompt};
 pub use secrets::SecretsFound;
-pub use sync::{Change, Exchange, Patience, Seen, SyncError, change_state};
+pub use sync::{
+    Change, Exchange, Patience, RestoredState, Seen, Sight, SyncError, Watched, change_seen, change_state,
+    newest_readable, restore_state, state_path, watch_lease,
+};
 pub use turn::{Runner, TurnKind};
 pub use watch::WatchFile;
 pub use workspace::{GitUse, Opening, TreeUse, Workspace, machine_id};

@@ -8,7 +8,7 @@ use crate::ambient::Ambient;
 use crate::attempt::{InterruptSignal, Interrupts, seek_program};
 use crate::config::Config;
 use crate::exec::AttemptDir;
-use crate::ledger::{Entry, Ledger, PhaseRecord, Turn, TurnFilter, TurnOpening};
+use crate::ledger::{Entry, Ledger, PhaseRecord, Turn, TurnOpening};
 use crate::model::{Actor, AttemptId, PromptName, State};
 use crate::publish::secret::Masker;
 use crate::route::Settings;
@@ -21,7 +21,7 @@ use super::lease::LeaseKeeper;
 use super::log::TurnLog;
 use super::masking::MaskedObserver;
 use super::observer::{Event, Observer, TurnOrigin};
-use super::outcome::{COMBINED, TurnOutcome};
+use super::outcome::TurnOutcome;
 use super::preview::CommitUse;
 use super::run::Looked;
 use super::sync::{Exchange, Patience};
@@ -133,36 +133,6 @@ impl<'a> Runner<'a> {
     /// Accepts what was committed during a turn, up to this commit, even where it touches protected paths.
     pub fn accept_commits(&mut self, until: Option<&str>) {
         self.accepted = until.map(str::to_owned);
-    }
-
-    /// The state as it is now; `None` when there is no file and never was one.
-    pub fn state(&self) -> Result<Option<State>, RunnerError> {
-        let found = self.workspace.state.read()?;
-        if found.is_none() {
-            self.refuse_reset()?;
-        }
-        Ok(found)
-    }
-
-    /// Turns that have been taken left a state behind; without it, nobody may begin at iteration 1 unasked.
-    fn refuse_reset(&self) -> Result<(), RunnerError> {
-        let turns = self.workspace.ledger.turns(TurnFilter { actor: None, limit: u32::MAX })?;
-        let last = turns.into_iter().find_map(|turn| {
-            let class = turn.closing?.class;
-            (turn.opening.mode == COMBINED && class != "void").then_some((turn.opening, class))
-        });
-        let Some((opening, class)) = last else { return Ok(()) };
-        let passed = matches!(class.as_str(), "ok" | "no_change");
-        let (iteration, expected) = match (opening.actor, passed) {
-            (actor, false) => (opening.iteration, actor),
-            (Actor::Galph, true) => (opening.iteration, Actor::Ralph),
-            (Actor::Ralph, true) => (opening.iteration + 1, Actor::Galph),
-        };
-        Err(RunnerError::StateGone {
-            shown: self.config.state_file.display().to_string(),
-            iteration,
-            expected,
-        })
     }
 
     /// The workspace.
@@ -364,11 +334,6 @@ impl<'a> Runner<'a> {
 
     pub(super) fn crash_point(&mut self, phase: Phase, edge: &str) {
         self.crash.pass(self.ambient, &self.interrupts, &format!("{phase}:{edge}"));
-    }
-
-    /// The state, or the first one of all where there is no file.
-    pub(super) fn state_or_initial(&self) -> Result<State, RunnerError> {
-        Ok(self.state()?.unwrap_or_else(|| State::initial(self.ambient.now())))
     }
 
     pub(super) fn warn(&mut self, text: &str) {

@@ -16,8 +16,6 @@ use super::isolation::{refuse_gone, refuse_shared_branch, return_logs};
 use super::look::newest_journalled;
 use super::{RunnerError, settings};
 
-/// How long the other seat of the same clone is waited for: it ends its turn while ours is expected already.
-const TREE_PATIENCE: Duration = Duration::from_mins(1);
 const TREE_PAUSE: Duration = Duration::from_millis(10);
 
 /// Whether turns use the repository.
@@ -138,9 +136,11 @@ impl Workspace {
         })
     }
 
-    /// Has the work tree for itself until it is released; waits for the other seat of this clone, or for a signal.
+    /// Has the work tree for itself until it is released; waits so long for the other seat of this clone, or for a
+    /// signal.
     pub(super) fn take_tree(
         &mut self,
+        patience: Duration,
         ambient: &Ambient,
         interrupts: &Interrupts,
     ) -> Result<(), RunnerError> {
@@ -152,7 +152,7 @@ impl Workspace {
                     return Ok(());
                 }
                 Err(HomeError::Busy { .. })
-                    if interrupts.pending().is_none() && waiting.elapsed() < TREE_PATIENCE =>
+                    if interrupts.pending().is_none() && waiting.elapsed() < patience =>
                 {
                     std::thread::sleep(TREE_PAUSE);
                 }

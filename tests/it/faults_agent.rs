@@ -3,7 +3,7 @@
 use rstest::rstest;
 use rustix::process::Signal;
 
-use crate::support::{Git, Workspace, await_event};
+use crate::support::{Git, Machine, Workspace, await_event};
 
 const LOOP: [&str; 1] = ["--sync-loops=1"];
 
@@ -232,7 +232,7 @@ fn a_process_that_a_person_started_meanwhile_is_left_alone() {
     let mut theirs = std::process::Command::new("sleep").arg("600").spawn().unwrap();
     orchestrator.signal(Signal::KILL);
     orchestrator.wait().assert_killed();
-    Workspace::kill(agent.supervisor);
+    Machine::kill(agent.supervisor);
     workspace.run(&LOOP).assert_code(0);
     assert_eq!(theirs.try_wait().unwrap(), None);
     theirs.kill().unwrap();

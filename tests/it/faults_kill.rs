@@ -3,7 +3,7 @@
 use rstest::rstest;
 use rustix::process::Signal;
 
-use crate::support::{Deed, Effects, Git, Orchestrator, Workspace, await_event};
+use crate::support::{Deed, Effects, Git, Machine, Orchestrator, Workspace, await_event};
 
 const LOOP: [&str; 1] = ["--sync-loops=1"];
 
@@ -91,7 +91,7 @@ fn a_killed_agent_fails_its_turn_and_is_started_anew_once(
     #[values(Git::Used, Git::Avoided)] git: Git,
 ) {
     let (workspace, orchestrator, agent) = in_mid_run(git, seat);
-    Workspace::kill(agent.pid);
+    Machine::kill(agent.pid);
     orchestrator.wait().assert_code(5).assert_says("killed by signal 9");
     workspace.assert_nobody_runs();
     assert_eq!(workspace.state()["status"], "failed");
@@ -108,7 +108,7 @@ fn a_killed_supervisor_takes_its_agent_along_and_the_turn_is_given_back(
     #[values(Git::Used, Git::Avoided)] git: Git,
 ) {
     let (workspace, orchestrator, agent) = in_mid_run(git, seat);
-    Workspace::kill(agent.supervisor);
+    Machine::kill(agent.supervisor);
     orchestrator.wait().assert_code(1).assert_says("the attempt vanished with its supervisor");
     workspace.assert_nobody_runs();
     assert_eq!(workspace.state()["holder"], serde_json::Value::Null);
@@ -136,10 +136,10 @@ fn the_orchestrator_and_those_below_it_are_killed_together(
     orchestrator.signal(Signal::KILL);
     orchestrator.wait().assert_killed();
     if along != Along::Agent {
-        Workspace::kill(agent.supervisor);
+        Machine::kill(agent.supervisor);
     }
     if along != Along::Supervisor {
-        Workspace::kill(agent.pid);
+        Machine::kill(agent.pid);
     }
     // Where the supervisor lives, it records its agent's end; the failure is then known, and nothing runs unasked.
     let failed = along == Along::Agent;
@@ -170,10 +170,10 @@ fn a_verify_command_that_is_killed_with_the_orchestrator_costs_no_second_run_of_
     orchestrator.signal(Signal::KILL);
     orchestrator.wait().assert_killed();
     if along != Along::Agent {
-        Workspace::kill(check.supervisor);
+        Machine::kill(check.supervisor);
     }
     if along != Along::Supervisor {
-        Workspace::kill(check.pid);
+        Machine::kill(check.pid);
     }
     workspace.run(&LOOP).assert_code(0);
     workspace.assert_whole(1);
@@ -189,8 +189,8 @@ fn a_killed_router_prompt_selects_nothing_and_is_asked_again(#[values(Git::Used,
     let router = workspace.await_waiting("galph");
     orchestrator.signal(Signal::KILL);
     orchestrator.wait().assert_killed();
-    Workspace::kill(router.supervisor);
-    Workspace::kill(router.pid);
+    Machine::kill(router.supervisor);
+    Machine::kill(router.pid);
     workspace.run(&LOOP).assert_code(0).assert_says("ended interrupted");
     workspace.assert_whole(1);
     assert_eq!(workspace.effects().router_starts().len(), 2);
@@ -323,7 +323,7 @@ fn a_verification_whose_supervisor_is_killed_has_failed_and_is_not_run_for_ever(
     workspace.script_once("ralph", "work; echo wait_for_release > \"$FAKE_DIR/once.first\"");
     let orchestrator = workspace.start(&LOOP, None);
     let check = workspace.await_waiting("first");
-    Workspace::kill(check.supervisor);
+    Machine::kill(check.supervisor);
     orchestrator.wait().assert_code(0).assert_says("verify `first`: failed (it vanished)");
     workspace.assert_whole(1);
 }

@@ -230,7 +230,7 @@ fn without_logs_it_says_so() {
     );
     assert_eq!(
         text(&output.stdout),
-        "{\"prefix\":\"logs/main\",\"count\":0,\"source\":\"logs\",\"logs\":[]}\n"
+        "{\"prefix\":\"logs/main\",\"count\":0,\"source\":\"logs\",\"elsewhere\":[],\"logs\":[]}\n"
     );
 }
 

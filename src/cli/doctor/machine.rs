@@ -4,9 +4,11 @@ use super::Site;
 use super::finding::Finding;
 use super::setup::chain;
 use crate::cli::records::Records;
+use crate::cli::ticks::{is_worth_a_look, tell_ticks};
 use crate::ledger::{Edge, Ledger, Locked, Turn};
+use crate::mode::TickFile;
 use crate::model::Actor;
-use crate::runner::machine_id;
+use crate::runner::{ROLE, SOLO, machine_id};
 
 /// Below this a turn's logs, commits and captured output may not fit.
 const SCARCE: u64 = 1 << 30;
@@ -18,6 +20,7 @@ pub(super) fn examine(site: &Site<'_>) -> Vec<Finding> {
     if let Some(records) = &site.records {
         findings.extend(Actor::ALL.map(|actor| seat(records, actor)));
         findings.extend(open_turns(site, records));
+        findings.extend(Actor::ALL.iter().filter_map(|actor| ticks(site, records, *actor)));
     } else {
         findings.push(Finding::ok("records", "none yet: nothing has been run here"));
     }
@@ -37,6 +40,21 @@ fn seat(records: &Records, actor: Actor) -> Finding {
             Finding::ok(name, format!("taken: a baton is at work here ({owner})"))
         }
     }
+}
+
+/// What cron's ticks came to, where there are any.
+fn ticks(site: &Site<'_>, records: &Records, actor: Actor) -> Option<Finding> {
+    let name = match actor {
+        Actor::Galph => "ticks of galph",
+        Actor::Ralph => "ticks of ralph",
+    };
+    let (record, now) = (TickFile::of(&records.home, actor).read()?, site.context.ambient.now());
+    let what = tell_ticks(&record, now);
+    Some(if is_worth_a_look(&record, now) {
+        Finding::warn(name, what, "`baton doctor --cron` looks as cron would")
+    } else {
+        Finding::ok(name, what)
+    })
 }
 
 fn open_turns(site: &Site<'_>, records: &Records) -> Vec<Finding> {
@@ -85,12 +103,19 @@ fn open_turn(turn: &Turn, place: &str, records: &Records, machine: &str) -> Find
     }
     match records.home.seat_is_taken(opening.actor) {
         Locked::Yes => Finding::ok("open turn", what),
-        Locked::No => Finding::warn(
-            "open turn",
-            format!("{what}, and its process is gone"),
-            "`baton run` goes on with it; nothing that was done is done again",
-        ),
+        Locked::No => Finding::warn("open turn", format!("{what}, and its process is gone"), goes_on(turn)),
     }
+}
+
+/// The command that goes on with a turn, and how.
+fn goes_on(turn: &Turn) -> String {
+    let actor = turn.opening.actor;
+    let command = match turn.opening.mode.as_str() {
+        ROLE => format!("`baton tick --role {actor}` or `baton run --mode role --role {actor}`"),
+        SOLO => format!("`baton run --mode solo --role {actor}`"),
+        _ => "`baton run`".to_owned(),
+    };
+    format!("{command} goes on with it; nothing that was done is done again")
 }
 
 fn disk(site: &Site<'_>) -> Finding {

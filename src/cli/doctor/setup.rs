@@ -197,7 +197,11 @@ fn agent(site: &Site<'_>, config: &Config, actor: Actor) -> Finding {
     }
 }
 
-fn find_agent(site: &Site<'_>, config: &Config, actor: Actor) -> Result<(CommandSpec, String), String> {
+pub(super) fn find_agent(
+    site: &Site<'_>,
+    config: &Config,
+    actor: Actor,
+) -> Result<(CommandSpec, String), String> {
     let told = |error: RunnerError| chain(&error);
     let prompt: PromptName = config
         .own_prompt(actor)

@@ -1,6 +1,5 @@
 //! Logs as text, XML and JSON. Each file is streamed; one that cannot be read is told, and the others follow.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
@@ -9,6 +8,7 @@ use serde_json::json;
 
 use super::Source;
 use super::find::Entry;
+use super::handoffs::{Commit, Known, Listing};
 use super::lossy::{Stopped, copy_bytes, copy_text};
 use crate::publish::secret::Masker;
 
@@ -17,15 +17,18 @@ pub(super) struct Document<'a> {
     /// The folder of the branch.
     pub(super) prefix: String,
     pub(super) source: Source,
-    /// The last commit of a turn, by the path of its log or summary.
-    pub(super) commits: BTreeMap<String, Commit>,
+    pub(super) known: Known,
     pub(super) root: &'a Path,
     pub(super) masker: Masker,
 }
 
 impl Document<'_> {
     fn commit_of(&self, entry: &Entry) -> Option<&Commit> {
-        self.commits.get(&entry.path.display().to_string())
+        self.known.commits.get(&entry.path.display().to_string())
+    }
+
+    fn listings_of(&self, entry: &Entry) -> &[Listing] {
+        self.known.listings.get(&entry.path.display().to_string()).map_or(&[], Vec::as_slice)
     }
 
     const fn format(&self) -> &'static str {
@@ -33,21 +36,6 @@ impl Document<'_> {
             Source::Logs => "text",
             Source::Summaries => "markdown",
         }
-    }
-}
-
-/// A commit as the ledger has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Commit {
-    pub(super) id: String,
-    pub(super) subject: String,
-}
-
-impl Commit {
-    /// Reads `<short id> <subject>`.
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let (id, subject) = text.split_once(' ')?;
-        Some(Self { id: id.to_owned(), subject: subject.to_owned() })
     }
 }
 
@@ -85,6 +73,10 @@ pub(super) fn write_text(
         if last != b'\n' {
             writeln!(out)?;
         }
+        for Listing { path, commit, files } in document.listings_of(entry) {
+            writeln!(out, "----- {path} at {commit} -----")?;
+            files.iter().try_for_each(|file| writeln!(out, "{file}"))?;
+        }
     }
     Ok(problems)
 }
@@ -117,7 +109,13 @@ pub(super) fn write_xml(
         copy(document, entry, &mut problems, |file| {
             copy_text(file, &document.masker, |text| out.write_all(section.take(text).as_bytes()))
         })?;
-        writeln!(out, "]]></log>")?;
+        write!(out, "]]>")?;
+        for Listing { path, commit, files } in document.listings_of(entry) {
+            let (path, commit) = (xml_attribute(path), xml_attribute(commit));
+            let files = CharacterData::default().take(&files.join("\n"));
+            write!(out, "<ls path=\"{path}\" commit=\"{commit}\"><![CDATA[{files}]]></ls>")?;
+        }
+        writeln!(out, "</log>")?;
     }
     writeln!(out, "</logs>")?;
     Ok(problems)
@@ -130,8 +128,10 @@ pub(super) fn write_json(
     out: &mut dyn Write,
 ) -> io::Result<Problems> {
     let mut problems = Vec::new();
-    let head =
-        json!({ "prefix": document.prefix, "count": entries.len(), "source": document.source.as_str() });
+    let head = json!({
+        "prefix": document.prefix, "count": entries.len(), "source": document.source.as_str(),
+        "elsewhere": document.known.elsewhere,
+    });
     write!(out, "{},\"logs\":[", open_ended(&head))?;
     for (index, entry) in entries.iter().enumerate() {
         let commit = document.commit_of(entry);
@@ -144,6 +144,9 @@ pub(super) fn write_json(
             "format": document.format(),
             "commit": commit.map(|commit| &commit.id),
             "commit_subject": commit.map(|commit| &commit.subject),
+            "ls": document.listings_of(entry).iter().map(|listing| json!({
+                "path": listing.path, "commit": listing.commit, "files": listing.files,
+            })).collect::<Vec<_>>(),
         });
         let comma = if index > 0 { "," } else { "" };
         write!(out, "{comma}\n{},\"content\":\"", open_ended(&fields))?;

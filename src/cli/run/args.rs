@@ -19,7 +19,7 @@ pub(super) enum Mode {
 
 /// A seat, as a flag names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Role {
+pub(crate) enum Role {
     Galph,
     Ralph,
 }

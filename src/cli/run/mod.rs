@@ -8,10 +8,10 @@ mod preview;
 mod progress;
 mod report;
 
-pub(crate) use args::Args;
+pub(crate) use args::{Args, Role};
 pub(crate) use live::in_thousands;
 pub(crate) use progress::{Progress, Style};
-pub(crate) use report::report_end;
+pub(crate) use report::{exit_of, failure_of, report_end};
 
 use std::path::{Path, PathBuf};
 

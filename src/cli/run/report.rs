@@ -63,7 +63,8 @@ fn end_in_words(report: &LoopReport) -> String {
     }
 }
 
-fn failure_of(end: &LoopEnd, config: &Config, logs: &Path) -> Option<Failure> {
+/// What a person reads about an end that is no success.
+pub(crate) fn failure_of(end: &LoopEnd, config: &Config, logs: &Path) -> Option<Failure> {
     let exit = exit_of(end);
     Some(match end {
         LoopEnd::Finished | LoopEnd::Completed(_) | LoopEnd::Exit(_) => return None,

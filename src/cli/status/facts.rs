@@ -4,7 +4,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::next::Next;
+use super::there::SharedFacts;
+use crate::cli::shared::role_command;
 use crate::ledger::{Closing, Edge, PhaseRecord, TurnOpening};
+use crate::mode::TickRecord;
 use crate::model::{Actor, Holder, State, Status, Usage, UsageByActor};
 use crate::publish::secret::Masker;
 use crate::turn::{Blocked, decide_blocked};
@@ -26,14 +29,41 @@ pub(in crate::cli) struct Facts {
     /// The isolated loops beside the one that is told of.
     pub(super) isolated: Vec<IsolatedLoop>,
     pub(super) state: Option<StateFacts>,
+    /// Where the state was found, if other clones share it.
+    pub(super) shared: Option<SharedFacts>,
     pub(super) holder: Option<HolderFacts>,
     pub(super) seats: Seats,
     pub(super) open_turns: Vec<OpenTurn>,
     pub(super) last_turns: Vec<PastTurn>,
+    /// What cron's ticks came to, of each seat that had any.
+    pub(super) ticks: Vec<SeatTicks>,
     pub(super) ledger_problem: Option<String>,
     pub(super) blocked: Vec<Block>,
     pub(super) spend: Option<Spend>,
     pub(super) next: Next,
+}
+
+/// The record of a seat's ticks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct SeatTicks {
+    pub(super) role: Actor,
+    #[serde(flatten)]
+    pub(super) record: TickRecord,
+}
+
+impl Facts {
+    /// What takes this seat's turns here.
+    pub(super) fn run(&self, seat: Actor) -> String {
+        match &self.shared {
+            None => format!("baton run{}", self.flag),
+            Some(_) => role_command(seat, &self.flag),
+        }
+    }
+
+    /// What takes the turn that is next, on the machine that plays its seat.
+    pub(super) fn run_expected(&self) -> String {
+        self.run(self.state.as_ref().map_or(Actor::Galph, |state| state.expected_actor))
+    }
 }
 
 /// An isolated loop of the same repository.

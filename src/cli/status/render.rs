@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use super::facts::{
     AgentSeen, Block, Facts, HolderFacts, IsolatedLoop, Life, OpenTurn, PastTurn, Spend, StateFacts,
 };
+use super::there::SharedFacts;
+use crate::cli::ticks::tell_ticks;
 use crate::cli::words::{ago, moment, one_line, worked};
 use crate::model::Usage;
 
@@ -26,12 +28,26 @@ pub(super) fn render(facts: &Facts, now: Timestamp) -> String {
     row("Workspace", vec![facts.workspace.clone()]);
     match &facts.state {
         Some(state) => row("Turn", state_lines(state, now)),
+        None if facts.shared.is_some() => {
+            row("Turn", vec![format!("galph, iteration 1: there is no {} there yet", facts.state_file)]);
+        }
         None => row("Turn", vec![format!("galph, iteration 1: there is no {} yet", facts.state_file)]),
     }
+    row("Shared", facts.shared.iter().flat_map(|shared| shared_lines(shared, now)).collect());
     row("Holder", facts.holder.iter().map(holder_line).collect());
+    let lease = facts.shared.iter().filter_map(|shared| shared.lease.as_ref());
+    row("Lease", lease.map(|lease| lease.words.clone()).collect());
     row("Open turn", facts.open_turns.iter().flat_map(|turn| open_lines(turn, now)).collect());
     row("Last turn", facts.last_turns.first().map(|turn| last_lines(turn, now)).unwrap_or_default());
     row("Before it", facts.last_turns.iter().skip(1).map(past_line).collect());
+    row(
+        "Ticks",
+        facts
+            .ticks
+            .iter()
+            .map(|ticks| format!("{}: {}", ticks.role, tell_ticks(&ticks.record, now)))
+            .collect(),
+    );
     row("Records", facts.ledger_problem.iter().map(|problem| format!("problem: {problem}")).collect());
     row("Blocked", facts.blocked.iter().flat_map(block_lines).collect());
     row("Spend", facts.spend.as_ref().map(spend_lines).unwrap_or_default());
@@ -53,6 +69,44 @@ fn state_lines(state: &StateFacts, now: Timestamp) -> Vec<String> {
         format!("{} ({}), iteration {}", state.expected_actor, state.label, state.iteration),
         format!("{}{since}", state.status),
     ]
+}
+
+fn shared_lines(shared: &SharedFacts, now: Timestamp) -> Vec<String> {
+    let seen = match (shared.online, shared.seen_at) {
+        (true, _) => "looked at just now".to_owned(),
+        (false, Some(at)) => format!("as seen last, fetched {} ({})", moment(at), ago(at, now)),
+        (false, None) => "as seen last".to_owned(),
+    };
+    let mut lines = vec![format!("`{}` of `{}` ({}), {seen}", shared.branch, shared.remote, shared.url)];
+    lines.extend(shared.problem.iter().map(|problem| format!("not looked at now: {}", one_line(problem))));
+    if let Some(commit) = &shared.commit {
+        let subject =
+            shared.subject.as_deref().map_or_else(String::new, |subject| format!(": {}", one_line(subject)));
+        lines.push(format!("newest commit {commit}{subject}"));
+        let changed = |at| format!("the state was changed {} ({})", moment(at), ago(at, now));
+        lines.extend(shared.changed_at.map(changed));
+    }
+    let which = |count: usize| if count == 1 { "that is" } else { "that are" };
+    let commits = |count: usize| if count == 1 { "1 commit".to_owned() } else { format!("{count} commits") };
+    match (shared.ahead.unwrap_or_default(), shared.behind.unwrap_or_default()) {
+        (0, 0) => {}
+        (0, behind) => lines.push(format!("the branch here is {} behind", commits(behind))),
+        (ahead, 0) => {
+            lines.push(format!("the branch here has {} {} not there", commits(ahead), which(ahead)));
+        }
+        (ahead, behind) => lines.push(format!(
+            "the branch here has {} {} not there, and is {} behind",
+            commits(ahead),
+            which(ahead),
+            commits(behind)
+        )),
+    }
+    if shared.by_earlier_scripts {
+        lines.push(
+            "the earlier scripts have written the state last: they know no holds and no leases".to_owned(),
+        );
+    }
+    lines
 }
 
 fn holder_line(holder: &HolderFacts) -> String {

@@ -3,6 +3,7 @@
 use super::facts::{AgentSeen, Facts, HolderFacts, Life, OpenTurn, PastTurn, Seat, Seats, Spend, StateFacts};
 use super::next::{Next, decide_next};
 use super::render::render;
+use super::there::{LeaseFacts, SharedFacts};
 use super::{facts, life};
 use crate::model::{Actor, Hold, HoldId, HoldKind, Holder, State, Status, Usage};
 use jiff::{SignedDuration, Timestamp};
@@ -42,10 +43,12 @@ fn facts_of(state: Option<&State>) -> Facts {
         place: String::new(),
         isolated: Vec::new(),
         state: state.map(|state| StateFacts::of(state, "engineer")),
+        shared: None,
         holder: None,
         seats: Seats { galph: Seat::Free, ralph: Seat::Free },
         open_turns: Vec::new(),
         last_turns: Vec::new(),
+        ticks: Vec::new(),
         ledger_problem: None,
         blocked: state.map(|state| facts::blocks(state, now())).unwrap_or_default(),
         spend: state.map(|state| Spend::of(&state.usage)),
@@ -329,4 +332,111 @@ fn while_a_baton_is_at_work_nothing_else_is_asked_for() {
             why: "a baton is at work here; it goes on by itself".into()
         }
     );
+}
+
+fn shared(seat: Option<Actor>) -> SharedFacts {
+    SharedFacts {
+        remote: "origin".into(),
+        url: "host:repo".into(),
+        branch: "main".into(),
+        online: true,
+        problem: None,
+        seen_at: Some(now()),
+        commit: Some("abc1234".into()),
+        subject: Some("[SYNC i=3] actor=galph → next=ralph status=ok galph_commit=def5678".into()),
+        changed_at: Some(before(300)),
+        ahead: Some(1),
+        behind: Some(2),
+        by_earlier_scripts: true,
+        lease: None,
+        seat,
+    }
+}
+
+#[rstest]
+#[case(Some(Actor::Ralph), "ralph", "it takes ralph's turn of iteration 3")]
+#[case(Some(Actor::Galph), "galph", "it waits for ralph to take its turn of iteration 3")]
+#[case(None, "ralph", "on the machine that plays this seat: it takes ralph's turn of iteration 3")]
+fn in_a_shared_workspace_each_clone_plays_its_own_seat(
+    #[case] seat: Option<Actor>,
+    #[case] role: &str,
+    #[case] why: &str,
+) {
+    let mut facts = facts_of(Some(&state()));
+    facts.shared = Some(shared(seat));
+    let command = format!("baton run --mode role --role {role}");
+    assert_eq!(decide_next(&facts, now()), Next { command, why: why.into() });
+}
+
+#[test]
+fn the_other_seats_running_turn_is_waited_for_until_its_lease_has_run_out() {
+    let mut facts = facts_of(Some(&state()));
+    facts.holder =
+        Some(HolderFacts { actor: Actor::Ralph, holder: Some(holder("there")), life: Life::Elsewhere });
+    facts.shared = Some(shared(Some(Actor::Galph)));
+    let next = decide_next(&facts, now());
+    assert_eq!(
+        (next.command.as_str(), next.why.as_str()),
+        ("baton run --mode role --role galph", "it waits for ralph, whose turn runs on there")
+    );
+    let lease = LeaseFacts {
+        watched: "unchanged",
+        unchanged_seconds: Some(800),
+        length_seconds: 600,
+        expired: true,
+        words: String::new(),
+    };
+    facts.shared = Some(SharedFacts { lease: Some(lease), ..shared(Some(Actor::Galph)) });
+    let next = decide_next(&facts, now());
+    assert_eq!(
+        (next.command.as_str(), next.why.as_str()),
+        ("baton takeover ralph", "the lease has run out: nothing was heard of there for long enough")
+    );
+}
+
+#[test]
+fn a_failed_turn_is_taken_again_where_its_seat_is_played() {
+    let mut state = state();
+    state.status = Status::Failed;
+    let mut facts = facts_of(Some(&state));
+    facts.shared = Some(shared(Some(Actor::Galph)));
+    let next = decide_next(&facts, now());
+    assert_eq!(next.command, "baton run --mode role --role ralph");
+    assert_eq!(
+        next.why,
+        "on the machine that plays this seat: it takes ralph's failed turn again; read its summary first"
+    );
+    facts.state = None;
+    assert_eq!(decide_next(&facts, now()).command, "baton run --mode role --role galph");
+}
+
+#[test]
+fn the_remotes_branch_is_told_with_the_distance_of_the_one_here() {
+    let mut facts = facts_of(Some(&state()));
+    facts.shared = Some(shared(None));
+    let text = render(&facts, now());
+    let lines: Vec<&str> = text.lines().skip(3).take(6).collect();
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    Shared      `main` of `origin` (host:repo), looked at just now
+                newest commit abc1234: [SYNC i=3] actor=galph → next=ralph status=ok galph_commit=def5678
+                the state was changed 2026-11-21T06:25:00Z (5 min ago)
+                the branch here has 1 commit that is not there, and is 2 commits behind
+                the earlier scripts have written the state last: they know no holds and no leases
+    Spend       galph 3 turns, 1 min 15 s
+    ");
+}
+
+#[rstest]
+#[case(Some("here"), Seat::Taken, true, Life::AliveHere)]
+#[case(Some("here"), Seat::Free, true, Life::GoneHere)]
+#[case(Some("here"), Seat::Taken, false, Life::Elsewhere)]
+#[case(Some("here"), Seat::Free, false, Life::Elsewhere)]
+#[case(None, Seat::Taken, false, Life::Unknown)]
+fn two_clones_on_one_host_are_told_apart_by_their_journals(
+    #[case] host: Option<&str>,
+    #[case] seat: Seat,
+    #[case] is_of_this_clone: bool,
+    #[case] expected: Life,
+) {
+    assert_eq!(super::life_there(host.map(holder).as_ref(), seat, is_of_this_clone), expected);
 }

@@ -26,6 +26,9 @@ pub(super) fn as_json(facts: &Facts, by: Option<By>) -> String {
         "state": facts.state.zip(total).map(|(state, total)| {
             json!({ "galph": state.galph, "ralph": state.ralph, "total": total, "more_than_ledger": facts.difference })
         }),
+        "shared": facts.shared.as_ref().map(|shared| {
+            json!({ "remote": shared.remote, "branch": shared.branch, "online": shared.online })
+        }),
         "budget": {
             "run": facts.budgets.run,
             "total": facts.budgets.total,

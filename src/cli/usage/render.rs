@@ -206,8 +206,16 @@ fn ledger_lines(facts: &Facts) -> Vec<String> {
 }
 
 fn state_lines(facts: &Facts, state: &UsageByActor) -> Vec<String> {
-    let mut lines =
-        vec![format!("{} in {}, the account of both machines", counted(&state.total()), facts.state_file)];
+    let there = facts.shared.as_ref().map_or_else(String::new, |shared| {
+        let last = if shared.online { "" } else { " as seen last" };
+        format!(" on `{}` of `{}`{last}", shared.branch, shared.remote)
+    });
+    let total = counted(&state.total());
+    let mut lines = vec![format!("{total} in {}{there}, the account of both machines", facts.state_file)];
+    if facts.shared.is_some() {
+        lines.push(format!("galph {}", counted(&state.galph)));
+        lines.push(format!("ralph {}", counted(&state.ralph)));
+    }
     match &facts.difference {
         None => {}
         Some(difference) if difference.is_more() => {

@@ -44,6 +44,7 @@ fn facts(turns: &[ClosedTurn], state: Option<UsageByActor>) -> Facts {
         accounts,
         open_turns: 0,
         state_file: "sync/state.json".into(),
+        shared: None,
         state,
         budgets: none,
     }

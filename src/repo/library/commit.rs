@@ -154,6 +154,14 @@ impl Backend for Library {
         self.commit_difference(old, new)
     }
 
+    fn recent_commits(&self, newest: Option<&ObjectId>, limit: usize) -> Result<Vec<RawCommit>, RepoError> {
+        self.list_recent(newest, limit)
+    }
+
+    fn files_below(&self, commit: &ObjectId, below: &[RepoPath]) -> Result<Vec<RepoPath>, RepoError> {
+        self.list_files(commit, below)
+    }
+
     fn seek_version(
         &self,
         newest: Option<&ObjectId>,

@@ -1,6 +1,6 @@
 //! Looking back: commits, what they changed, earlier versions of a file.
 
-use git2::{ErrorCode, Sort};
+use git2::{ErrorCode, ObjectType, Sort, TreeWalkMode, TreeWalkResult};
 
 use super::super::backend::{Difference, RawCommit};
 use super::super::error::RepoError;
@@ -32,6 +32,64 @@ impl Library {
             commits.push(RawCommit { id: object_id(commit.id()), message });
         }
         Ok(commits)
+    }
+
+    /// `newest`: HEAD where it is not given.
+    pub(super) fn list_recent(
+        &self,
+        newest: Option<&ObjectId>,
+        limit: usize,
+    ) -> Result<Vec<RawCommit>, RepoError> {
+        let failed = self.failed("list commits");
+        let mut walk = self.git.revwalk().map_err(&failed)?;
+        walk.set_sorting(Sort::TOPOLOGICAL).map_err(&failed)?;
+        match newest {
+            None => walk.push_head(),
+            Some(newest) => oid(newest).and_then(|newest| walk.push(newest)),
+        }
+        .map_err(&failed)?;
+        walk.take(limit)
+            .map(|id| {
+                let commit = id.and_then(|id| self.git.find_commit(id)).map_err(&failed)?;
+                let message = String::from_utf8_lossy(commit.message_bytes()).into_owned();
+                Ok(RawCommit { id: object_id(commit.id()), message })
+            })
+            .collect()
+    }
+
+    pub(super) fn list_files(
+        &self,
+        commit: &ObjectId,
+        below: &[RepoPath],
+    ) -> Result<Vec<RepoPath>, RepoError> {
+        let failed = self.failed("list the files of a commit");
+        let commit = oid(commit).and_then(|id| self.git.find_commit(id));
+        let tree = commit.and_then(|commit| commit.tree()).map_err(&failed)?;
+        let mut files = Vec::new();
+        for path in below {
+            let entry = match tree.get_path(path.as_path()) {
+                Ok(entry) => entry,
+                Err(error) if error.code() == ErrorCode::NotFound => continue,
+                Err(error) => return Err(failed(error)),
+            };
+            if entry.kind() != Some(ObjectType::Tree) {
+                files.push(path.clone());
+                continue;
+            }
+            let directory = self.git.find_tree(entry.id()).map_err(&failed)?;
+            directory
+                .walk(TreeWalkMode::PreOrder, |folder, entry| {
+                    if entry.kind() != Some(ObjectType::Tree) {
+                        let parts = [path.as_bytes(), b"/", folder.as_bytes(), entry.name_bytes()];
+                        files.push(RepoPath::from_bytes(parts.concat()));
+                    }
+                    TreeWalkResult::Ok
+                })
+                .map_err(&failed)?;
+        }
+        files.sort();
+        files.dedup();
+        Ok(files)
     }
 
     pub(super) fn is_descendant(&self, new: &ObjectId, old: &ObjectId) -> Result<bool, RepoError> {

@@ -22,12 +22,27 @@ impl Installed {
         base: &ObjectId,
         tip: Option<&ObjectId>,
     ) -> Result<Vec<RawCommit>, RepoError> {
+        let range = format!("{base}..{}", tip.map_or("HEAD", ObjectId::as_str));
+        self.log(&["--reverse", &range])
+    }
+
+    /// `newest`: HEAD where it is not given.
+    pub(super) fn list_recent(
+        &self,
+        newest: Option<&ObjectId>,
+        limit: usize,
+    ) -> Result<Vec<RawCommit>, RepoError> {
+        self.log(&[&format!("--max-count={limit}"), newest.map_or("HEAD", ObjectId::as_str)])
+    }
+
+    fn log(&self, which: &[&str]) -> Result<Vec<RawCommit>, RepoError> {
         let failed = self.program.failed("list commits");
         let listed = self
             .program
-            .look(&["log", "-z", "--topo-order", "--reverse", "--format=%H%n%B", "--encoding=UTF-8"])
+            .look(&["log", "-z", "--topo-order", "--format=%H%n%B", "--encoding=UTF-8"])
             .arguments(["--no-show-signature", "--no-notes", "--no-color", "--no-decorate"])
-            .arguments([&format!("{base}..{}", tip.map_or("HEAD", ObjectId::as_str)), "--"])
+            .arguments(which)
+            .arguments(["--"])
             .run()
             .map_err(&failed)?;
         let commit = |entry: &[u8]| {
@@ -40,6 +55,28 @@ impl Installed {
             .filter(|entry| !entry.is_empty())
             .map(|entry| commit(entry).ok_or_else(|| failed(unexpected())))
             .collect()
+    }
+
+    pub(super) fn list_files(
+        &self,
+        commit: &ObjectId,
+        below: &[RepoPath],
+    ) -> Result<Vec<RepoPath>, RepoError> {
+        let names = below.iter().map(|path| std::ffi::OsStr::from_bytes(path.as_bytes()));
+        let listed = self
+            .program
+            .look(&["ls-tree", "-r", "-z", "--name-only", "--full-tree", commit.as_str(), "--"])
+            .arguments(names)
+            .run()
+            .map_err(self.program.failed("list the files of a commit"))?;
+        let mut files: Vec<RepoPath> = listed
+            .split(|byte| *byte == 0)
+            .filter(|name| !name.is_empty())
+            .map(RepoPath::from_bytes)
+            .collect();
+        files.sort();
+        files.dedup();
+        Ok(files)
     }
 
     pub(super) fn is_descendant(&self, new: &ObjectId, old: &ObjectId) -> Result<bool, RepoError> {

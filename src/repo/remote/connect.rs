@@ -67,6 +67,8 @@ impl Repo {
             pushes,
         };
         let ssh = ssh_command(&place.ambient, settings[0].as_deref());
+        let has_own_receiver = own.backend.settings(&[&format!("remote.{name}.receivepack")])?[0].is_some();
+        let takes_short_way = push.is_local() && !has_own_receiver;
         let link = Link {
             name: name.to_owned(),
             branch: branch.to_owned(),
@@ -81,7 +83,7 @@ impl Repo {
             library: own
                 .library
                 .map(|library| LibraryLink::new(library, &place.workspace, &place.ambient, self.time_limit)),
-            program: own.program.map(|program| ProgramLink::new(program, ssh)),
+            program: own.program.map(|program| ProgramLink::new(program, ssh, takes_short_way)),
             backend: own.backend,
             link,
             facts,

@@ -18,6 +18,8 @@ pub(super) struct ProgramLink {
     program: GitProgram,
     /// `GIT_SSH_COMMAND`; `None` leaves the user's own way alone.
     ssh: Option<OsString>,
+    /// What receives a push; `None`: as git and the user's configuration have it.
+    receiver: Option<OsString>,
 }
 
 /// Nothing but what is asked for: no maintenance, no questions, no second connection.
@@ -31,8 +33,10 @@ const ONLY_THIS: [&str; 6] =
 const FIELDS: &str = "--format=%(refname)%00%(objectname)%00%(contents)%00%00";
 
 impl ProgramLink {
-    pub(super) const fn new(program: GitProgram, ssh: Option<OsString>) -> Self {
-        Self { program, ssh }
+    /// `takes_short_way`: pushes go to a directory, and nobody has said what receives them there.
+    pub(super) fn new(program: GitProgram, ssh: Option<OsString>, takes_short_way: bool) -> Self {
+        let receiver = takes_short_way.then(|| receiver(program.path()));
+        Self { program, ssh, receiver }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -51,7 +55,7 @@ impl ProgramLink {
     pub(super) fn look(&self, link: &Link, ask: Ask) -> Result<RemoteSeen, RemoteError> {
         let finished = match self.fetch(link, ask, &[])? {
             // A remote-tracking branch of the user's that is in the way is not ours to mend.
-            finished if !is_ok(&finished) && finished.said.contains("could not be updated") => {
+            finished if !is_ok(&finished) && IN_THE_WAY.iter().any(|words| finished.said.contains(words)) => {
                 self.fetch(link, ask, &["--refmap="])?
             }
             finished => finished,
@@ -183,6 +187,7 @@ impl ProgramLink {
             .arguments(["-c".to_owned(), format!("remote.{}.mirror=false", link.name)])
             .arguments(["push", "--porcelain", "--no-follow-tags", "--recurse-submodules=no", "--no-signed"])
             .arguments((order.kind == PushKind::Turn).then_some("--no-verify"))
+            .arguments(&self.receiver)
             .arguments(more)
             .arguments([format!("--force-with-lease={}:{expected}", order.reference)])
             .arguments(["--", link.name.as_str(), refspec]);
@@ -218,9 +223,21 @@ impl ProgramLink {
     }
 }
 
+/// The same git, which need not start another one to list the references of repositories that the remote borrows objects
+/// from: they would only spare it some of what is sent. A third of the time of a small push.
+fn receiver(program: &Path) -> OsString {
+    let mut option = OsString::from("--receive-pack='");
+    option.push(program.to_string_lossy().replace('\'', r"'\''"));
+    option.push("' -c core.alternateRefsCommand=true receive-pack");
+    option
+}
+
 fn is_ok(finished: &Finished) -> bool {
     finished.status.is_some_and(|status| status.success())
 }
+
+/// What git says of a reference here that it could not move: something stands there, or another fetch was faster.
+const IN_THE_WAY: [&str; 2] = ["could not be updated", "unable to update local ref"];
 
 /// Whether `git fetch --verbose` named this reference, changed or not.
 fn is_listed(said: &str, kept: &str) -> bool {

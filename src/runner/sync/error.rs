@@ -28,6 +28,18 @@ pub enum SyncError {
         /// What stands there.
         found: String,
     },
+    /// The branch had a state, and the file is gone.
+    #[error("{file} has disappeared from `{branch}` on `{remote}`; commit {commit} has it still")]
+    StateGone {
+        /// The remote.
+        remote: String,
+        /// The branch.
+        branch: String,
+        /// The file.
+        file: String,
+        /// The newest commit that has it, short.
+        commit: String,
+    },
     /// The local branch has commits that nobody asked to publish.
     #[error(
         "`{branch}` has {} commit(s) that are not on `{remote}` and not of any turn here:{}",

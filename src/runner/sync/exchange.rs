@@ -1,9 +1,11 @@
 //! The remote's branch as the place of the state: looked at, and changed by compare-and-swap.
 
+use std::time::Duration;
+
 use crate::config::GitConfig;
-use crate::model::State;
+use crate::model::{State, TurnId};
 use crate::publish::{ObjectId, RepoPath};
-use crate::repo::{self, FileCommit, PushKind, Pushed, Remote, Repo};
+use crate::repo::{self, FileCommit, LeaseSeen, PushKind, Pushed, Remote, RemoteError, RemoteSeen, Repo};
 use crate::state::{self, FormatError};
 use crate::turn::Refusal;
 use crate::turn::sync::{Remembered, SyncEvent, Tip, restore_forgotten, sync_message};
@@ -13,6 +15,10 @@ use super::error::SyncError;
 
 /// How often a change is made anew because somebody else changed something in that moment.
 pub(super) const TRIES: u32 = 5;
+
+/// Before a look that found somebody else at work is made again.
+const PAUSES: [Duration; 3] =
+    [Duration::from_millis(20), Duration::from_millis(60), Duration::from_millis(180)];
 
 /// The remote and the branch over which turns are passed.
 #[derive(Debug)]
@@ -54,6 +60,16 @@ impl Exchange {
         &self.remote.facts().name
     }
 
+    /// The branch, here and there.
+    pub fn branch(&self) -> &str {
+        &self.branch
+    }
+
+    /// The state file, from the root of the repository.
+    pub const fn file(&self) -> &RepoPath {
+        &self.file
+    }
+
     /// The remote.
     pub const fn remote(&self) -> &Remote {
         &self.remote
@@ -61,15 +77,42 @@ impl Exchange {
 
     /// The branch on the remote now: one connection.
     pub fn look(&mut self, repo: &Repo) -> Result<Seen, RunnerError> {
-        let Some(tip) = self.remote.look()? else {
-            return Err(SyncError::NoBranch {
-                remote: self.name().to_owned(),
-                branch: self.branch.clone(),
-                seen_before: self.seen.is_some(),
-            }
-            .into());
-        };
+        let tip = when_free(|| self.remote.look())?.ok_or_else(|| self.no_branch())?;
         self.read(repo, tip)
+    }
+
+    /// The same, and the lease beside the branch, by the same connection.
+    pub fn look_with_lease(&mut self, repo: &Repo) -> Result<(Seen, Option<LeaseSeen>), RunnerError> {
+        let RemoteSeen { tip, lease } = when_free(|| self.remote.look_with_lease())?;
+        let tip = tip.ok_or_else(|| self.no_branch())?;
+        Ok((self.read(repo, tip)?, lease))
+    }
+
+    /// The branch as it was seen last, by a look of baton's or a fetch of git's; `None`: never. Makes no connection.
+    ///
+    /// What this clone has published itself since then is in HEAD, and the state is read from there.
+    pub fn seen_last(&mut self, repo: &Repo) -> Result<Option<Seen>, RunnerError> {
+        let own = repo.commit_named(&format!("refs/baton/remote/heads/{}", self.branch));
+        let gits = repo.commit_named(&format!("refs/remotes/{}/{}", self.name(), self.branch));
+        let newest = match (own, gits) {
+            (Some(own), Some(gits)) => Some(if repo.contains(&gits, &own)? { gits } else { own }),
+            (own, gits) => own.or(gits),
+        };
+        let Some(tip) = newest else { return Ok(None) };
+        let head = repo.head()?.commit;
+        if head != tip && repo.contains(&head, &tip)? {
+            let here = self.read(repo, head)?;
+            return Ok(Some(Seen { tip, ..here }));
+        }
+        self.read(repo, tip).map(Some)
+    }
+
+    fn no_branch(&self) -> SyncError {
+        SyncError::NoBranch {
+            remote: self.name().to_owned(),
+            branch: self.branch.clone(),
+            seen_before: self.seen.is_some(),
+        }
     }
 
     /// What stands at a commit that is here already.
@@ -146,15 +189,26 @@ pub fn change_state(
     repo: &Repo,
     change: &Change<'_>,
 ) -> Result<Option<Seen>, RunnerError> {
+    let seen = exchange.look(repo)?;
+    change_seen(exchange, repo, seen, change)
+}
+
+/// The same, from a look that was just made. A transient error means that something was pushed, and that nobody knows
+/// whether it has arrived.
+pub fn change_seen(
+    exchange: &mut Exchange,
+    repo: &Repo,
+    mut seen: Seen,
+    change: &Change<'_>,
+) -> Result<Option<Seen>, RunnerError> {
     let mut said = None;
-    let mut seen = exchange.look(repo)?;
     for _ in 0..TRIES {
         if change.only_initial && seen.state.is_some() {
             return Ok(Some(seen));
         }
         let Some(before) = seen.state.clone().or_else(|| change.initial.clone()) else { return Ok(None) };
         let after = (change.apply)(&before)?;
-        let message = sync_message(&(change.event)(&before, &after), None);
+        let message = sync_message(&(change.event)(&before, &after), ended_turn(&before, &after));
         let commit = exchange.write(repo, &seen.tip, &after, &message)?;
         let onto = seen.tip.clone();
         match exchange.remote.push(&commit, Some(&onto), PushKind::Turn) {
@@ -180,6 +234,23 @@ pub fn change_state(
         tries: TRIES,
     }
     .into())
+}
+
+/// Two processes of one clone that look at the same time have one place for what they see: one of them comes again.
+fn when_free<T>(look: impl Fn() -> Result<T, RemoteError>) -> Result<T, RemoteError> {
+    for pause in PAUSES {
+        match look() {
+            Err(RemoteError::Busy { .. }) => std::thread::sleep(pause),
+            looked => return looked,
+        }
+    }
+    look()
+}
+
+/// The turn that a change takes away from its holder.
+fn ended_turn(before: &State, after: &State) -> Option<TurnId> {
+    let holder = before.holder.as_ref().filter(|_| after.holder.is_none())?;
+    holder.id.parse().ok()
 }
 
 pub(super) fn refused(what: &'static str, refusal: repo::Refusal) -> SyncError {

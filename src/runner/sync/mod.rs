@@ -2,8 +2,8 @@
 //! compare-and-swap decides who has the turn.
 //!
 //! `exchange` looks and changes, `claim` takes a turn, `publish` hands work and stamp over, `bring` moves the local
-//! branch, `fenced` puts aside what lost its turn, `take` is the way in, `small`
-//! what else a seat does. Which answer means what is decided in `turn::sync`.
+//! branch, `fenced` puts aside what lost its turn, `take` is the way in, `sight` watches another's lease, `small` is what else a
+//! seat does, `restore` puts back a state that nobody can read. Which answer means what is decided in `turn::sync`.
 
 mod again;
 mod bring;
@@ -13,10 +13,14 @@ mod exchange;
 mod fenced;
 mod patience;
 mod publish;
+mod restore;
+mod sight;
 mod small;
 mod take;
 
 pub use error::SyncError;
-pub use exchange::{Change, Exchange, Seen, change_state};
+pub use exchange::{Change, Exchange, Seen, change_seen, change_state};
 pub use patience::Patience;
 pub(super) use patience::Patiently;
+pub use restore::{RestoredState, newest_readable, restore_state, state_path};
+pub use sight::{Sight, Watched, watch_lease};

@@ -4,16 +4,19 @@ use std::time::Duration;
 
 use super::super::RunnerError;
 use super::super::turn::Runner;
-use super::super::watch::WatchFile;
+use super::error::SyncError;
 use super::exchange::{Change, Seen, change_state};
+use super::sight::watch_lease;
 use super::take::not_shared;
-use crate::model::{Hold, State, Token};
-use crate::turn::sync::{LeaseHealth, LeaseSight, LeaseWatch, SyncEvent, lease_length};
+use crate::model::{Hold, State};
+use crate::state;
+use crate::turn::sync::{LeaseHealth, SyncEvent};
 use crate::turn::{Input, apply};
 
 impl Runner<'_> {
     /// Writes the first state to the branch: the one of an earlier combined loop here, or that of a pair that begins.
     pub fn write_first_state(&mut self) -> Result<(), RunnerError> {
+        self.refuse_reset_there()?;
         let now = self.ambient.now();
         let here = self.workspace.state.read()?.filter(|state| state.status.runner().is_none());
         let first = here.unwrap_or_else(|| State::initial(now));
@@ -28,6 +31,21 @@ impl Runner<'_> {
             return Err(not_shared());
         };
         change_state(exchange, repo, &change).map(|_| ())
+    }
+
+    /// A branch that has had a state is not begun anew because somebody has deleted the file.
+    fn refuse_reset_there(&mut self) -> Result<(), RunnerError> {
+        let seen = self.look()?;
+        let (repo, exchange) = self.parts()?;
+        let had = repo.newest_version_from(&seen.tip, &exchange.file, |bytes| state::parse(bytes).ok())?;
+        let Some(had) = had.filter(|_| seen.state.is_none()) else { return Ok(()) };
+        Err(SyncError::StateGone {
+            remote: exchange.name().to_owned(),
+            branch: exchange.branch.clone(),
+            file: exchange.file.to_string(),
+            commit: had.commit,
+        }
+        .into())
     }
 
     /// Adds a hold to the state, wherever that lies.
@@ -53,20 +71,10 @@ impl Runner<'_> {
     /// How the lease of the turn that runs stands, as this machine has watched it.
     pub fn watch_lease(&mut self, seen: &Seen) -> Result<LeaseHealth, RunnerError> {
         let Some(state) = &seen.state else { return Ok(LeaseHealth::Unwatched) };
-        let actor = state.expected_actor;
         let (_, exchange) = self.parts()?;
         let lease = exchange.remote().look_with_lease()?.lease;
-        let file = WatchFile::of(&self.workspace.home, actor);
-        let lease = lease.map(|lease| (lease.id, lease.token.map(Token::from_text)));
-        let renewal = lease.as_ref().map(|(id, token)| (id.as_str(), token.as_ref()));
-        let Some(sight) = LeaseSight::of(state, renewal, self.ambient.now()) else {
-            file.write(None)?;
-            return Ok(LeaseHealth::Unwatched);
-        };
-        let uptime = self.ambient.uptime();
-        let watch = LeaseWatch::see(file.read().as_ref(), sight, &self.ambient.boot_id(), uptime);
-        file.write(Some(&watch))?;
-        Ok(watch.health(lease_length(state, self.config.sync.lease.0), uptime))
+        let home = &self.workspace.home;
+        Ok(watch_lease(home, state, lease.as_ref(), self.config.sync.lease.0, self.ambient)?.health)
     }
 
     /// Shows that this process waits and lives.

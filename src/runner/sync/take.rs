@@ -24,6 +24,8 @@ pub(super) const fn not_shared() -> RunnerError {
     }
 }
 
+/// How long the other seat of the same clone is waited for: it ends its turn while ours is expected already.
+const TREE_PATIENCE: Duration = Duration::from_mins(1);
 /// A lease is renewed this often in its length.
 const RENEWALS: u32 = 4;
 
@@ -50,7 +52,7 @@ impl Runner<'_> {
         kind: TurnKind,
         seen: &Seen,
     ) -> Result<TurnOutcome, RunnerError> {
-        self.workspace.take_tree(self.ambient, &self.interrupts)?;
+        self.take_tree()?;
         let ended = self.run_seen_turn(actor, kind, seen);
         self.lease = None;
         self.workspace.release_tree();
@@ -79,11 +81,19 @@ impl Runner<'_> {
         if !self.workspace.ledger.open_turns()?.iter().any(|turn| turn.opening.actor == seat) {
             return Ok(None);
         }
-        self.workspace.take_tree(self.ambient, &self.interrupts)?;
+        self.take_tree()?;
         let ended = self.resume_of(Some(seat));
         self.lease = None;
         self.workspace.release_tree();
         ended
+    }
+
+    fn take_tree(&mut self) -> Result<(), RunnerError> {
+        let patience = match self.patience {
+            Patience::None => Duration::ZERO,
+            Patience::Until(_) => TREE_PATIENCE,
+        };
+        self.workspace.take_tree(patience, self.ambient, &self.interrupts)
     }
 
     /// The repository and the remote's branch.

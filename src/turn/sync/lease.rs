@@ -69,11 +69,20 @@ impl LeaseWatch {
         Self { sight, boot: boot.to_owned(), since_millis }
     }
 
+    /// How long the lease has been seen unchanged.
+    pub fn unchanged_for(&self, uptime: Duration) -> Duration {
+        uptime.saturating_sub(Duration::from_millis(self.since_millis))
+    }
+
+    /// Whether the holder has given a sign of life between that watch and this one.
+    pub fn shows_life_since(&self, previous: &Self) -> bool {
+        self.sight.token == previous.sight.token && self.sight.renewal != previous.sight.renewal
+    }
+
     /// What is known of a lease of this length.
     pub fn health(&self, length: Duration, uptime: Duration) -> LeaseHealth {
         let enough = length.saturating_add(length / 4);
-        let watched = uptime.saturating_sub(Duration::from_millis(self.since_millis));
-        match enough.checked_sub(watched) {
+        match enough.checked_sub(self.unchanged_for(uptime)) {
             Some(left) if !left.is_zero() => LeaseHealth::Alive { left },
             Some(_) | None => LeaseHealth::Expired,
         }

@@ -8,6 +8,9 @@ const ERROR_CAP: Duration = Duration::from_mins(1);
 /// After a change the next looks come sooner: this part of the interval, then twice that, up to the interval.
 const EAGER: u32 = 8;
 
+/// The shortest wait between two looks: who is asked to look all the time still leaves the machine to the agents.
+const SHORTEST: Duration = Duration::from_millis(4);
+
 /// The rhythm of a waiting seat.
 ///
 /// Looks are an interval apart; sooner right after a change, since short turns follow each other; later than the last
@@ -51,7 +54,7 @@ impl Pace {
     /// The wait before the next look; `random` is any number.
     pub fn wait(&self, random: u64) -> Duration {
         let plain = if self.failures == 0 {
-            self.eager.max(self.took)
+            self.eager.max(self.took).max(SHORTEST)
         } else {
             let cap = ERROR_CAP.max(self.interval);
             doubled(self.interval.max(Duration::from_millis(100)), self.failures).min(cap)

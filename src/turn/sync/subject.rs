@@ -57,6 +57,13 @@ pub enum SyncEvent {
         /// Whose turn.
         actor: Actor,
     },
+    /// A person took a running turn away from its holder, without claiming it anew.
+    TakenAway {
+        /// The state's.
+        iteration: u64,
+        /// Whose turn.
+        actor: Actor,
+    },
     /// A hold was set.
     HoldSet {
         /// The state's.
@@ -78,6 +85,11 @@ pub enum SyncEvent {
     },
     /// That was withdrawn.
     ExitCleared {
+        /// The state's.
+        iteration: u64,
+    },
+    /// A version that can be read was put back.
+    Restored {
         /// The state's.
         iteration: u64,
     },
@@ -106,10 +118,14 @@ impl fmt::Display for SyncEvent {
             Self::Released { iteration, actor } => {
                 write!(f, "[SYNC i={iteration}] actor={actor} status=released")
             }
+            Self::TakenAway { iteration, actor } => {
+                write!(f, "[SYNC i={iteration}] actor={actor} status=released reason=takeover")
+            }
             Self::HoldSet { iteration, kind } => write!(f, "[SYNC i={iteration}] hold={kind} set"),
             Self::HoldCleared { iteration, kind } => write!(f, "[SYNC i={iteration}] hold={kind} cleared"),
             Self::ExitSet { iteration } => write!(f, "[SYNC i={iteration}] exit=set"),
             Self::ExitCleared { iteration } => write!(f, "[SYNC i={iteration}] exit=cleared"),
+            Self::Restored { iteration } => write!(f, "[SYNC i={iteration}] state=restored"),
         }
     }
 }
@@ -147,6 +163,9 @@ impl SyncEvent {
             Some(_) => return None,
             None => {}
         }
+        if let Some(state) = value("state") {
+            return (state == "restored").then_some(Self::Restored { iteration });
+        }
         let actor: Actor = value("actor")?.parse().ok()?;
         let commit = || value(&format!("{actor}_commit")).map(ToOwned::to_owned);
         match (value("status")?, value("next")) {
@@ -154,6 +173,9 @@ impl SyncEvent {
                 Some(Self::Passed { iteration, actor, commit: commit() })
             }
             ("fail", None) => Some(Self::Failed { iteration, actor, commit: commit() }),
+            ("released", None) if value("reason") == Some("takeover") => {
+                Some(Self::TakenAway { iteration, actor })
+            }
             ("released", None) => Some(Self::Released { iteration, actor }),
             ("running", None) if value("reason") == Some("takeover") => {
                 Some(Self::TakenOver { iteration, actor })

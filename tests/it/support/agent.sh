@@ -3,6 +3,9 @@
 
 say() { printf '%s\n' "$*" >> "$FAKE_DIR/effects"; }
 
+# The same where the other machines of a pair can be compared with it: one file, each line added whole.
+tell_pair() { [ -z "$PAIR_DIR" ] || printf '%s\n' "$PAIR_MACHINE $*" >> "$PAIR_DIR/effects"; }
+
 # Stays until the test lets it go; a kill ends it at once.
 wait_for_release() {
     say "waits $BATON_ACTOR $BATON_ITERATION"
@@ -24,9 +27,26 @@ work() {
         echo "never to be committed" > secrets/key.json
         ;;
     esac
+    [ -z "$PAIR_DIR" ] || leave_name
     echo "$BATON_ACTOR worked"
 }
 
+# A file that only this turn can have made.
+leave_name() {
+    case "$BATON_ACTOR" in
+    galph) name="plans/turn-$BATON_TURN.md" ;;
+    ralph) name="src/turn-$BATON_TURN.rs" ;;
+    esac
+    echo "$BATON_TURN" > "$name"
+    tell_pair "wrote $BATON_TURN $name"
+}
+
+if [ -n "$PAIR_DIR" ]; then
+    # Held until this process is dead: whoever finds it held runs beside another agent.
+    exec 9>> "$PAIR_DIR/lock"
+    flock --nonblock 9 || tell_pair "beside $BATON_TURN $BATON_ACTOR"
+    tell_pair "start $BATON_TURN $BATON_ACTOR $BATON_ITERATION"
+fi
 say "start $BATON_TURN $BATON_ACTOR $BATON_ITERATION $BATON_PROMPT $$ $PPID"
 if [ "$BATON_PROMPT" = router.md ]; then
     seat=router
@@ -42,3 +62,4 @@ else
     work
 fi
 say "end $BATON_TURN $BATON_ACTOR $BATON_ITERATION $BATON_PROMPT $$ $PPID"
+[ -z "$PAIR_DIR" ] || tell_pair "end $BATON_TURN $BATON_ACTOR $BATON_ITERATION"

@@ -3,14 +3,32 @@
 //! Nothing here looks at the program's own records: what happened is read from git, from the agent's notes and from
 //! `/proc`.
 
+#![allow(dead_code, unused_imports, reason = "role mode comes in the next steps")]
+
+mod account;
 mod claude;
+mod dice;
 mod effects;
+mod faulty;
+mod history;
+mod machine;
+mod nine_field_peer;
+mod notes;
+mod pair;
 mod process;
 mod table;
 mod workspace;
 
+pub(crate) use account::{Account, Ending};
 pub(crate) use claude::Claude;
+pub(crate) use dice::Dice;
 pub(crate) use effects::{Deed, Effects};
+pub(crate) use faulty::{Fault, FaultyServer, Service, Traffic};
+pub(crate) use history::{Entry, History};
+pub(crate) use machine::Machine;
+pub(crate) use nine_field_peer::Peer;
+pub(crate) use notes::Notes;
+pub(crate) use pair::{Pair, SYNC, Scheme, start_role};
 pub(crate) use process::{Ended, Orchestrator, await_event};
 pub(crate) use table::{check_table, check_table_in};
 pub(crate) use workspace::{Git, Workspace, made_files, read_all};

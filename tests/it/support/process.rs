@@ -59,14 +59,19 @@ impl Orchestrator {
     }
 
     /// Its end, awaited with a bound.
-    pub(crate) fn wait(mut self) -> Ended {
+    pub(crate) fn wait(self) -> Ended {
+        self.wait_within(PATIENCE)
+    }
+
+    /// Its end, awaited for so long.
+    pub(crate) fn wait_within(mut self, patience: Duration) -> Ended {
         let stderr = self.stderr.clone();
         let since = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            if since.elapsed() > PATIENCE {
+            if since.elapsed() > patience {
                 let _ = self.child.kill();
                 panic!("baton does not end; it said:\n{}", read(&stderr));
             }

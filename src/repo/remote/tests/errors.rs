@@ -150,7 +150,7 @@ fn with_ssh(hub: &Hub, script: &str) -> TestRepo {
     let mut clone = hub.clone();
     let directory = clone.root.with_file_name("bin");
     write_hook(&directory.join("ssh"), script);
-    let path = std::env::var("PATH").unwrap();
+    let path = clone.ambient().var("PATH").unwrap().to_owned();
     clone.set_env("PATH", &format!("{}:{path}", directory.display()));
     clone.git(&["remote", "set-url", "origin", &format!("git@host:{}", hub.bare.display())]);
     clone

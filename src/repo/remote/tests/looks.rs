@@ -113,7 +113,7 @@ fn a_look_and_a_push_make_one_connection_each(
 fn processes(clone: &mut TestRepo) -> impl Fn() -> Vec<String> + use<> {
     let directory = clone.root.with_file_name("bin");
     let log = clone.root.with_file_name("log");
-    let path = std::env::var("PATH").unwrap();
+    let path = clone.ambient().var("PATH").unwrap().to_owned();
     write_hook(
         &directory.join("git"),
         &format!(
@@ -150,8 +150,9 @@ fn few_processes_are_started(#[case] way: Way, #[case] look: &[&str], #[case] pu
 fn where_there_are_many_references_the_installed_git_looks() {
     let hub = Hub::new(By::Path);
     let tip = hub.tip();
-    let packed: String = (0..1_100).map(|n| format!("{tip} refs/tags/t{n:04}\n")).collect();
-    std::fs::write(hub.bare.join("packed-refs"), format!("# pack-refs with: sorted\n{packed}")).unwrap();
+    let tags =
+        (0..1_100).map(|number| format!("{tip} refs/tags/t{number:04}")).collect::<Vec<_>>().join("\n");
+    std::fs::write(hub.bare.join("packed-refs"), format!("# pack-refs with: sorted\n{tags}\n")).unwrap();
     let clone = hub.clone();
     let remote = remote_of(&clone, Way::Library);
     assert_eq!(remote.facts().looks.engine, Engine::Library);

@@ -1,0 +1,6 @@
+//! Role mode with real processes: two and more machines, one remote, and whatever may come between them.
+//!
+//! What happened is read from the bare repository, from the notes of the scripted agents, and from `/proc`. By default
+//! short runs; `--features faults` runs the whole matrices.
+
+mod harness;
