@@ -51,7 +51,7 @@ pub(super) fn pair_conclusion(root: &Path, promises: &[(u64, Completion)], histo
         text,
         "\nWhere to look in {}\n\
          \x20 git -C remote.git log --stat   what each turn committed, with the turn's name\n\
-         \x20 baton -C laptop status         whose turn it is, and why it is over\n\
+         \x20 baton -C laptop status         whose turn it is, and why it is over; from gpu-box likewise\n\
          \x20 laptop/docs/fix_plan.md        the plan, ticked with its evidence; the item that the review added\n\
          \x20 laptop/logs/main/              galph's output and summaries; ralph's are in gpu-box/logs/main/\n\
          \x20 laptop/.git/baton/             galph's ledger, and what each attempt was given and wrote; ralph's likewise\n\
