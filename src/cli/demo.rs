@@ -6,6 +6,7 @@
 
 mod combined;
 mod ending;
+mod layout;
 mod pair;
 mod place;
 mod seat;

@@ -16,6 +16,7 @@ use crate::publish::ObjectId;
 use crate::repo::{self, Beginning, Repo, RepoError};
 use crate::runner::{Completion, completion_of};
 
+use super::layout::Layout;
 use super::seat::{Seat, SeatOrder, Seats, SeatsEnd};
 use super::{ending, place};
 
@@ -107,8 +108,12 @@ fn take_turns(
     };
     let mut seats = Seats::start(Actor::ALL.into_iter().map(order).collect(), &context.ambient)
         .map_err(|error| Failure::new(Exit::Operational, "cannot start a seat").caused_by(error))?;
+    let layout = if quiet { Layout::Named } else { Layout::of(context.output) };
+    if let Some(heading) = layout.heading() {
+        context.output.note(heading);
+    }
     let end = seats
-        .watch(interrupts, &context.ambient, context.output)
+        .watch(interrupts, &context.ambient, layout, context.output)
         .map_err(|error| Failure::new(Exit::Operational, "cannot watch the seats").caused_by(error))?;
     Ok((seats, end))
 }

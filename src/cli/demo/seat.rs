@@ -15,6 +15,8 @@ use crate::cli::Output;
 use crate::exec::{Companion, Spoken};
 use crate::model::Actor;
 
+use super::layout::Layout;
+
 /// How long nothing said is waited for before signals and ends are looked at.
 const SLICE: Duration = Duration::from_millis(20);
 /// Where one seat has failed the other finds that on the remote, and ends by itself; after this it is asked to.
@@ -73,13 +75,14 @@ impl Seats {
         &mut self,
         interrupts: &Interrupts,
         ambient: &Ambient,
+        layout: Layout,
         output: Output,
     ) -> std::io::Result<SeatsEnd> {
         let mut passed_on = 0;
         let mut failed: Option<Stopwatch> = None;
         let mut asked: Option<Stopwatch> = None;
         loop {
-            let heard = self.hear(output);
+            let heard = self.hear(layout, output);
             if interrupts.count() > passed_on {
                 passed_on += 1;
                 asked.get_or_insert_with(|| ambient.stopwatch());
@@ -106,7 +109,7 @@ impl Seats {
             }
         }
         let clock = ambient.stopwatch();
-        while self.hear(output) != Heard::Closed && clock.elapsed() < LAST_WORDS {}
+        while self.hear(layout, output) != Heard::Closed && clock.elapsed() < LAST_WORDS {}
         Ok(match (interrupts.pending(), failed) {
             (Some(signal), _) => SeatsEnd::Interrupted(signal),
             (None, Some(_)) => SeatsEnd::Failed,
@@ -114,9 +117,9 @@ impl Seats {
         })
     }
 
-    fn hear(&mut self, output: Output) -> Heard {
+    fn hear(&mut self, layout: Layout, output: Output) -> Heard {
         match self.said.recv_timeout(SLICE) {
-            Ok((actor, Spoken::Note(line))) => output.note(prefixed(actor, &line)),
+            Ok((actor, Spoken::Note(line))) => output.note(layout.place(actor, &line)),
             Ok((actor, Spoken::Result(line))) => {
                 let speaker = self.seats.iter_mut().find(|seat| seat.actor == actor);
                 if let Some(seat) = speaker {
@@ -169,8 +172,4 @@ impl Seat {
         let companion = Companion::start(&program, &arguments, &directory, ambient.env(), hear)?;
         Ok(Self { actor, companion, status: None, results: Vec::new() })
     }
-}
-
-fn prefixed(actor: Actor, line: &str) -> String {
-    format!("{actor} | {line}").trim_end().to_owned()
 }
