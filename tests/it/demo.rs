@@ -423,9 +423,10 @@ fn an_interrupted_demo_ends_both_seats_with_their_state_saved_and_says_where_all
         ),
         "{stderr}"
     );
-    let saved = " | error: stopped by a signal, with the state saved\n";
     for seat in ["galph", "ralph"] {
-        assert!(stderr.contains(&format!("{seat}{saved}")), "{stderr}");
+        let saved = format!("{seat} | error: stopped by a signal, with the state saved\n");
+        let goes_on = format!("{seat} |   help: `baton run --mode role --role {seat}` goes on from here\n");
+        assert!(stderr.contains(&saved) && stderr.contains(&goes_on), "{stderr}");
     }
     let state = place.state_on(&Repository::open_bare(place.root.join("here/remote.git")).unwrap());
     assert_eq!((&state["status"], &state["holder"]), (&"idle".into(), &serde_json::Value::Null));

@@ -51,7 +51,9 @@ fn take_turns(root: &Path, quiet: bool, context: &Context) -> Result<Exit, Failu
         failure
     })?;
     output.say("");
-    let exit = report_end(&report, &loaded.config, &loaded.config.logs_dir, &Masker::default(), output);
+    let again = LoopPlan::Combined.command();
+    let masker = Masker::default();
+    let exit = report_end(&report, &loaded.config, &loaded.config.logs_dir, &again, &masker, output);
     match report.end {
         LoopEnd::Completed(_) => {
             output.say(ending::conclusion(root, &report.turns));
