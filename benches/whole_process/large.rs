@@ -54,7 +54,7 @@ pub(crate) fn run() {
 }
 
 /// Commits upon the first one, so that the loop's files stay as they are.
-fn grow(workspace: &Workspace) {
+pub(crate) fn grow(workspace: &Workspace) {
     let mut stream = String::new();
     for number in 0..COMMITS {
         let text = format!("line {number}\n");

@@ -4,7 +4,7 @@
 //! round by round, in turns. A number without its floor says more about the machine than about the program.
 //!
 //! `cargo bench --bench whole_process` runs all sections, `-- turns` only the one that is named: `turns`, `git`,
-//! `large`, `memory`, `start`. Nothing here asserts a time.
+//! `large`, `memory`, `start`, `sync`. Nothing here asserts a time.
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_macros,
@@ -19,6 +19,7 @@ mod large;
 mod measure;
 mod memory;
 mod start;
+mod sync;
 mod table;
 mod turns;
 mod workspace;
@@ -35,12 +36,13 @@ fn scratch() -> tempfile::TempDir {
 fn main() {
     // Cargo adds `--bench`; the other words are names of sections.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
-    let sections: [(&str, fn()); 5] = [
+    let sections: [(&str, fn()); 6] = [
         ("turns", turns::run),
         ("git", git::run),
         ("large", large::run),
         ("memory", memory::run),
         ("start", start::run),
+        ("sync", sync::run),
     ];
     for (name, run) in sections {
         if wanted.is_empty() || wanted.iter().any(|word| word == name) {

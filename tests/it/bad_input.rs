@@ -179,9 +179,23 @@ fn prompt_names_with_spaces_and_other_scripts_work() {
      help: leave it out: combined and solo mode pass no turn through git"
 )]
 #[case(
-    &["run", "--mode", "role", "--role", "galph"],
-    "error: role mode is not available in this version\n  \
-     help: run both seats here with `--mode combined`, or one seat with `--mode solo --role ROLE`"
+    &["run", "--mode", "role", "--role", "galph", "--no-git"],
+    "error: role mode passes the turn through git, and `--no-git` leaves git alone\n  \
+     help: leave `--no-git` out, or play both seats here with `--mode combined`"
+)]
+#[case(
+    &["run", "--mode", "role", "--role", "galph", "--commit-dry-run"],
+    "error: `--commit-dry-run` publishes nothing, and role mode hands each turn over\n  \
+     help: try it with `--mode combined` or `--mode solo`"
+)]
+#[case(
+    &["run", "--mode", "role"],
+    "error: this mode plays one seat, and none is named\n  help: add `--role galph` or `--role ralph`"
+)]
+#[case(
+    &["run", "--publish-existing"],
+    "error: `--publish-existing` goes with `--mode role` only\n  \
+     help: leave it out: combined and solo mode publish nothing"
 )]
 #[case(
     &["run", "--prompt", "main.md"],
