@@ -242,8 +242,9 @@ fn report(
     }
     let logs = &site.config.logs_dir;
     let logs: PathBuf = if site.isolated { site.root.join(logs) } else { Path::new(logs).to_owned() };
+    let again = format!("baton run --mode role --role {}", Actor::from(args.role));
     match &report.end {
-        TickEnd::Turn(turns) => match failure_of(&turns.end, &site.config, &logs) {
+        TickEnd::Turn(turns) => match failure_of(&turns.end, &site.config, &logs, &again) {
             Some(failure) => Err(failure.masked(masker)),
             None => Ok(exit),
         },

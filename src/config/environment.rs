@@ -115,6 +115,13 @@ impl EnvironmentName {
     ];
 }
 
+/// Whether an environment variable of this name has a say in the configuration.
+pub fn is_configuration_name(name: &OsStr) -> bool {
+    let rows = EnvironmentName::ALL.iter().map(|row| row.name);
+    let pairs = AGENT_ROLE_NAMES.iter().chain(&AGENT_PROMPT_NAMES).map(|(name, _)| *name);
+    rows.chain(pairs).any(|known| name == known)
+}
+
 /// Names of pair lists, a seat's own after the common one since it wins, with the seat whose script read them.
 const AGENT_ROLE_NAMES: [(&str, Option<Actor>); 3] = [
     ("ORCHESTRATOR_AGENT_ROLE", None),

@@ -39,7 +39,7 @@ pub use agents::{
     TEXT_OUTPUT,
 };
 pub use counting::{CountRegexError, TestCounter};
-pub use environment::EnvironmentName;
+pub use environment::{EnvironmentName, is_configuration_name};
 pub use load::{Loaded, PROJECT_FILE, find_workspace, load, user_file};
 pub use origin::{Notice, Origin, Origins};
 pub use overrides::{OverrideValue, Overrides, split_commas};

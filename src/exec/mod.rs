@@ -9,6 +9,7 @@
 //! twice. `agent` makes the command line and reads the reply; `attempt` brings both together.
 
 mod attempt_dir;
+mod companion;
 mod error;
 mod exit_record;
 mod follower;
@@ -26,6 +27,7 @@ mod sweep;
 
 pub use crate::model::Stream;
 pub use attempt_dir::AttemptDir;
+pub use companion::{Companion, Spoken};
 pub use error::ExecError;
 pub use exit_record::{Ended, ExitRecord, How, SpawnFailure, SpawnFailureKind, SweptProcess};
 pub use follower::Follower;

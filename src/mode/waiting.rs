@@ -25,5 +25,24 @@ pub fn in_words(waiting: &Waiting, state: Option<&State>) -> String {
 }
 
 fn on(holder: Option<&Holder>) -> String {
-    holder.map_or_else(String::new, |holder| format!(" on {} since {}", holder.host, holder.since))
+    holder.map_or_else(String::new, |holder| {
+        format!(" on {} since {}", holder.host, holder.since.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Actor, Status};
+
+    #[test]
+    fn since_when_a_turn_runs_is_told_to_the_second() {
+        let since = "2026-11-21T17:49:20.928742483Z".parse().unwrap();
+        let holder = Some(Holder { id: "id".to_owned(), host: "gpu-box".to_owned(), pid: 7, since });
+        let waiting = Waiting::Turn { actor: Actor::Ralph, status: Status::RunningRalph, holder };
+        assert_eq!(
+            in_words(&waiting, None),
+            "waiting for ralph, whose turn runs on gpu-box since 2026-11-21T17:49:20Z"
+        );
+    }
 }

@@ -1,9 +1,11 @@
-//! A new repository with a first commit, for demonstrations. It never touches one that exists.
+//! New repositories for demonstrations: one with a first commit, or a bare one and its clones. None that exists is touched,
+//! and no git has to be installed.
 
 use std::fs;
 use std::path::Path;
 
-use git2::{Repository, RepositoryInitOptions};
+use git2::build::{CheckoutBuilder, TreeUpdateBuilder};
+use git2::{FileMode, Repository, RepositoryInitOptions, Signature};
 
 use super::error::RepoError;
 use super::library::Library;
@@ -33,18 +35,9 @@ pub fn create(directory: &Path, beginning: &Beginning<'_>, ambient: &Ambient) ->
         let path = path.to_owned();
         move |source| RepoError::Io { doing, path, source }
     };
-    fs::create_dir_all(directory).map_err(io("create", directory))?;
-    let mut entries = fs::read_dir(directory).map_err(io("read", directory))?;
-    if entries.next().is_some() {
-        return Err(RepoError::NotEmpty { directory: directory.to_owned() });
-    }
-    let mut options = RepositoryInitOptions::new();
-    options.no_reinit(true).external_template(false).initial_head(beginning.branch);
-    let git = Repository::init_opts(directory, &options).map_err(failed)?;
-    let mut own =
-        git.config().and_then(|config| config.open_level(git2::ConfigLevel::Local)).map_err(failed)?;
-    own.set_str("user.name", &beginning.person.name).map_err(failed)?;
-    own.set_str("user.email", &beginning.person.email).map_err(failed)?;
+    create_empty_directory(directory)?;
+    let git = initialised(directory, beginning).map_err(failed)?;
+    set_person(&git, beginning.person).map_err(failed)?;
     for (name, text) in beginning.files {
         let path = directory.join(name);
         if let Some(parent) = path.parent() {
@@ -57,7 +50,89 @@ pub fn create(directory: &Path, beginning: &Beginning<'_>, ambient: &Ambient) ->
     Repo::open(&directory, ambient)
 }
 
+/// Makes a bare repository in `directory`, which must be empty or absent, with the first commit on its branch.
+///
+/// Its configuration is its own: no templates. Writes are not made durable.
+pub fn create_bare(directory: &Path, beginning: &Beginning<'_>) -> Result<(), RepoError> {
+    let failed = |source| RepoError::Git { doing: "make a repository", place: directory.to_owned(), source };
+    create_empty_directory(directory)?;
+    let mut options = RepositoryInitOptions::new();
+    options.bare(true).no_reinit(true).external_template(false).initial_head(beginning.branch);
+    let write = || {
+        let git = Repository::init_opts(directory, &options)?;
+        let mut update = TreeUpdateBuilder::new();
+        for (name, text) in beginning.files {
+            update.upsert(*name, git.blob(text.as_bytes())?, FileMode::Blob);
+        }
+        let empty = git.find_tree(git.treebuilder(None)?.write()?)?;
+        let tree = git.find_tree(update.create_updated(&git, &empty)?)?;
+        let by = Signature::now(&beginning.person.name, &beginning.person.email)?;
+        git.commit(Some("HEAD"), &by, &by, beginning.message, &tree, &[]).map(|_| ())
+    };
+    write().map_err(failed)
+}
+
+/// Makes a clone of the bare repository `remote`, an absolute path, in `directory`, which must be empty or absent:
+/// `origin` is where it comes from, its branch is checked out and follows the one there.
+///
+/// `beginning` says which branch, and who is put on the clone's commits.
+pub fn clone_of(
+    remote: &Path,
+    directory: &Path,
+    beginning: &Beginning<'_>,
+    ambient: &Ambient,
+) -> Result<Repo, RepoError> {
+    let failed = |source| RepoError::Git { doing: "make a clone", place: directory.to_owned(), source };
+    create_empty_directory(directory)?;
+    let git = initialised(directory, beginning).map_err(failed)?;
+    set_person(&git, beginning.person).map_err(failed)?;
+    git.remote("origin", &remote.to_string_lossy()).map_err(failed)?;
+    let directory = fs::canonicalize(directory).map_err(|source| RepoError::Io {
+        doing: "open",
+        path: directory.to_owned(),
+        source,
+    })?;
+    // With the configuration that this handle has, no filter or conversion of the person's changes what is checked out.
+    Library::open(&directory, ambient)?.check_out_first(beginning.branch)?;
+    Repo::open(&directory, ambient)
+}
+
+/// Makes the directory where there is none; refuses one that holds something.
+pub fn create_empty_directory(directory: &Path) -> Result<(), RepoError> {
+    let io = |doing| move |source| RepoError::Io { doing, path: directory.to_owned(), source };
+    fs::create_dir_all(directory).map_err(io("create"))?;
+    let mut entries = fs::read_dir(directory).map_err(io("read"))?;
+    if entries.next().is_some() {
+        return Err(RepoError::NotEmpty { directory: directory.to_owned() });
+    }
+    Ok(())
+}
+
+fn initialised(directory: &Path, beginning: &Beginning<'_>) -> Result<Repository, git2::Error> {
+    let mut options = RepositoryInitOptions::new();
+    options.no_reinit(true).external_template(false).initial_head(beginning.branch);
+    Repository::init_opts(directory, &options)
+}
+
+fn set_person(git: &Repository, person: &Person) -> Result<(), git2::Error> {
+    let mut own = git.config()?.open_level(git2::ConfigLevel::Local)?;
+    own.set_str("user.name", &person.name)?;
+    own.set_str("user.email", &person.email)
+}
+
 impl Library {
+    /// Fetches `origin` into a repository without commits, and checks its branch out.
+    fn check_out_first(&self, branch: &str) -> Result<(), RepoError> {
+        let fetch_and_check_out = || {
+            let git = &self.git;
+            git.find_remote("origin")?.fetch(&[] as &[&str], None, None)?;
+            let tip = git.find_reference(&format!("refs/remotes/origin/{branch}"))?.peel_to_commit()?;
+            git.branch(branch, &tip, false)?.set_upstream(Some(&format!("origin/{branch}")))?;
+            git.checkout_head(Some(CheckoutBuilder::new().force()))
+        };
+        fetch_and_check_out().map_err(self.failed("make a clone"))
+    }
+
     fn commit_first(&self, beginning: &Beginning<'_>) -> Result<(), RepoError> {
         let failed = self.failed("make the first commit");
         let mut index = self.git.index().map_err(&failed)?;
@@ -103,6 +178,27 @@ mod tests {
         );
         assert_eq!(test.git(&["config", "--local", "user.email"]), "somebody@example.org\n");
         test.assert_sound();
+    }
+
+    #[test]
+    fn a_clone_of_a_new_bare_repository_is_as_git_would_have_made_it() {
+        let mut test = TestRepo::unborn();
+        let remote = test.root.with_file_name("made.git");
+        test.root = test.root.with_file_name("a clone");
+        let person = person();
+        let beginning = beginning(&person);
+        create_bare(&remote, &beginning).unwrap();
+        clone_of(&remote, &test.root, &beginning, &test.ambient()).unwrap();
+        assert_eq!(test.git(&["status", "--short", "--branch"]), "## main...origin/main\n");
+        assert_eq!(
+            test.git(&["log", "--format=%an <%ae> %s", "--name-only"]),
+            "Somebody <somebody@example.org> The beginning\n\na b.txt\ndeep/er/file\n"
+        );
+        assert_eq!(test.git(&["config", "--local", "user.email"]), "somebody@example.org\n");
+        assert_eq!(test.git(&["pull", "--ff-only"]), "Already up to date.\n");
+        test.assert_sound();
+        let error = create_bare(&remote, &beginning).unwrap_err();
+        assert!(matches!(error, RepoError::NotEmpty { .. }), "{error}");
     }
 
     #[test]

@@ -48,7 +48,7 @@ mod testing;
 
 pub use choice::{Choice, Need, has_git};
 pub use commit::{Commit, CommitOrder, CommitPlan, Committed};
-pub use create::{Beginning, create};
+pub use create::{Beginning, clone_of, create, create_bare, create_empty_directory};
 pub use error::{GitLock, RepoError, Unsupported};
 pub use head::{Fingerprint, Head, Movement};
 pub use history::PastVersion;

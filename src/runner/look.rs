@@ -5,7 +5,7 @@ use crate::ledger::{Closing, Ledger, PhaseRecord, Turn, TurnFilter};
 use crate::model::{AttemptId, State, Usage};
 use crate::turn::Phase;
 
-use super::journal::{Record, TurnRecord};
+use super::journal::{Completion, Record, TurnRecord};
 use super::notes::Legacy;
 use super::stamp::stamped_state;
 use super::workspace::machine_id;
@@ -39,6 +39,12 @@ pub fn attempt_begun(record: &PhaseRecord) -> Option<AttemptId> {
 /// All attempts that belong to a turn.
 pub fn attempts_of(turn: &Turn, journal: &[PhaseRecord]) -> Result<Vec<AttemptId>, serde_json::Error> {
     TurnRecord::fold(turn.opening.clone(), journal).map(|turn| turn.attempts())
+}
+
+/// What became of a turn's promise of completion, where it made one.
+pub fn completion_of(turn: &Turn, journal: &[PhaseRecord]) -> Result<Option<Completion>, serde_json::Error> {
+    let record = TurnRecord::fold(turn.opening.clone(), journal)?;
+    Ok(record.stamp.and_then(|stamp| stamp.completion))
 }
 
 /// The newest state that a turn's journal vouches for.

@@ -51,7 +51,8 @@ pub use isolation::{
 pub use journal::{Cause, Completion};
 pub use lease::{Keeping, LeaseKeeper, Renewal};
 pub use look::{
-    JournalledState, attempt_begun, attempts_of, commits_of, newest_journalled, state_left_by, usage_of,
+    JournalledState, attempt_begun, attempts_of, commits_of, completion_of, newest_journalled, state_left_by,
+    usage_of,
 };
 pub use naming::{NO_BRANCH, TurnFiles, turn_files};
 pub use observer::{Event, Observer, TurnOrigin};

@@ -112,7 +112,7 @@ fn a_failed_turn_ends_as_that_of_a_run_does() {
     assert!(
         failed.stderr.ends_with(
             "error: the agent's turn ended `failed`: exit code 3, without a word\n  \
-             help: the log and the summary lie under `logs`; `baton run` takes the turn again\n"
+             help: the log and the summary lie under `logs`; `baton run --mode role --role galph` takes the turn again\n"
         ),
         "{failed:?}"
     );

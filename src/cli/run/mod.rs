@@ -94,7 +94,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     progress.finish();
     let logs = &config.config.logs_dir;
     let logs = if chosen.is_some() { root.join(logs) } else { logs.clone() };
-    Ok(report_end(&report, &config.config, &logs, &masker, context.output))
+    Ok(report_end(&report, &config.config, &logs, &plan.command(), &masker, context.output))
 }
 
 /// The work tree that turns are taken in, where that is not the person's own.
@@ -122,6 +122,17 @@ pub(crate) enum LoopPlan {
     Solo(Actor),
     /// One of them, the other on another machine.
     Role(RolePlan),
+}
+
+impl LoopPlan {
+    /// The command that goes on where such a loop has ended.
+    pub(crate) fn command(self) -> String {
+        match self {
+            Self::Combined => "baton run".to_owned(),
+            Self::Solo(actor) => format!("baton run --mode solo --role {actor}"),
+            Self::Role(RolePlan { actor, .. }) => format!("baton run --mode role --role {actor}"),
+        }
+    }
 }
 
 /// A seat whose turns are passed through a remote.

@@ -13,11 +13,13 @@ use crate::runner::Cause;
 
 use super::digest::{render_totals, render_turns};
 
-/// Prints how the loop ended and returns the exit code. `logs` is shown as where logs lie.
+/// Prints how the loop ended and returns the exit code. `logs` is shown as where logs lie, `again` as the command that
+/// goes on.
 pub(crate) fn report_end(
     report: &LoopReport,
     config: &Config,
     logs: &Path,
+    again: &str,
     masker: &Masker,
     output: Output,
 ) -> Exit {
@@ -26,7 +28,7 @@ pub(crate) fn report_end(
         output.say(render_totals(report));
     }
     let exit = exit_of(&report.end);
-    match failure_of(&report.end, config, logs) {
+    match failure_of(&report.end, config, logs, again) {
         Some(failure) => output.fail(&failure.masked(masker)),
         None => output.say(masker.mask(&end_in_words(report))),
     }
@@ -64,7 +66,7 @@ fn end_in_words(report: &LoopReport) -> String {
 }
 
 /// What a person reads about an end that is no success.
-pub(crate) fn failure_of(end: &LoopEnd, config: &Config, logs: &Path) -> Option<Failure> {
+pub(crate) fn failure_of(end: &LoopEnd, config: &Config, logs: &Path, again: &str) -> Option<Failure> {
     let exit = exit_of(end);
     Some(match end {
         LoopEnd::Finished | LoopEnd::Completed(_) | LoopEnd::Exit(_) => return None,
@@ -93,13 +95,13 @@ pub(crate) fn failure_of(end: &LoopEnd, config: &Config, logs: &Path) -> Option<
             if *cause == Cause::Publication {
                 failure = failure
                     .help("undo what is named, let galph publish it (`publish.docs.globs`, `publish.work.actors`), or add `--tolerate-doc-dirty`")
-                    .help("the next `baton run` goes on at the commits: the agent is not run again");
+                    .help(format!("the next `{again}` goes on at the commits: the agent is not run again"));
             }
             if let Some(remedy) = remedy(*class, agent.as_deref(), config) {
                 failure = failure.help(remedy);
             }
             failure.help(format!(
-                "the log and the summary lie under `{}`; `baton run` takes the turn again",
+                "the log and the summary lie under `{}`; `{again}` takes the turn again",
                 logs.display()
             ))
         }
@@ -113,10 +115,10 @@ pub(crate) fn failure_of(end: &LoopEnd, config: &Config, logs: &Path) -> Option<
                 .help(format!("`baton run --mode role --role {actor}` takes it again"))
         }
         LoopEnd::Interrupted(_) => Failure::new(exit, "stopped by a signal, with the state saved")
-            .help("`baton run` goes on from here"),
+            .help(format!("`{again}` goes on from here")),
         LoopEnd::AttemptStopped(detail) => {
             Failure::new(exit, format!("the agent was stopped from outside: {detail}"))
-                .help("the turn is given back; `baton run` takes it anew")
+                .help(format!("the turn is given back; `{again}` takes it anew"))
         }
     })
 }
@@ -219,6 +221,10 @@ mod tests {
         #[case] text: &str,
     ) {
         assert_eq!(exit_of(&end).code(), code);
-        assert_eq!(failure_of(&end, &config(), Path::new("logs")).unwrap().to_string(), text);
+        let logs = Path::new("logs");
+        assert_eq!(failure_of(&end, &config(), logs, "baton run").unwrap().to_string(), text);
+        let again = "baton run --mode role --role ralph";
+        let in_role = failure_of(&end, &config(), logs, again).unwrap().to_string();
+        assert_eq!(in_role, text.replace("`baton run`", &format!("`{again}`")));
     }
 }
