@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::kills::POINTS;
-use crate::support::{Dice, Fault, Pair, Scheme, Service, start_role};
+use crate::support::{Dice, Pair, Scheme, start_role};
 
 const ITERATIONS: u64 = if cfg!(feature = "faults") { 200 } else { 8 };
 const SEEDS: u64 = if cfg!(feature = "faults") { 3 } else { 2 };
@@ -69,27 +69,15 @@ fn live(pair: &Pair, role: &str, dice: &mut Dice) -> u64 {
     }
 }
 
-/// Lets the network be bad until the pair is done.
-fn disturb(pair: &Pair, dice: &mut Dice, over: &AtomicBool) {
+/// Cuts the network for a moment again and again, until the pair is done.
+fn cut_now_and_then(pair: &Pair, dice: &mut Dice, over: &AtomicBool) {
     let server = pair.server();
     while !over.load(Ordering::Relaxed) {
-        std::thread::sleep(Duration::from_millis(200 + dice.roll(800)));
-        let service = if dice.roll(2) == 0 { Service::Push } else { Service::Look };
-        match dice.roll(4) {
-            0 => {
-                server.cut();
-                std::thread::sleep(Duration::from_millis(dice.roll(300)));
-                server.heal();
-            }
-            // One after the other, so that nobody waits ever longer.
-            _ if !server.is_spent() => {}
-            1 => server.next(service, Fault::Close),
-            2 => server.next(service, Fault::CutAfter(dice.roll(800))),
-            _ => server.next(service, Fault::DropAnswer),
-        }
+        std::thread::sleep(Duration::from_millis(500 + dice.roll(2000)));
+        server.cut();
+        std::thread::sleep(Duration::from_millis(dice.roll(300)));
+        server.heal();
     }
-    server.heal();
-    server.be_good();
 }
 
 #[test]
@@ -99,7 +87,8 @@ fn two_machines_come_through_kills_and_cuts_with_every_turn_done_once() {
         let pair = Pair::new(Scheme::Daemon);
         let over = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            scope.spawn(|| disturb(&pair, &mut Dice(seed * 1000), &over));
+            pair.server().be_unreliable(Dice(seed * 100));
+            scope.spawn(|| cut_now_and_then(&pair, &mut Dice(seed * 1000), &over));
             let living = ["galph", "ralph"].map(|role| {
                 let pair = &pair;
                 scope.spawn(move || {

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::dice::Dice;
 use super::process::await_event;
 
 /// What a connection is for.
@@ -63,6 +64,8 @@ struct Shared {
     faults: Mutex<VecDeque<(Service, Option<Fault>)>>,
     /// What every connection for this suffers until it is taken back.
     lasting: Mutex<Option<(Option<Service>, Fault)>>,
+    /// Where there is weather, what befalls a connection is diced for.
+    weather: Mutex<Option<Dice>>,
     /// One way, in microseconds.
     delay: AtomicU64,
     looks: AtomicUsize,
@@ -86,6 +89,7 @@ impl FaultyServer {
             stop: AtomicBool::new(false),
             faults: Mutex::default(),
             lasting: Mutex::default(),
+            weather: Mutex::default(),
             delay: AtomicU64::new(0),
             looks: AtomicUsize::new(0),
             pushes: AtomicUsize::new(0),
@@ -123,9 +127,15 @@ impl FaultyServer {
         *lock(&self.shared.lasting) = Some((service, fault));
     }
 
+    /// From now on one connection in eight is closed, cut, or not answered.
+    pub(crate) fn be_unreliable(&self, dice: Dice) {
+        *lock(&self.shared.weather) = Some(dice);
+    }
+
     /// Nothing bad happens any more, to new connections.
     pub(crate) fn be_good(&self) {
         *lock(&self.shared.lasting) = None;
+        *lock(&self.shared.weather) = None;
         lock(&self.shared.faults).clear();
     }
 
@@ -206,11 +216,25 @@ impl Shared {
         }
     }
 
+    fn fault_by_weather(&self) -> Option<Fault> {
+        let mut weather = lock(&self.weather);
+        let dice = weather.as_mut()?;
+        match dice.roll(24) {
+            0 => Some(Fault::Close),
+            1 => Some(Fault::CutAfter(dice.roll(800))),
+            2 => Some(Fault::DropAnswer),
+            _ => None,
+        }
+    }
+
     /// The fault for a connection that asks for this.
     fn fault_for(&self, service: Service) -> Option<Fault> {
         let mut faults = lock(&self.faults);
         if let Some(at) = faults.iter().position(|(wanted, _)| *wanted == service) {
             return faults.remove(at).and_then(|(_, fault)| fault);
+        }
+        if let Some(fault) = self.fault_by_weather() {
+            return Some(fault);
         }
         lock(&self.lasting)
             .filter(|(wanted, _)| wanted.is_none_or(|wanted| wanted == service))
