@@ -43,6 +43,7 @@ fn take_turns(root: &Path, quiet: bool, context: &Context) -> Result<Exit, Failu
         plan: LoopPlan::Combined,
         commits: CommitUse::Make,
         accepted: None,
+        leaves_role_mode: false,
     };
     let report = run_loop(&order, context, &mut progress);
     progress.finish();

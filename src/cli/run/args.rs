@@ -76,6 +76,9 @@ pub(crate) struct Args {
     /// Publish local commits that are of no turn with the next turn, in role mode
     #[arg(long)]
     pub(super) publish_existing: bool,
+    /// Play both seats here although this clone has played one of them in role mode
+    #[arg(long)]
+    pub(super) local: bool,
     /// The state file
     #[arg(long, value_name = "PATH")]
     state_file: Option<String>,

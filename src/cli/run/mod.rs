@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use crate::attempt::Interrupts;
 use crate::config::{Config, Isolation, Loaded, pending_notices};
+use crate::ledger::TurnFilter;
 use crate::mode::{
     CombinedOptions, LoopReport, Narration, RoleOptions, SoloOptions, run_combined, run_role, run_solo,
 };
@@ -84,7 +85,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     };
     let commits = args.commits.commit_use();
     let accepted = args.accept_commits.as_deref();
-    let order = LoopOrder { root: &root, loaded: &config, git, branch, plan, commits, accepted };
+    let leaves_role_mode = args.local;
+    let order =
+        LoopOrder { root: &root, loaded: &config, git, branch, plan, commits, accepted, leaves_role_mode };
     let report = run_loop(&order, context, &mut progress).map_err(|failure| match &chosen {
         Some(chosen) => failure
             .masked(&masker)
@@ -157,6 +160,8 @@ pub(crate) struct LoopOrder<'a> {
     pub(crate) commits: CommitUse,
     /// Up to this commit, what was committed during an open turn is accepted.
     pub(crate) accepted: Option<&'a str>,
+    /// Both seats are played here although this clone has played one of a pair.
+    pub(crate) leaves_role_mode: bool,
 }
 
 /// Opens the workspace and runs the loop to its end.
@@ -196,6 +201,9 @@ pub(crate) fn run_loop(
             Some((exchange, plan.publish_existing, plan.tolerates_others_paths))
         }
     };
+    if order.plan == LoopPlan::Combined && !order.leaves_role_mode {
+        refuse_seat_of_a_pair(&workspace, config).map_err(|failure| *failure)?;
+    }
     let supervisor = own_executable()?;
     let mut runner = Runner::new(workspace, config, ambient, interrupts, supervisor, mode, observer)
         .map_err(fail)?
@@ -227,6 +235,26 @@ pub(crate) fn run_loop(
     let report = report.map_err(fail)?;
     runner.settle().map_err(fail)?;
     Ok(report)
+}
+
+/// A clone that plays one seat of a pair must not play the other one beside the machine that has it.
+fn refuse_seat_of_a_pair(workspace: &Workspace, config: &Config) -> Result<(), Box<Failure>> {
+    let filter = TurnFilter { actor: None, limit: 1 };
+    let turns = workspace.ledger.turns(filter);
+    let turns = turns.map_err(|error| Box::new(runner_failure(&error.into(), config)))?;
+    let Some(opening) = turns.into_iter().map(|turn| turn.opening).find(|opening| opening.mode == ROLE)
+    else {
+        return Ok(());
+    };
+    let seat = opening.actor;
+    Err(Box::new(
+        Failure::new(
+            Exit::Usage,
+            format!("this clone plays {seat} in role mode, and combined mode would play both seats"),
+        )
+        .help(format!("`baton run --mode role --role {seat}` goes on"))
+        .help("if the other machine has stopped for good, `baton run --local` plays both seats here from now on"),
+    ))
 }
 
 /// The branch that is checked out, on the configured remote.

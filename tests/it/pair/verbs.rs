@@ -98,3 +98,21 @@ fn two_seats_in_one_clone_take_turns(#[values("git2", "cli")] backend: &str) {
     }
     pair.assert_undisturbed(3);
 }
+
+/// A slip of the fingers must not play the other machine's seat beside it.
+#[test]
+fn combined_mode_is_refused_where_a_seat_of_a_pair_was_played() {
+    let pair = Pair::new(Scheme::Path);
+    pair.run(1);
+    let refused = pair.ralph().baton(&["run", "--sync-loops=1"]);
+    refused.assert_code(2);
+    assert_eq!(
+        refused.stderr.lines().filter(|line| !line.starts_with("note: ")).collect::<Vec<_>>().join("\n"),
+        "error: this clone plays ralph in role mode, and combined mode would play both seats\n  \
+         help: `baton run --mode role --role ralph` goes on\n  \
+         help: if the other machine has stopped for good, `baton run --local` plays both seats here from now on"
+    );
+    assert_eq!(pair.notes().starts.len(), 2);
+    pair.ralph().baton(&["run", "--sync-loops=1", "--local"]).assert_code(0);
+    assert_eq!(pair.notes().starts.len(), 4);
+}
