@@ -104,8 +104,7 @@ fn two_seats_in_one_clone_take_turns(#[values("git2", "cli")] backend: &str) {
 fn combined_mode_is_refused_where_a_seat_of_a_pair_was_played() {
     let pair = Pair::new(Scheme::Path);
     pair.run(1);
-    let refused = pair.ralph().baton(&["run", "--sync-loops=1"]);
-    refused.assert_code(2);
+    let refused = pair.ralph().baton(&["run", "--sync-loops=1"]).assert_code(2);
     assert_eq!(
         refused.stderr.lines().filter(|line| !line.starts_with("note: ")).collect::<Vec<_>>().join("\n"),
         "error: this clone plays ralph in role mode, and combined mode would play both seats\n  \
