@@ -73,7 +73,6 @@ impl Runner<'_> {
     }
 
     fn push_stamp(&mut self, turn: &mut TurnRecord, first: Publication) -> Result<Step, RunnerError> {
-        self.lease = None;
         let (mut next, mut backoff, mut outage) = (first, Backoff::for_push(), None);
         loop {
             let plan = match next {
@@ -288,6 +287,8 @@ impl Runner<'_> {
 
     /// The remote has it: the branch and the files here follow.
     fn finish_publication(&mut self, turn: &mut TurnRecord, plan: &PublishPlan) -> Result<Step, RunnerError> {
+        // Until now: a publication that waits for the network is at work too.
+        self.lease = None;
         self.crash_point(Phase::Published, "accepted");
         let brought = match &plan.to {
             Some(to) => self.bring(&plan.from, to, "published"),

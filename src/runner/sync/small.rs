@@ -37,6 +37,10 @@ impl Runner<'_> {
     fn refuse_reset_there(&mut self) -> Result<(), RunnerError> {
         let seen = self.look()?;
         let (repo, exchange) = self.parts()?;
+        if !repo.is_related(&seen.tip, &repo.head()?.commit)? {
+            let (remote, branch) = (exchange.name().to_owned(), exchange.branch.clone());
+            return Err(SyncError::Unrelated { remote, branch }.into());
+        }
         let had = repo.newest_version_from(&seen.tip, &exchange.file, |bytes| state::parse(bytes).ok())?;
         let Some(had) = had.filter(|_| seen.state.is_none()) else { return Ok(()) };
         Err(SyncError::StateGone {
