@@ -267,7 +267,10 @@ fn in_one_line(said: &str) -> String {
         "From ",
         "To ",
     ];
-    let worth = |line: &&str| !line.is_empty() && !NOISE.iter().any(|noise| line.starts_with(noise));
+    // What git was at is noise, unless it says behind it why it failed.
+    let ends_in_failure = |line: &str| line.find("fatal: ").is_some_and(|at| at > 0);
+    let is_noise = |line: &str| NOISE.iter().any(|noise| line.starts_with(noise)) && !ends_in_failure(line);
+    let worth = |line: &&str| !line.is_empty() && !is_noise(line);
     let lines: Vec<&str> = said.lines().map(str::trim).filter(worth).collect();
     let from = lines.len().saturating_sub(4);
     let bare = |line: &&str| {
