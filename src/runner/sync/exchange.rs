@@ -15,6 +15,8 @@ use super::error::SyncError;
 
 /// How often a change is made anew because somebody else changed something in that moment.
 pub(super) const TRIES: u32 = 5;
+/// How often a change that is no turn is made anew because the branch has moved.
+const MOVES: u32 = 50;
 
 /// Before a look that found somebody else at work is made again.
 const PAUSES: [Duration; 3] =
@@ -201,7 +203,7 @@ pub fn change_seen(
     mut seen: Seen,
     change: &Change<'_>,
 ) -> Result<Option<Seen>, RunnerError> {
-    let mut backoff = Backoff::for_push();
+    let (mut backoff, mut moves) = (Backoff::for_push(), 0);
     // One whose answer was lost may arrive late.
     let mut pushed = Vec::new();
     loop {
@@ -233,14 +235,18 @@ pub fn change_seen(
         if let Some(error) = failed {
             return Err(error.into());
         }
-        let wait = backoff.next_wait(0);
+        // Where turns follow each other fast a person must get a word in too, and need not wait for anything.
+        let is_moved = seen.tip != onto;
+        moves += u32::from(is_moved);
+        let wait = if is_moved { (moves < MOVES).then_some(Duration::ZERO) } else { backoff.next_wait(0) };
         if let Some(refusal) = said.filter(|it| seen.tip == onto && (wait.is_none() || !it.may_pass())) {
             return Err(refused("the change of the state", refusal).into());
         }
-        let Some(wait) = wait else { return Err(too_busy(exchange, "the change of the state").into()) };
-        if seen.tip == onto {
-            std::thread::sleep(wait);
-        }
+        let Some(wait) = wait else {
+            let remote = exchange.name().to_owned();
+            return Err(SyncError::TooBusy { remote, what: "the change of the state", tries: MOVES }.into());
+        };
+        std::thread::sleep(wait);
     }
 }
 

@@ -17,11 +17,21 @@ fn tick(machine: &Machine, role: &str, over: &AtomicBool) {
     }
 }
 
+/// Ends the ticks, also where the test fails: nobody waits for them for ever.
+struct EndTicks<'a>(&'a AtomicBool);
+
+impl Drop for EndTicks<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Lets the machines race until the pair has done so many iterations, then a person stops them all.
 fn race(pair: &Pair, iterations: u64) {
     let person = pair.clone_machine("person");
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        let _end = EndTicks(&over);
         let mut loops: Vec<Orchestrator> = Vec::new();
         for (number, machine) in pair.machines().iter().enumerate() {
             let role = ["galph", "ralph"][number % 2];
@@ -65,6 +75,7 @@ fn ticks_that_overlap_in_one_clone_take_each_turn_once() {
     let pair = Pair::new(Scheme::Path);
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        let _end = EndTicks(&over);
         for role in ["galph", "ralph"] {
             for _ in 0..3 {
                 scope.spawn(|| tick(pair.seat(role), role, &over));
