@@ -51,3 +51,47 @@ pub(crate) fn sync_failure(error: &SyncError) -> Failure {
             .help("`--max-wait-sec` sets how long; 0 waits without limit"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(
+        SyncError::StateGone {
+            remote: "origin".into(), branch: "main".into(), file: "sync/state.json".into(), commit: "abc1234".into()
+        },
+        2,
+        "error: sync/state.json has disappeared from `main` on `origin`; commit abc1234 has it still\n  \
+         help: nothing is reset: `git checkout abc1234 -- sync/state.json`, commit it, and `git push origin main`"
+    )]
+    #[case(
+        SyncError::StateEdited { file: "sync/state.json".into(), remote: "origin".into() },
+        2,
+        "error: sync/state.json has changes that are not committed, and in role mode the state is what `origin` has\n  \
+         help: `git checkout -- sync/state.json` takes what is committed; `baton pass`, `baton hold` and `baton stop` \
+         change the state for both sides"
+    )]
+    #[case(
+        SyncError::HeldFromPeer { holds: "wait (pause)".into() },
+        4,
+        "error: the baton is not passed while a hold stands: wait (pause); the other side runs the earlier scripts, \
+         which do not know holds\n  \
+         help: `baton hold list` shows what stands; when it is cleared, the next start passes the baton"
+    )]
+    #[case(
+        SyncError::TooBusy { remote: "origin".into(), what: "the work", tries: 5 },
+        1,
+        "error: the branch on `origin` moved 5 times while the work was pushed\n  \
+         help: what is done here waits, and the next start pushes it again"
+    )]
+    fn what_stands_in_the_way_of_an_exchange_is_told_with_the_way_on(
+        #[case] error: SyncError,
+        #[case] code: u8,
+        #[case] text: &str,
+    ) {
+        let failure = sync_failure(&error);
+        assert_eq!((failure.exit.code(), failure.to_string().as_str()), (code, text));
+    }
+}

@@ -202,7 +202,7 @@ pub(crate) fn run_loop(
         }
     };
     if order.plan == LoopPlan::Combined && !order.leaves_role_mode {
-        refuse_seat_of_a_pair(&workspace, config).map_err(|failure| *failure)?;
+        refuse_seat_of_a_pair(&workspace, config)?;
     }
     let supervisor = own_executable()?;
     let mut runner = Runner::new(workspace, config, ambient, interrupts, supervisor, mode, observer)
@@ -238,23 +238,21 @@ pub(crate) fn run_loop(
 }
 
 /// A clone that plays one seat of a pair must not play the other one beside the machine that has it.
-fn refuse_seat_of_a_pair(workspace: &Workspace, config: &Config) -> Result<(), Box<Failure>> {
+fn refuse_seat_of_a_pair(workspace: &Workspace, config: &Config) -> Result<(), Failure> {
     let filter = TurnFilter { actor: None, limit: 1 };
     let turns = workspace.ledger.turns(filter);
-    let turns = turns.map_err(|error| Box::new(runner_failure(&error.into(), config)))?;
+    let turns = turns.map_err(|error| runner_failure(&error.into(), config))?;
     let Some(opening) = turns.into_iter().map(|turn| turn.opening).find(|opening| opening.mode == ROLE)
     else {
         return Ok(());
     };
     let seat = opening.actor;
-    Err(Box::new(
-        Failure::new(
-            Exit::Usage,
-            format!("this clone plays {seat} in role mode, and combined mode would play both seats"),
-        )
-        .help(format!("`baton run --mode role --role {seat}` goes on"))
-        .help("if the other machine has stopped for good, `baton run --local` plays both seats here from now on"),
-    ))
+    Err(Failure::new(
+        Exit::Usage,
+        format!("this clone plays {seat} in role mode, and combined mode would play both seats"),
+    )
+    .help(format!("`baton run --mode role --role {seat}` goes on"))
+    .help("if the other machine has stopped for good, `baton run --local` plays both seats here from now on"))
 }
 
 /// The branch that is checked out, on the configured remote.

@@ -14,7 +14,7 @@ use super::super::RunnerError;
 use super::error::SyncError;
 
 /// How often a change is made anew because somebody else changed something in that moment.
-pub(super) const TRIES: u32 = 5;
+const TRIES: u32 = 5;
 /// How often a change that is no turn is made anew because the branch has moved.
 const MOVES: u32 = 50;
 

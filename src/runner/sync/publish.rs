@@ -12,7 +12,7 @@ use super::super::turn::{Runner, Step};
 use super::Patiently;
 use super::claim::Way;
 use super::error::SyncError;
-use super::exchange::{Seen, TRIES, refused};
+use super::exchange::{Seen, refused, too_busy};
 use super::take::not_shared;
 use crate::model::{Actor, State, Verdict};
 use crate::publish::ObjectId;
@@ -139,10 +139,7 @@ impl Runner<'_> {
         };
         match (next, refusal) {
             (Publication::Same(_), Some(refusal)) => refused("the work", refusal).into(),
-            (Publication::Same(_) | Publication::On(_), _) => {
-                let remote = exchange.name().to_owned();
-                SyncError::TooBusy { remote, what: "the work", tries: TRIES }.into()
-            }
+            (Publication::Same(_) | Publication::On(_), _) => too_busy(exchange, "the work").into(),
         }
     }
 
