@@ -249,8 +249,9 @@ impl Runner<'_> {
         let fingerprint = repo.fingerprint(&head.commit, &now, &self.workspace.rules)?;
         let (mut own, mut by_agents) = (Vec::new(), Vec::new());
         for seat in Actor::ALL {
-            let last = self.workspace.ledger.turns(TurnFilter { actor: Some(seat), limit: 1 })?;
-            let Some(closing) = last.into_iter().next().and_then(|turn| turn.closing) else { continue };
+            // In role mode this very turn is the newest one already.
+            let last = self.workspace.ledger.turns(TurnFilter { actor: Some(seat), limit: 2 })?;
+            let Some(closing) = last.into_iter().find_map(|turn| turn.closing) else { continue };
             let (taken_over, others) = leftovers_of(&closing);
             if seat == actor {
                 own = taken_over;

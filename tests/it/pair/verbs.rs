@@ -115,3 +115,20 @@ fn combined_mode_is_refused_where_a_seat_of_a_pair_was_played() {
     pair.ralph().baton(&["run", "--sync-loops=1", "--local"]).assert_code(0);
     assert_eq!(pair.notes().starts.len(), 4);
 }
+
+/// On another machine nobody would see it, and the agent has been paid for.
+#[test]
+fn galphs_turn_fails_for_what_it_does_not_publish_and_goes_on_at_its_commits() {
+    let pair = Pair::new(Scheme::Path);
+    let tick = |more: &[&str]| pair.galph().baton(&[&["tick", "--role=galph"], more].concat());
+    pair.galph().script_once("galph", "work; echo mine > lib.rs");
+    let failed = tick(&[]).assert_code(5);
+    let all = format!("{}{}", failed.stdout, failed.stderr);
+    assert!(all.contains("galph changed what it does not publish: lib.rs"), "{all}");
+    assert_eq!(pair.state().unwrap()["status"], "failed");
+    tick(&["--retry-failed"]).assert_code(5);
+    std::fs::remove_file(pair.galph().root().join("lib.rs")).unwrap();
+    tick(&["--retry-failed"]).assert_code(0);
+    assert_eq!(pair.state().unwrap()["status"], "waiting-ralph");
+    assert_eq!(pair.notes().starts.len(), 1, "the agent was not run again");
+}
