@@ -25,6 +25,15 @@ pub(super) struct Known {
     pub(super) index: Option<Blob>,
 }
 
+/// What the index holds at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum InIndex {
+    Nothing,
+    Version(Blob),
+    /// The sides of a conflict that somebody has to settle.
+    Unmerged,
+}
+
 /// A path that git reports as different from HEAD, in the index or in the work tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Changed {
@@ -189,8 +198,8 @@ pub(super) trait Backend: fmt::Debug + Send {
     /// The versions of these paths that git knows, in their order.
     fn known(&self, paths: &[&RepoPath]) -> Result<Vec<Known>, RepoError>;
 
-    /// The versions of these paths in the index, in their order; none of an unmerged path.
-    fn staged(&self, paths: &[&RepoPath]) -> Result<Vec<Option<Blob>>, RepoError>;
+    /// What the index holds at these paths, in their order.
+    fn staged(&self, paths: &[&RepoPath]) -> Result<Vec<InIndex>, RepoError>;
 
     /// The versions of these paths in a commit, in their order.
     fn versions_at(&self, commit: &ObjectId, paths: &[&RepoPath]) -> Result<Vec<Option<Blob>>, RepoError>;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use super::backend::Changed;
+use super::backend::{Changed, InIndex};
 use super::error::RepoError;
 use super::open::Repo;
 use crate::publish::{
@@ -58,7 +58,12 @@ impl Repo {
         }
         let paths: Vec<&RepoPath> = found.iter().collect();
         let staged = self.backend.staged(&paths)?;
-        Ok(found.into_iter().zip(staged).filter(|(_, staged)| staged.is_none()).map(|it| it.0).collect())
+        Ok(found
+            .into_iter()
+            .zip(staged)
+            .filter(|(_, staged)| *staged == InIndex::Nothing)
+            .map(|it| it.0)
+            .collect())
     }
 
     /// Marks the new files of a record that git ignored by the ignore files of `base`: a turn that changes a `.gitignore`

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempPath;
 
-use super::backend::{Difference, Versions, WorkTree};
+use super::backend::{Difference, InIndex, Versions, WorkTree};
 use super::commit::Commit;
 use super::error::RepoError;
 use super::index_lock::{COPY, IndexLock, LOCK};
@@ -31,7 +31,7 @@ pub struct SupersededEntry {
 /// What became of the index after a commit. The commit stands in any case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IndexRefresh {
-    /// The committed paths, and no others, are as in the new HEAD.
+    /// The committed paths, and no others, are as in the new HEAD; but for one that is being merged.
     Done {
         /// Staged versions of those very paths that gave way.
         superseded: Vec<SupersededEntry>,
@@ -87,10 +87,16 @@ impl Repo {
         };
         let paths: Vec<&RepoPath> = difference.keys().collect();
         // One that cannot be read counts as empty here: the refresh itself will say what is wrong.
-        let staged = self.backend.staged(&paths).unwrap_or_else(|_| vec![None; paths.len()]);
+        let staged = self.backend.staged(&paths).unwrap_or_else(|_| vec![InIndex::Nothing; paths.len()]);
         let mut superseded = Vec::new();
         let mut due: BTreeMap<&RepoPath, &Versions> = BTreeMap::new();
         for ((path, versions), staged) in difference.iter().zip(staged) {
+            let staged = match staged {
+                InIndex::Version(version) => Some(version),
+                InIndex::Nothing => None,
+                // It came up since the work tree was looked at, and whoever merges there settles it.
+                InIndex::Unmerged => continue,
+            };
             if staged == versions.new && work_tree == WorkTree::Unknown {
                 continue;
             }

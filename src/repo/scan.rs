@@ -213,6 +213,35 @@ mod tests {
         assert_eq!(repo.dirty_since(&record).unwrap(), record);
     }
 
+    /// A compiler's or an editor's temporary files, and a person who deletes.
+    #[rstest]
+    fn files_that_come_and_go_while_it_looks_disturb_no_look(
+        #[values(Way::Library, Way::LargeLibrary, Way::LibraryAlone, Way::Program)] way: Way,
+    ) {
+        let names: Vec<String> = (0..30).map(|number| format!("file-{number}")).collect();
+        let test = TestRepo::with(&names.iter().map(|name| (name.as_str(), "1")).collect::<Vec<_>>());
+        test.write("changed", "1");
+        let repo = test.open_as(way);
+        let looked = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !looked.load(std::sync::atomic::Ordering::Relaxed) {
+                    for name in &names {
+                        test.remove(name);
+                    }
+                    for name in &names {
+                        test.write(name, "2");
+                    }
+                }
+            });
+            let looks: Vec<_> = (0..40).map(|_| repo.dirty()).collect();
+            looked.store(true, std::sync::atomic::Ordering::Relaxed);
+            for look in looks {
+                assert!(look.unwrap().get(&"changed".into()).is_some());
+            }
+        });
+    }
+
     #[rstest]
     fn a_socket_in_the_place_of_a_file_is_never_opened(
         #[values(Way::Library, Way::LargeLibrary, Way::Program)] way: Way,

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::backend::Known;
+use super::backend::{InIndex, Known};
 use super::error::RepoError;
 use super::open::Repo;
 use crate::publish::{Blob, Content, DirtyPath, DirtyRecord, ObjectId, RepoPath};
@@ -77,7 +77,11 @@ impl Repo {
         &self,
         paths: impl Iterator<Item = &'a RepoPath>,
     ) -> Result<Vec<Option<Blob>>, RepoError> {
-        self.backend.staged(&paths.collect::<Vec<_>>())
+        let version = |staged| match staged {
+            InIndex::Version(version) => Some(version),
+            InIndex::Nothing | InIndex::Unmerged => None,
+        };
+        Ok(self.backend.staged(&paths.collect::<Vec<_>>())?.into_iter().map(version).collect())
     }
 
     /// The URLs of `remote.*.url` and `remote.*.pushurl`, as they are written. What cannot be read is none.
@@ -104,6 +108,12 @@ impl Repo {
             Err(RepoError::NoCommits { .. }) => Ok(vec![None; paths.len()]),
             Err(error) => Err(error),
         }
+    }
+
+    /// The entries of the stash now, newest first.
+    pub fn stash(&self) -> Result<Vec<StashEntry>, RepoError> {
+        let tip = self.backend.find(&[STASH.to_owned()])?.pop().flatten();
+        self.stashes(&tip.map(|tip| (STASH.to_owned(), tip.id)).into_iter().collect())
     }
 
     fn stashes(&self, references: &BTreeMap<String, ObjectId>) -> Result<Vec<StashEntry>, RepoError> {

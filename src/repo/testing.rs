@@ -149,13 +149,13 @@ impl TestRepo {
     }
 
     pub(super) fn run_in(&self, directory: &Path, arguments: &[&str]) -> Output {
-        Command::new("git")
-            .args(arguments)
-            .current_dir(directory)
-            .env_clear()
-            .envs(&self.env)
-            .output()
-            .unwrap()
+        self.command(directory, arguments).output().unwrap()
+    }
+
+    fn command(&self, directory: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new("git");
+        command.args(arguments).current_dir(directory).env_clear().envs(&self.env);
+        command
     }
 
     /// What git prints; it must succeed.
@@ -163,6 +163,17 @@ impl TestRepo {
         let output = self.run(arguments);
         assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// The sides of a conflict, as a merge leaves them.
+    pub(super) fn put_conflict(&self, path: &str, blob: &str) {
+        self.git(&["rm", "--quiet", "--cached", "--ignore-unmatch", path]);
+        let [one, two, three] = [1, 2, 3].map(|side| format!("100644 {blob} {side}\t{path}\n"));
+        let sides = one + &two + &three;
+        let mut command = self.command(&self.root, &["update-index", "--index-info"]);
+        let mut running = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+        std::io::Write::write_all(&mut running.stdin.take().unwrap(), sides.as_bytes()).unwrap();
+        assert!(running.wait().unwrap().success());
     }
 
     pub(super) fn status(&self) -> String {
@@ -201,14 +212,18 @@ pub(super) fn publish(repo: &Repo, before: &DirtyRecord) -> (Selection, Committe
 }
 
 pub(super) fn try_publish(repo: &Repo, before: &DirtyRecord) -> (Selection, Result<Committed, RepoError>) {
+    let selection = select(repo, before);
+    let committed = commit(repo, &selection);
+    (selection, committed)
+}
+
+pub(super) fn select(repo: &Repo, before: &DirtyRecord) -> Selection {
     let mut spec = RuleSpec { workspace: repo.prefix().clone(), ..RuleSpec::default() };
     spec.reports.enabled = false;
     spec.tracked_outputs.enabled = false;
     let rules = Rules::compile(spec).unwrap();
     let now = repo.dirty_since(before).unwrap();
-    let selection = decide_selection(before, &now, Actor::Ralph, &rules);
-    let committed = commit(repo, &selection);
-    (selection, committed)
+    decide_selection(before, &now, Actor::Ralph, &rules)
 }
 
 pub(super) fn plans(selection: &Selection) -> Vec<CommitPlan> {

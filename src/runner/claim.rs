@@ -229,13 +229,18 @@ impl Runner<'_> {
         Err(refusal.into())
     }
 
-    /// What is there now, at one moment: where somebody saves or commits while it is looked at, it is looked at anew.
+    /// What is there now, at one moment: where somebody saves, commits or stashes while it is looked at, it is looked at
+    /// anew.
     pub(super) fn record_base(&self, repo: &Repo, actor: Actor) -> Result<Base, RunnerError> {
         let mut tries = 1;
         loop {
             let head = repo.head()?;
+            let stash = repo.stash()?;
             let base = self.record_base_at(repo, actor, head)?;
-            let torn = repo.head()? != base.head || changed_before_kept(repo, &base)?;
+            // `git stash pop` writes the files first and drops the entry then: the scan may have come before the one, and
+            // the list of the entries after the other, so that neither knows what will turn up in the turn.
+            let popped = base.guard.as_ref().is_some_and(|guard| guard.surroundings.stashes != stash);
+            let torn = popped || repo.head()? != base.head || changed_before_kept(repo, &base)?;
             if !torn || tries == RECORD_TRIES {
                 return Ok(base);
             }

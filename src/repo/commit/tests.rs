@@ -8,7 +8,7 @@ use rstest::rstest;
 use super::*;
 use crate::publish::{DirtyRecord, LeftReason, RefusedReason};
 use crate::repo::backend::Versions;
-use crate::repo::testing::{TestRepo, Way, commit, paths, plans, publish, try_publish, turn};
+use crate::repo::testing::{TestRepo, Way, commit, paths, plans, publish, select, try_publish, turn};
 
 #[rstest]
 fn additions_changes_deletions_and_renames_are_committed_and_status_is_clean(
@@ -371,6 +371,29 @@ fn a_version_staged_during_the_turn_gives_way_and_is_named(
     assert_eq!((&superseded[0].path, &superseded[0].staged), (&"a".into(), &staged));
     assert_eq!(test.git(&["cat-file", "-p", staged.as_str()]), "2");
     assert_eq!(test.status(), "");
+}
+
+/// As by a `git stash pop` of somebody's, after the work tree was looked at.
+#[rstest]
+#[case::of_a_changed_file("a")]
+#[case::of_a_new_file("new")]
+fn a_conflict_that_came_up_meanwhile_stays_whole(
+    #[case] path: &str,
+    #[values(Way::Library, Way::LibraryAlone, Way::Program)] way: Way,
+) {
+    let test = TestRepo::with(&[("a", "1"), ("b", "1")]);
+    let repo = test.open_as(way);
+    test.write(path, "2");
+    test.write("b", "2");
+    let selection = select(&repo, &DirtyRecord::default());
+    test.put_conflict(path, test.git(&["rev-parse", ":a"]).trim());
+    let unmerged = test.git(&["ls-files", "--stage", path]);
+    assert_eq!(unmerged.lines().count(), 3);
+    let committed = commit(&repo, &selection).unwrap();
+    assert_eq!(committed.index, IndexRefresh::Done { superseded: Vec::new() });
+    assert_eq!(test.git(&["ls-files", "--stage", path]), unmerged);
+    assert_eq!(test.git(&["show", &format!("HEAD:{path}")]), "2");
+    assert_eq!(test.git(&["diff", "--cached", "--name-only", "--diff-filter=u"]), "");
 }
 
 #[rstest]

@@ -30,7 +30,7 @@ impl Library {
         let failed = self.failed("compare the work tree with HEAD");
         let mut options = StatusOptions::new();
         options.include_untracked(true).recurse_untracked_dirs(true).include_ignored(true);
-        let statuses = self.git.statuses(Some(&mut options)).map_err(&failed)?;
+        let statuses = self.statuses(&mut options).map_err(&failed)?;
         let mut found = BesideHead::default();
         for entry in statuses.iter() {
             let path = String::from_utf8_lossy(entry.path_bytes()).into_owned();

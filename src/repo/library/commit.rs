@@ -6,8 +6,8 @@ use std::path::Path;
 use git2::{ObjectType, Oid};
 
 use super::super::backend::{
-    Backend, BesideHead, Changed, Changes, Copy, Difference, Found, Hashed, Known, Made, Merge, Merged,
-    NewCommit, RawCommit, Staged, StoredCommit, Versions, WorkTree,
+    Backend, BesideHead, Changed, Changes, Copy, Difference, Found, Hashed, InIndex, Known, Made, Merge,
+    Merged, NewCommit, RawCommit, Staged, StoredCommit, Versions, WorkTree,
 };
 use super::super::commit::CommitOrder;
 use super::super::error::RepoError;
@@ -81,7 +81,7 @@ impl Backend for Library {
         self.known_versions(paths)
     }
 
-    fn staged(&self, paths: &[&RepoPath]) -> Result<Vec<Option<Blob>>, RepoError> {
+    fn staged(&self, paths: &[&RepoPath]) -> Result<Vec<InIndex>, RepoError> {
         self.staged_versions(paths)
     }
 

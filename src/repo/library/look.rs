@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use git2::{ErrorClass, ErrorCode, Index, Status, StatusOptions, Statuses, Tree};
 
-use super::super::backend::{Changed, Known};
+use super::super::backend::{Changed, InIndex, Known};
 use super::super::error::{RepoError, Unsupported};
 use super::super::head::Head;
 use super::super::preflight::Person;
@@ -13,7 +13,8 @@ use super::object::{file_mode, object_id, oid};
 use super::open::{Library, Scans};
 use crate::publish::{Blob, ObjectId, RepoPath};
 
-const SCAN_TRIES: u32 = 5;
+/// Each loses to somebody else's write at its own moment only.
+const SCAN_TRIES: u32 = 20;
 
 impl Library {
     pub(super) fn read_head(&self) -> Result<Head, RepoError> {
@@ -56,7 +57,9 @@ impl Library {
         if let Some(scan) = self.scanner().and_then(|program| program.scan().ok()) {
             return scan.complete(|paths| self.known_versions(paths));
         }
-        let statuses = self.statuses()?;
+        let mut options = StatusOptions::new();
+        options.include_untracked(true).recurse_untracked_dirs(true).include_ignored(false);
+        let statuses = self.statuses(&mut options).map_err(|error| self.scan_failed(error))?;
         let versions = Versions::new(self)?;
         let mut changed = BTreeMap::new();
         for entry in statuses.iter() {
@@ -85,16 +88,14 @@ impl Library {
         self.program.as_ref().filter(|_| index.len() >= bytes)
     }
 
-    /// libgit2 may meet an index that another git replaces just then, and take it for a broken one.
-    fn statuses(&self) -> Result<Statuses<'_>, RepoError> {
-        let mut options = StatusOptions::new();
-        options.include_untracked(true).recurse_untracked_dirs(true).include_ignored(false);
+    /// libgit2 may meet an index that another git replaces just then, and take it for a broken one; or want to read a file
+    /// that somebody deletes or writes just then, for which it gives up the whole scan.
+    pub(super) fn statuses(&self, options: &mut StatusOptions) -> Result<Statuses<'_>, git2::Error> {
         let mut tries = 1;
         loop {
-            match self.git.statuses(Some(&mut options)) {
-                Ok(statuses) => return Ok(statuses),
-                Err(error) if error.class() == ErrorClass::Index && tries < SCAN_TRIES => tries += 1,
-                Err(error) => return Err(self.scan_failed(error)),
+            match self.git.statuses(Some(options)) {
+                Err(error) if tries < SCAN_TRIES && is_passing(&error) => tries += 1,
+                result => return result,
             }
         }
     }
@@ -118,13 +119,18 @@ impl Library {
         paths.iter().map(|path| versions.known(path)).collect()
     }
 
-    pub(super) fn staged_versions(&self, paths: &[&RepoPath]) -> Result<Vec<Option<Blob>>, RepoError> {
+    pub(super) fn staged_versions(&self, paths: &[&RepoPath]) -> Result<Vec<InIndex>, RepoError> {
         if paths.is_empty() {
             return Ok(Vec::new());
         }
         let index = self.git.index().and_then(|mut index| index.read(false).map(|()| index));
         let index = index.map_err(self.failed("read the index"))?;
-        Ok(paths.iter().map(|path| in_index(&index, path)).collect())
+        let staged = |path: &&RepoPath| match in_index(&index, path) {
+            Some(version) => InIndex::Version(version),
+            None if (1..=3).any(|side| index.get_path(path.as_path(), side).is_some()) => InIndex::Unmerged,
+            None => InIndex::Nothing,
+        };
+        Ok(paths.iter().map(staged).collect())
     }
 
     pub(super) fn versions_of(
@@ -191,6 +197,11 @@ impl<'a> Versions<'a> {
             extended.is_skip_worktree() || git2::IndexEntryFlag::from_bits_truncate(entry.flags).is_valid()
         })
     }
+}
+
+/// Whether another look may succeed.
+fn is_passing(error: &git2::Error) -> bool {
+    matches!(error.class(), ErrorClass::Index | ErrorClass::Os)
 }
 
 fn in_index(index: &Index, path: &RepoPath) -> Option<Blob> {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::super::backend::{
-    Backend, BesideHead, Changed, Changes, Copy, Difference, Found, Hashed, Known, Made, Merge, Merged,
-    NewCommit, RawCommit, Staged, StoredCommit, Versions, WorkTree,
+    Backend, BesideHead, Changed, Changes, Copy, Difference, Found, Hashed, InIndex, Known, Made, Merge,
+    Merged, NewCommit, RawCommit, Staged, StoredCommit, Versions, WorkTree,
 };
 use super::super::commit::CommitOrder;
 use super::super::error::RepoError;
@@ -83,7 +83,7 @@ impl Backend for Installed {
         self.known_versions(paths)
     }
 
-    fn staged(&self, paths: &[&RepoPath]) -> Result<Vec<Option<Blob>>, RepoError> {
+    fn staged(&self, paths: &[&RepoPath]) -> Result<Vec<InIndex>, RepoError> {
         self.staged_versions(paths)
     }
 

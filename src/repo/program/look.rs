@@ -5,12 +5,15 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use sha2::{Digest as _, Sha256};
 
-use super::super::backend::{Changed, Hashed, Known};
+use super::super::backend::{Changed, Hashed, InIndex, Known};
 use super::super::error::RepoError;
 use super::super::head::Head;
 use super::open::{Installed, ObjectFormat, unexpected, without_last_break};
 use super::run::{GitFailure, GitProgram};
 use crate::publish::{Blob, FileMode, ObjectId, RepoPath};
+
+/// Each is lost to somebody who deletes a file at that very moment.
+const HASH_TRIES: u32 = 20;
 
 /// Most bytes of paths in the arguments of one process.
 const MAX_ARGUMENTS: usize = 100_000;
@@ -121,10 +124,16 @@ impl Installed {
         Ok(paths.iter().map(known).collect())
     }
 
-    pub(super) fn staged_versions(&self, paths: &[&RepoPath]) -> Result<Vec<Option<Blob>>, RepoError> {
-        let staged = self.versions(&["ls-files", "--stage", "-z"], paths);
-        let staged = staged.map_err(self.program.failed("read the index"))?;
-        Ok(paths.iter().map(|path| staged.get(*path).cloned()).collect())
+    pub(super) fn staged_versions(&self, paths: &[&RepoPath]) -> Result<Vec<InIndex>, RepoError> {
+        let listed = self.listed(&["ls-files", "--stage", "-z"], paths);
+        let listed = listed.map_err(self.program.failed("read the index"))?;
+        let staged = |line| match parse_listed(line) {
+            Some((path, version)) => Some((path, InIndex::Version(version))),
+            None => Some((unmerged_path(line)?, InIndex::Unmerged)),
+        };
+        let staged: BTreeMap<RepoPath, InIndex> =
+            listed.split(|byte| *byte == 0).filter_map(staged).collect();
+        Ok(paths.iter().map(|path| staged.get(*path).cloned().unwrap_or(InIndex::Nothing)).collect())
     }
 
     pub(super) fn versions_of(
@@ -143,7 +152,13 @@ impl Installed {
         command: &[&str],
         paths: &[&RepoPath],
     ) -> Result<BTreeMap<RepoPath, Blob>, GitFailure> {
-        let mut versions = BTreeMap::new();
+        let listed = self.listed(command, paths)?;
+        Ok(listed.split(|byte| *byte == 0).filter_map(parse_listed).collect())
+    }
+
+    /// What such a command prints.
+    fn listed(&self, command: &[&str], paths: &[&RepoPath]) -> Result<Vec<u8>, GitFailure> {
+        let mut listed = Vec::new();
         let mut rest = paths;
         while !rest.is_empty() {
             let mut bytes = 0;
@@ -155,38 +170,26 @@ impl Installed {
             let (now, later) = rest.split_at(count);
             rest = later;
             let arguments = now.iter().map(|path| std::ffi::OsStr::from_bytes(path.as_bytes()));
-            let listed = self
-                .program
-                .look(&["--literal-pathspecs"])
-                .arguments(command)
-                .arguments(["--"])
-                .arguments(arguments)
-                .run()?;
-            for line in listed.split(|byte| *byte == 0) {
-                versions.extend(parse_listed(line));
-            }
+            let look = self.program.look(&["--literal-pathspecs"]).arguments(command);
+            listed.extend(look.arguments(["--"]).arguments(arguments).run()?);
         }
-        Ok(versions)
+        Ok(listed)
     }
 
     pub(super) fn hash(&self, paths: &[&RepoPath]) -> Result<Vec<Option<Hashed>>, RepoError> {
         let hashed = |id| Hashed { id, obstacle: None };
-        let all = match self.hash_objects(&[], paths) {
-            Ok(ids) => return Ok(ids.into_iter().map(|id| Some(hashed(id))).collect()),
-            Err(failure) => failure,
+        let mut left = paths.to_vec();
+        let mut tries = 1;
+        let ids = loop {
+            match self.hash_objects(&[], &left) {
+                Ok(ids) => break ids,
+                // One that has vanished meanwhile fails them all, and may be there again.
+                Err(_) if tries < HASH_TRIES => tries += 1,
+                Err(failure) => return Err(self.program.failed("hash a file")(failure)),
+            }
+            left = paths.iter().copied().filter(|path| self.place.absolute(path).is_file()).collect();
         };
-        // One that has vanished meanwhile fails them all.
-        let is_there = |path: &&RepoPath| self.place.absolute(path).is_file();
-        let left: Vec<&RepoPath> = paths.iter().copied().filter(is_there).collect();
-        let failed = self.program.failed("hash a file");
-        if left.len() == paths.len() {
-            return Err(failed(all));
-        }
-        let mut ids = left
-            .iter()
-            .copied()
-            .zip(self.hash_objects(&[], &left).map_err(&failed)?)
-            .collect::<BTreeMap<_, _>>();
+        let mut ids: BTreeMap<_, _> = left.into_iter().zip(ids).collect();
         Ok(paths.iter().map(|path| ids.remove(*path).map(hashed)).collect())
     }
 
@@ -267,6 +270,12 @@ pub(super) fn parse_listed(line: &[u8]) -> Option<(RepoPath, Blob)> {
         id => version(mode, id)?,
     };
     Some((RepoPath::from_bytes(&line[tab + 1..]), blob))
+}
+
+/// The path of one side of a conflict in the list of `ls-files --stage`.
+fn unmerged_path(line: &[u8]) -> Option<RepoPath> {
+    let tab = line.iter().position(|byte| *byte == b'\t')?;
+    (!line[..tab].ends_with(b" 0")).then(|| RepoPath::from_bytes(&line[tab + 1..]))
 }
 
 /// One entry of `status --porcelain=v2 -z`; `None` for what is not understood.

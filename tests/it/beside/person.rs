@@ -1,6 +1,6 @@
 //! The person: what they do is chosen by dice, done by the real git, and remembered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -33,6 +33,31 @@ pub(super) struct Person {
     pub(super) stashes: Vec<String>,
     /// How often git's lock was held by somebody else.
     pub(super) refusals: u64,
+    /// The agents' files that a command of the person's made older, or that they committed when a turn stopped for them.
+    /// `git stash` remembers the index as it read it, so that an entry can hold an agent's file as it was before a turn's
+    /// commit, and `pop` puts that back.
+    pub(super) put_back: BTreeSet<String>,
+    /// What happened in the work tree, told where a check fails.
+    pub(super) diary: Diary,
+}
+
+/// Lines with their times; printed if the test that holds them fails, since what happened will not happen again.
+#[derive(Debug, Default)]
+pub(super) struct Diary(Vec<String>);
+
+impl Diary {
+    pub(super) fn note(&mut self, what: &str) {
+        self.0.push(format!("{} {what}", now()));
+    }
+}
+
+impl Drop for Diary {
+    #[expect(clippy::disallowed_macros, reason = "for whoever looks for the cause")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("{}", self.0.join("\n"));
+        }
+    }
 }
 
 /// What git's refusals for a lock or for a moved branch say.
@@ -50,6 +75,8 @@ impl Person {
             staged: BTreeMap::new(),
             stashes: Vec::new(),
             refusals: 0,
+            put_back: BTreeSet::new(),
+            diary: Diary::default(),
         }
     }
 
@@ -69,14 +96,47 @@ impl Person {
 
     /// Runs git, again where another git was faster, as a person would; what else it refuses is an answer.
     pub(super) fn try_git(&mut self, arguments: &[&str]) -> Result<String, String> {
+        let before = self.agents_files();
+        let result = self.git_until_free(arguments);
+        if before.is_empty() || !["stash", "restore", "checkout"].contains(&arguments[0]) {
+            return result;
+        }
+        let now = self.agents_files();
+        let older = before.into_iter().filter(|(path, was)| now.get(path).is_none_or(|is| is < was));
+        for (path, was) in older {
+            self.diary.note(&format!("{path} was put back from {was} to {:?}", now.get(&path)));
+            self.put_back.insert(path);
+        }
+        result
+    }
+
+    /// The agents' files, each with the iteration that its content is of.
+    fn agents_files(&self) -> BTreeMap<String, u64> {
+        let mut found = BTreeMap::new();
+        for directory in ["docs", "plans", "src"] {
+            let Ok(entries) = fs::read_dir(self.root.join(directory)) else { continue };
+            for entry in entries {
+                let path = format!("{directory}/{}", entry.unwrap().file_name().to_str().unwrap());
+                let digits =
+                    self.read(&path).unwrap_or_default().replace(|it: char| !it.is_ascii_digit(), "");
+                if let Ok(iteration) = digits.parse() {
+                    found.insert(path, iteration);
+                }
+            }
+        }
+        found
+    }
+
+    fn git_until_free(&mut self, arguments: &[&str]) -> Result<String, String> {
         let since = Instant::now();
         loop {
             let output = self.git_once(arguments);
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let said = text(&output.stderr);
+            self.diary.note(&format!("git {arguments:?}: {} {said}", output.status));
             if output.status.success() {
                 return Ok(text(&output.stdout));
             }
-            let said = text(&output.stderr);
             if !REFUSALS.iter().any(|refusal| said.contains(refusal)) {
                 return Err(said);
             }
@@ -111,11 +171,13 @@ impl Person {
         // A file or nothing may be where the directory was.
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(&file, &content).unwrap();
+        self.diary.note(&format!("saves {path}"));
         self.saved.push(Saved { path: path.to_owned(), content, at: now(), given_up: false });
     }
 
     pub(super) fn delete(&mut self, path: &str) {
         self.give_up(path);
+        self.diary.note(&format!("deletes {path}"));
         let _ = fs::remove_file(self.root.join(path));
     }
 
