@@ -1,7 +1,11 @@
 //! Looks and pushes by the installed git: one process a connection.
 
 use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
+use std::process::ExitStatus;
+
+use rustix::process::Signal;
 
 use super::super::program::{Call, Finished, GitProgram};
 use super::answer::{
@@ -67,7 +71,9 @@ impl ProgramLink {
                 self.forget(&[link.kept_branch(), link.kept_lease()])?;
                 return Ok(RemoteSeen { tip: None, lease: None });
             }
-            return Err(link.lock_left().unwrap_or_else(|| link.look_failed(&finished.said)));
+            return Err(link
+                .lock_left()
+                .unwrap_or_else(|| link.look_failed(&with_signal(&finished.said, status))));
         }
         self.read_kept(link, ask, &finished.said)
     }
@@ -213,7 +219,7 @@ impl ProgramLink {
                 {
                     refused(RefusalKind::Hook, "pre-push hook failed")
                 }
-                Some(_) => Err(link.push_failed(&said)),
+                Some(status) => Err(link.push_failed(&with_signal(&said, status))),
             },
         }
     }
@@ -230,6 +236,21 @@ fn receiver(program: &Path) -> OsString {
     option.push(program.to_string_lossy().replace('\'', r"'\''"));
     option.push("' -c core.alternateRefsCommand=true receive-pack");
     option
+}
+
+/// What git said, and the signal that ended it. A connection that the other side closes while git writes ends it by SIGPIPE
+/// before it can say anything.
+fn with_signal(said: &str, status: ExitStatus) -> String {
+    // A git that runs another one passes its end on as a shell does.
+    const BY_PIPE: i32 = 128 + Signal::PIPE.as_raw();
+    let signal = status.signal().or((status.code() == Some(BY_PIPE)).then_some(Signal::PIPE.as_raw()));
+    match signal {
+        None => said.to_owned(),
+        Some(signal) if signal == Signal::PIPE.as_raw() => {
+            format!("{said}\nbroken pipe: the other side closed the connection")
+        }
+        Some(signal) => format!("{said}\ngit was ended by signal {signal}"),
+    }
 }
 
 fn is_ok(finished: &Finished) -> bool {
