@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::power::{Disk, Event, Image, Node, Reading, parse_trace};
-use crate::support::{Ended, Git, Workspace};
+use crate::support::{Ended, Git, Workspace, say};
 
 const LOOP: [&str; 1] = ["--sync-loops=1"];
 const CALLS: &str = "openat,open,creat,write,pwrite64,writev,pwritev,lseek,dup,dup2,dup3,fcntl,ftruncate,truncate,\
@@ -215,11 +215,6 @@ fn cut_power(name: &str, git: Git, (cuts, at_least): (usize, usize)) {
         by_reading.join(", ")
     ));
     assert_eq!(wrong, 0, "violations, each told above");
-}
-
-#[expect(clippy::disallowed_macros, reason = "for whoever runs the matrix by hand, while it runs")]
-fn say(text: &str) {
-    eprintln!("{text}");
 }
 
 #[test]
