@@ -85,7 +85,8 @@ fn live(pair: &Pair, role: &str, iterations: u64, dice: &mut Dice, toll: &Toll, 
         assert!(starts < 20 * iterations, "{role} makes no progress:\n{}", pair.history().shown());
         let fate = some_fate(dice, was_asked);
         was_asked = matches!(fate, Fate::Asked(_));
-        let loops = format!("--sync-loops={}", iterations - passed);
+        // Whoever is spared does not live for ever.
+        let loops = format!("--sync-loops={}", (1 + dice.roll(4)).min(iterations - passed));
         let crash = match &fate {
             Fate::Crashes(place) => Some(("BATON_CRASH_AT", place.as_str())),
             Fate::Lives | Fate::Killed(_) | Fate::Asked(_) => None,

@@ -29,4 +29,4 @@ pub(crate) use notes::Notes;
 pub(crate) use pair::{Pair, SYNC, Scheme, start_role, wait_for_both};
 pub(crate) use process::{Ended, Orchestrator, await_event};
 pub(crate) use table::{check_table, check_table_in, say};
-pub(crate) use workspace::{Git, Workspace, made_files, read_all};
+pub(crate) use workspace::{CHECKS, Git, Workspace, made_files, read_all};

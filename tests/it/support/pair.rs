@@ -37,6 +37,8 @@ pub(crate) struct Pair {
     server: Option<FaultyServer>,
     scheme: Scheme,
     base: PathBuf,
+    /// Where the machines find their programs, where git is not to be among them.
+    tools: Option<PathBuf>,
     /// The tip that was looked at last, and the state there.
     last: Mutex<(String, Option<serde_json::Value>)>,
     /// Removed after everything in it has ended.
@@ -51,6 +53,15 @@ impl Pair {
 
     /// So many machines with more lines of `orchestration.yaml`, those of `sync` among them.
     pub(crate) fn configured(scheme: Scheme, machines: usize, more: &str) -> Self {
+        Self::make(scheme, machines, more, true)
+    }
+
+    /// The same, with no git on the machines.
+    pub(crate) fn without_git(scheme: Scheme, machines: usize, more: &str) -> Self {
+        Self::make(scheme, machines, more, false)
+    }
+
+    fn make(scheme: Scheme, machines: usize, more: &str, has_git: bool) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let base = directory.path().canonicalize().unwrap();
         fs::create_dir(base.join("pair")).unwrap();
@@ -58,6 +69,7 @@ impl Pair {
             machines: Vec::new(),
             server: None,
             scheme,
+            tools: (!has_git).then(|| tools_without_git(&base)),
             base,
             last: Mutex::default(),
             _directory: directory,
@@ -78,6 +90,9 @@ impl Pair {
         pair.git(&["config", "core.fsync", "none"]);
         if scheme == Scheme::Daemon {
             pair.server = Some(FaultyServer::new(&pair.base));
+        } else {
+            // On a path the upkeep of the bare repository would be a process of the machine that pushed.
+            pair.git(&["config", "receive.autoGC", "false"]);
         }
         for number in 1..=machines {
             let machine = pair.clone_machine(&format!("m{number}"));
@@ -98,10 +113,11 @@ impl Pair {
     }
 
     fn new_machine(&self, name: &str) -> Machine {
-        let environment = vec![
+        let mut environment = vec![
             ("PAIR_DIR", self.base.join("pair").display().to_string()),
             ("PAIR_MACHINE", name.to_owned()),
         ];
+        environment.extend(self.tools.as_ref().map(|tools| ("PATH", tools.display().to_string())));
         Machine::new(&self.base.join(name), environment)
     }
 
@@ -270,6 +286,18 @@ impl Pair {
             machine.git(&["fsck", "--strict", "--no-progress"]);
         }
     }
+}
+
+/// A directory with what the scripted agent runs, and nothing else.
+fn tools_without_git(base: &Path) -> PathBuf {
+    let tools = base.join("bin");
+    fs::create_dir(&tools).unwrap();
+    let path = std::env::var_os("PATH").unwrap();
+    for tool in ["sh", "mkdir", "mv", "rm", "cat", "flock"] {
+        let found = std::env::split_paths(&path).map(|folder| folder.join(tool)).find(|file| file.is_file());
+        std::os::unix::fs::symlink(found.unwrap_or_else(|| panic!("no {tool}")), tools.join(tool)).unwrap();
+    }
+    tools
 }
 
 /// Waits for the ends of two sides. Where one ends badly, the other is not waited for in vain.
