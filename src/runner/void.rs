@@ -31,7 +31,7 @@ impl Void {
             Self::NeverMade => "the claim never happened",
             Self::Refused(RefusalKind::Moved) => "the claim was lost: the branch had moved",
             Self::Refused(RefusalKind::Busy) => "the claim was lost: another push held the branch",
-            Self::Refused(RefusalKind::Declined | RefusalKind::Hook) => {
+            Self::Refused(RefusalKind::NotTakenIn | RefusalKind::Declined | RefusalKind::Hook) => {
                 "the claim was lost: it was refused, and the branch has moved since"
             }
             Self::Unanswered => "the claim was lost: its push was not answered, and somebody else's stands",

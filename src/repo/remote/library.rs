@@ -343,6 +343,10 @@ fn push(
     }
     match (result, answer.into_inner()) {
         (_, Some(None)) => Ok(LibraryPush::Accepted),
+        // libgit2 keeps the server's reason to itself. A push that was cut on its way is one.
+        (_, Some(Some(said))) if said.contains("unpacker error") => {
+            Ok(LibraryPush::Refused(RefusalKind::NotTakenIn, said))
+        }
         (_, Some(Some(said))) => Ok(LibraryPush::Refused(refusal_kind(&said, ""), said)),
         (Err(error), None) if error.code() == ErrorCode::NotFastForward => {
             Ok(LibraryPush::Refused(RefusalKind::Moved, "non-fast-forward".to_owned()))

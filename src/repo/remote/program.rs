@@ -9,7 +9,7 @@ use rustix::process::Signal;
 
 use super::super::program::{Call, Finished, GitProgram};
 use super::answer::{
-    LeaseSeen, PushKind, Pushed, RefLine, RefusalKind, RemoteSeen, read_porcelain, refusal_kind,
+    LeaseSeen, PushKind, Pushed, RefLine, RefusalKind, RemoteSeen, is_cut_off, read_porcelain, refusal_kind,
 };
 use super::error::RemoteError;
 use super::handle::{Ask, Link, Order};
@@ -206,6 +206,9 @@ impl ProgramLink {
         match read_porcelain(&String::from_utf8_lossy(&printed), &order.reference) {
             Some(RefLine::Ok) => Ok(Pushed::Accepted),
             Some(RefLine::Refused { here: true, reason }) => refused(RefusalKind::Moved, &reason),
+            Some(RefLine::Refused { here: false, reason }) if is_cut_off(&reason, &said) => {
+                Err(link.push_failed(&said))
+            }
             Some(RefLine::Refused { here: false, reason }) => refused(refusal_kind(&reason, &said), &reason),
             Some(RefLine::Unanswered(summary)) => Err(link.push_failed(&format!("{said}\n{summary}"))),
             None => match status {

@@ -32,6 +32,8 @@ pub(crate) enum Fault {
     Hang,
     /// It is cut when the client has sent so many bytes after its request.
     CutAfter(u64),
+    /// Of what the client sends after its request only so many bytes arrive; the server's answer to that does.
+    StarveAfter(u64),
     /// It is closed when the server has said what it has, while the client speaks.
     CutAfterListing,
     /// Everything is delivered and done; of what the server says afterwards nothing comes back.
@@ -258,7 +260,13 @@ impl Shared {
             Some(Fault::Close) => return client.shutdown(Shutdown::Both),
             // Until the client gives up.
             Some(Fault::Hang) => return std::io::copy(&mut client, &mut std::io::sink()).map(drop),
-            Some(Fault::CutAfter(_) | Fault::CutAfterListing | Fault::DropAnswer | Fault::SwallowAnswer)
+            Some(
+                Fault::CutAfter(_)
+                | Fault::StarveAfter(_)
+                | Fault::CutAfterListing
+                | Fault::DropAnswer
+                | Fault::SwallowAnswer,
+            )
             | None => {}
         }
         let mut server = self.start_git()?;
@@ -305,7 +313,7 @@ impl Shared {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 let limit = match fault {
-                    Some(Fault::CutAfter(limit)) => Some(limit),
+                    Some(Fault::CutAfter(limit) | Fault::StarveAfter(limit)) => Some(limit),
                     Some(
                         Fault::Close
                         | Fault::Hang
@@ -332,7 +340,7 @@ impl Shared {
                         Some(_) | None => Carry::On,
                     }
                 });
-                if limit.is_some() {
+                if matches!(fault, Some(Fault::CutAfter(_))) {
                     let _ = client.shutdown(Shutdown::Both);
                 }
             });
