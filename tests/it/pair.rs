@@ -7,6 +7,7 @@ mod earlier;
 mod fenced;
 mod happy;
 mod harness;
+mod isolated;
 mod kills;
 mod long;
 mod people;

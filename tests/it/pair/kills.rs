@@ -99,13 +99,18 @@ pub(super) fn is_of_checks(place: &str) -> bool {
     place.starts_with("baseline") || place.starts_with("verified")
 }
 
-fn other(role: &str) -> &'static str {
+/// The seat beside this one.
+pub(super) fn other(role: &str) -> &'static str {
     if role == "galph" { "ralph" } else { "galph" }
 }
 
 /// Kills one role at a place, starts it again, and lets the pair come to its end.
 fn kill_and_restart(role: &str, place: &str, scheme: Scheme) -> &'static str {
-    let pair = pair_for(place, scheme);
+    kill_in(&pair_for(place, scheme), role, place)
+}
+
+/// The same in a pair that was just made.
+pub(super) fn kill_in(pair: &Pair, role: &str, place: &str) -> &'static str {
     // A turn that was over is not counted by the next start.
     let iterations = if place == "close:done" { 2 } else { 1 };
     let beside = pair.start(other(role), iterations, None);
@@ -121,7 +126,7 @@ fn kill_and_restart(role: &str, place: &str, scheme: Scheme) -> &'static str {
     beside.wait().assert_code(0);
     let account = pair.assert_undisturbed(iterations);
     assert_eq!(account.turns.len() as u64, 2 * iterations);
-    assert_checked_once(&pair, place, iterations);
+    assert_checked_once(pair, place, iterations);
     describe(before, claimed, &restart)
 }
 

@@ -37,6 +37,8 @@ pub(crate) struct Pair {
     server: Option<FaultyServer>,
     scheme: Scheme,
     base: PathBuf,
+    /// The branch of the turns.
+    branch: &'static str,
     /// Where the machines find their programs, where git is not to be among them.
     tools: Option<PathBuf>,
     /// The tip that was looked at last, and the state there.
@@ -56,6 +58,18 @@ impl Pair {
         Self::make(scheme, machines, more, true)
     }
 
+    /// Two machines whose turns run on the branch `loop`, in a work tree of their own, beside a person on `main`.
+    pub(crate) fn isolated(scheme: Scheme) -> Self {
+        let mut pair = Self::new(scheme);
+        pair.git(&["branch", "loop", "main"]);
+        for machine in &pair.machines {
+            machine.git(&["fetch", "--quiet", "origin"]);
+            machine.git(&["branch", "--quiet", "loop", "origin/loop"]);
+        }
+        pair.branch = "loop";
+        pair
+    }
+
     /// The same, with no git on the machines.
     pub(crate) fn without_git(scheme: Scheme, machines: usize, more: &str) -> Self {
         Self::make(scheme, machines, more, false)
@@ -69,6 +83,7 @@ impl Pair {
             machines: Vec::new(),
             server: None,
             scheme,
+            branch: "main",
             tools: (!has_git).then(|| tools_without_git(&base)),
             base,
             last: Mutex::default(),
@@ -176,7 +191,7 @@ impl Pair {
         assert_eq!(account.turns.len() as u64, 2 * iterations, "{account:#?}");
         assert_eq!(self.notes().starts.len() as u64, 2 * iterations);
         for (path, content) in made_files(iterations) {
-            assert_eq!(self.git(&["show", &format!("main:{path}")]), content, "{path}");
+            assert_eq!(self.git(&["show", &format!("{}:{path}", self.branch)]), content, "{path}");
         }
         account
     }
@@ -184,7 +199,12 @@ impl Pair {
     /// Starts a role on its machine, to finish so many iterations; it kills itself at a place where one is given.
     pub(crate) fn start(&self, role: &str, iterations: u64, crash_at: Option<&str>) -> Orchestrator {
         let fault = crash_at.map(|place| ("BATON_CRASH_AT", place));
-        start_role(self.seat(role), role, &[&format!("--sync-loops={iterations}")], fault)
+        let mut arguments = vec![format!("--sync-loops={iterations}")];
+        if self.branch != "main" {
+            arguments.extend(["--isolation=worktree".to_owned(), format!("--branch={}", self.branch)]);
+        }
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        start_role(self.seat(role), role, &arguments, fault)
     }
 
     /// Runs both roles to their ends, galph's first.
@@ -201,7 +221,7 @@ impl Pair {
     /// The state at the tip of the branch as plain JSON, where there is one.
     pub(crate) fn state(&self) -> Option<serde_json::Value> {
         // It is asked for all the time, and a start of git costs more than a look at the ref's file.
-        let tip = fs::read_to_string(self.remote().join("refs/heads/main")).ok()?;
+        let tip = fs::read_to_string(self.remote().join("refs/heads").join(self.branch)).ok()?;
         let mut last = self.last.lock().unwrap();
         if last.0 != tip {
             *last = (tip, self.read_state());
@@ -210,8 +230,8 @@ impl Pair {
     }
 
     fn read_state(&self) -> Option<serde_json::Value> {
-        let shown =
-            Command::new("git").args(["show", "main:sync/state.json"]).current_dir(self.remote()).output();
+        let file = format!("{}:sync/state.json", self.branch);
+        let shown = Command::new("git").args(["show", &file]).current_dir(self.remote()).output();
         serde_json::from_slice(&shown.unwrap().stdout).ok()
     }
 
@@ -231,7 +251,7 @@ impl Pair {
     }
 
     pub(crate) fn tip(&self) -> String {
-        self.git(&["rev-parse", "main"]).trim().to_owned()
+        self.git(&["rev-parse", self.branch]).trim().to_owned()
     }
 
     /// Gives the bare repository a hook.
@@ -273,7 +293,7 @@ impl Pair {
 
     /// The branch as it is on the remote.
     pub(crate) fn history(&self) -> History {
-        History::read(&self.remote(), "main")
+        History::read(&self.remote(), self.branch)
     }
 
     /// Asserts that nobody of the pair runs and that nothing of a person's was touched on any machine.
