@@ -183,10 +183,13 @@ impl ProgramLink {
         let expected = order.expected.as_ref().map_or("", ObjectId::as_str);
         let call = match order.kind {
             PushKind::Turn => self.program.write(&QUIET),
-            // Hooks are anybody's programs: no configuration of ours for them, and a language that knows all letters.
-            PushKind::Work => {
-                self.program.call(&QUIET).env("LC_ALL", "C.UTF-8").env("LANGUAGE", "").env("GIT_EDITOR", ":")
-            }
+            // Hooks are anybody's programs: a language that knows all letters.
+            PushKind::Work => self
+                .program
+                .write_with_hooks(&QUIET)
+                .env("LC_ALL", "C.UTF-8")
+                .env("LANGUAGE", "")
+                .env("GIT_EDITOR", ":"),
         };
         let call = call
             .arguments(ONLY_THIS)
