@@ -11,7 +11,10 @@ mod isolated;
 mod kills;
 mod long;
 mod people;
+#[cfg(feature = "faults")]
+mod power;
 mod races;
 mod remote_faults;
 mod signals;
+mod trips;
 mod verbs;

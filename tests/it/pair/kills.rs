@@ -155,7 +155,7 @@ fn a_killed_role_repeats_nothing_and_loses_nothing_wherever_it_is_killed() {
                     let (role, place, _) = rows[row];
                     let outcome = kill_and_restart(role, place, Scheme::Path);
                     if cfg!(feature = "faults") {
-                        for scheme in [Scheme::File, Scheme::Daemon] {
+                        for scheme in [Scheme::File, Scheme::Daemon, Scheme::Http] {
                             assert_eq!(
                                 kill_and_restart(role, place, scheme),
                                 outcome,

@@ -15,6 +15,7 @@ mod notes;
 mod pair;
 mod process;
 mod table;
+mod web;
 mod workspace;
 
 pub(crate) use account::Ending;

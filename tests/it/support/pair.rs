@@ -15,6 +15,7 @@ use super::history::History;
 use super::machine::Machine;
 use super::notes::Notes;
 use super::process::{Ended, Orchestrator, await_event};
+use super::web::WebServer;
 use super::workspace::made_files;
 
 /// How the machines reach the bare repository.
@@ -26,6 +27,8 @@ pub(crate) enum Scheme {
     File,
     /// `git://` on loopback.
     Daemon,
+    /// `http://` on loopback.
+    Http,
 }
 
 /// A short look at the other side, so that tests wait for nothing.
@@ -35,6 +38,7 @@ pub(crate) const SYNC: &str = "sync: { poll_interval: 50ms }\n";
 pub(crate) struct Pair {
     machines: Vec<Machine>,
     server: Option<FaultyServer>,
+    web: Option<WebServer>,
     scheme: Scheme,
     base: PathBuf,
     /// The branch of the turns.
@@ -82,6 +86,7 @@ impl Pair {
         let mut pair = Self {
             machines: Vec::new(),
             server: None,
+            web: None,
             scheme,
             branch: "main",
             tools: (!has_git).then(|| tools_without_git(&base)),
@@ -103,11 +108,11 @@ impl Pair {
         ]);
         // What a server's disk does in a loss of power is not what is tested.
         pair.git(&["config", "core.fsync", "none"]);
-        if scheme == Scheme::Daemon {
-            pair.server = Some(FaultyServer::new(&pair.base));
-        } else {
-            // On a path the upkeep of the bare repository would be a process of the machine that pushed.
-            pair.git(&["config", "receive.autoGC", "false"]);
+        match scheme {
+            Scheme::Daemon => pair.server = Some(FaultyServer::new(&pair.base)),
+            Scheme::Http => pair.web = Some(WebServer::new(&pair.base)),
+            // The upkeep of the bare repository would be a process of the machine that pushed.
+            Scheme::Path | Scheme::File => drop(pair.git(&["config", "receive.autoGC", "false"])),
         }
         for number in 1..=machines {
             let machine = pair.clone_machine(&format!("m{number}"));
@@ -136,6 +141,11 @@ impl Pair {
         Machine::new(&self.base.join(name), environment)
     }
 
+    /// The directory around everything that the pair has.
+    pub(crate) fn base(&self) -> &Path {
+        &self.base
+    }
+
     /// The bare repository.
     pub(crate) fn remote(&self) -> PathBuf {
         self.base.join("origin.git")
@@ -143,10 +153,11 @@ impl Pair {
 
     /// Its address for the machines.
     pub(crate) fn url(&self) -> String {
-        match (self.scheme, &self.server) {
-            (Scheme::Daemon, Some(server)) => server.url("origin.git"),
-            (Scheme::File, _) => format!("file://{}", self.remote().display()),
-            (Scheme::Path | Scheme::Daemon, _) => self.remote().display().to_string(),
+        match (&self.server, &self.web) {
+            (Some(server), _) => server.url("origin.git"),
+            (_, Some(web)) => web.url("origin.git"),
+            (None, None) if self.scheme == Scheme::File => format!("file://{}", self.remote().display()),
+            (None, None) => self.remote().display().to_string(),
         }
     }
 
@@ -154,6 +165,11 @@ impl Pair {
     #[track_caller]
     pub(crate) fn server(&self) -> &FaultyServer {
         self.server.as_ref().expect("the machines reach the repository through a server")
+    }
+
+    /// The server of `http://`.
+    pub(crate) const fn web(&self) -> Option<&WebServer> {
+        self.web.as_ref()
     }
 
     pub(crate) fn machines(&self) -> &[Machine] {
