@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::agent::{CommandSpec, PromptEncoding, Reports};
 use crate::config::{Config, Session};
-use crate::ledger::{Closing, Entry, TurnFilter};
+use crate::ledger::{Entry, TurnFilter};
 use crate::model::{Actor, Holder, PromptName, State, Token};
 use crate::publish::{DirtyRecord, RepoPath};
 use crate::repo::{Head, Repo};
@@ -14,10 +14,10 @@ use crate::turn::{Claim, Features, Input, Phase, Refusal, apply};
 use super::error::RunnerError;
 use super::journal::{Base, ClaimFound, ClaimPlan, ClaimedState, Leftover, Record, TurnRecord};
 use super::notes::leftovers_of;
-use super::outcome::{TurnEnd, TurnOutcome};
 use super::prompt::read_prompt;
 use super::rescue::changed_before_kept;
 use super::turn::{Runner, Step, TurnKind};
+use super::void::Void;
 
 /// How many paths a message names.
 const NAMED_PATHS: usize = 20;
@@ -127,7 +127,7 @@ impl Runner<'_> {
         self.keep_rescue(turn)?;
         if takes_state && let Err(error) = self.write_claim(turn, input) {
             if matches!(error, RunnerError::Refused(_)) {
-                self.close_void(turn)?;
+                self.close_void(turn, Void::NeverMade)?;
             }
             return Err(error);
         }
@@ -200,7 +200,7 @@ impl Runner<'_> {
         if let Some(claimed) = turn.claimed_state() {
             let found = self.workspace.state.read()?;
             if found.and_then(|state| state.token) != Some(claimed.token.clone()) {
-                return Ok(Step::Void);
+                return Ok(Step::Void(Void::NeverMade));
             }
         }
         self.keep_rescue(turn)?;
@@ -276,50 +276,6 @@ impl Runner<'_> {
         let mut base = Base { head, fingerprint, dirty, by_agents, guard: None };
         base.guard = Some(self.guard(repo, &base.head, &base)?);
         Ok(base)
-    }
-
-    /// Ends a turn whose claim never happened.
-    pub(super) fn close_void(&mut self, turn: &TurnRecord) -> Result<TurnOutcome, RunnerError> {
-        self.forget_rescue(turn.opening.id);
-        // The seat's leftovers stay the seat's: the turn before this one still tells of them.
-        let record = self.carried_leftovers(turn.opening.actor)?;
-        self.pending.push(Entry::Close(Box::new(Closing {
-            turn: turn.opening.id,
-            at: self.ambient.now(),
-            class: "void".to_owned(),
-            detail: "the claim never happened".to_owned(),
-            prompt: None,
-            agent: None,
-            wall_seconds: None,
-            tree_before: None,
-            tree_after: None,
-            stalemate: false,
-            log_path: None,
-            summary_path: None,
-            record,
-        })));
-        self.flush()?;
-        Ok(TurnOutcome {
-            turn: turn.opening.id,
-            actor: turn.opening.actor,
-            mode: turn.opening.mode.clone(),
-            iteration: turn.opening.iteration,
-            prompt: None,
-            agent: None,
-            end: TurnEnd::Void,
-            usage: crate::model::Usage::default(),
-            wall: std::time::Duration::ZERO,
-            commits: Vec::new(),
-            completion: None,
-            stalemate: None,
-            summary: None,
-        })
-    }
-
-    fn carried_leftovers(&self, actor: Actor) -> Result<serde_json::Value, RunnerError> {
-        let last = self.workspace.ledger.turns(TurnFilter { actor: Some(actor), limit: 2 })?;
-        let closed = last.into_iter().find_map(|turn| turn.closing);
-        Ok(closed.map_or(serde_json::Value::Null, |closing| closing.record))
     }
 }
 

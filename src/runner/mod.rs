@@ -38,6 +38,7 @@ mod sync;
 mod turn;
 mod turn_record;
 mod verify;
+mod void;
 mod watch;
 mod workspace;
 

@@ -19,6 +19,7 @@ use super::observer::{Event, TurnOrigin};
 use super::prompt::{compose_prompt, read_prompt};
 use super::session::SessionPlan;
 use super::turn::{Runner, Step};
+use super::void::Void;
 use super::{RunnerError, settings};
 
 /// The work tree as it was a moment ago: what follows at once need not look at all files again. What is committed is
@@ -40,7 +41,7 @@ pub(super) struct Finished {
 
 impl Runner<'_> {
     pub(super) fn run_agent(&mut self, turn: &mut TurnRecord) -> Result<Step, RunnerError> {
-        let Some(prompt) = turn.prompt().cloned() else { return Ok(Step::Void) };
+        let Some(prompt) = turn.prompt().cloned() else { return Ok(Step::Void(Void::NeverMade)) };
         if let Some(signal) = self.interrupts.pending() {
             // A router prompt that has been paid for is not asked again: its selection waits.
             if turn.select.is_some() {

@@ -25,6 +25,7 @@ use super::outcome::TurnOutcome;
 use super::preview::CommitUse;
 use super::run::Looked;
 use super::sync::{Exchange, Patience};
+use super::void::Void;
 use super::workspace::Workspace;
 use super::{RunnerError, settings};
 
@@ -85,7 +86,7 @@ pub(super) enum Step {
     /// Go on.
     Go,
     /// The claim never happened.
-    Void,
+    Void(Void),
     /// Stopped by a signal, after the agent had finished.
     Suspend(InterruptSignal),
 }
@@ -245,7 +246,7 @@ impl<'a> Runner<'a> {
         loop {
             match step {
                 Step::Go => {}
-                Step::Void => return self.close_void(&turn),
+                Step::Void(why) => return self.close_void(&turn, why),
                 Step::Suspend(signal) => return self.suspend(&turn, signal),
             }
             step = match decide_next(turn.facts, turn.features()) {
@@ -262,7 +263,7 @@ impl<'a> Runner<'a> {
     fn begin(&mut self, turn: &mut TurnRecord, phase: Phase) -> Result<Step, RunnerError> {
         match phase {
             // A turn is claimed before it is driven; one without any record was void before it began.
-            Phase::Claimed => Ok(Step::Void),
+            Phase::Claimed => Ok(Step::Void(Void::NeverMade)),
             Phase::Selected => self.select(turn),
             Phase::Baseline => self.baseline(turn),
             Phase::Running => self.run_agent(turn),

@@ -7,16 +7,16 @@ use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::hash::{Hash as _, Hasher as _};
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::power::{Disk, Event, Image, Node, Reading, parse_trace};
-use crate::support::{Ended, Git, Workspace};
+use crate::power::{
+    Disk, Image, Node, Reading, agents_that_ended, assert_replayed, lock_in_the_way, materialise, traced,
+};
+use crate::support::{Git, Workspace, say};
 
 const LOOP: [&str; 1] = ["--sync-loops=1"];
-const CALLS: &str = "openat,open,creat,write,pwrite64,writev,pwritev,lseek,dup,dup2,dup3,fcntl,ftruncate,truncate,\
-    fallocate,fsync,fdatasync,syncfs,sync,rename,renameat,renameat2,link,linkat,symlink,symlinkat,unlink,unlinkat,\
-    rmdir,mkdir,mkdirat,copy_file_range,sendfile,splice";
+/// What is on the disk that loses its power; the agent's notes are kept elsewhere.
+const OURS: [&str; 2] = ["repo", "home"];
 const ONE_CHECK: &str = "verify:\n  - { name: first, run: 'CHECK=first; . \"$FAKE_DIR/check\"' }\n";
 
 /// What the disk may hold after a cut, and what had truly happened until then.
@@ -44,20 +44,10 @@ fn record(git: Git) -> Recording {
     let workspace = Workspace::configured(git, ONE_CHECK);
     let base = workspace.base().to_owned();
     let mut disk = Disk::snapshot(&base);
-    let installed = std::process::Command::new("strace").arg("-V").output().is_ok();
-    assert!(
-        installed,
-        "the loss of power is replayed from a trace: install `strace` (`apt-get install strace`)"
-    );
-    let trace = tempfile::NamedTempFile::new().unwrap();
-    let trace_path = trace.path().to_str().unwrap();
-    let which = format!("trace={CALLS}");
-    let wrapper = ["strace", "-f", "-y", "-xx", "-s", "16777216", "-o", trace_path, "-e", &which];
-    workspace.start_under(&wrapper, &LOOP, None).wait().assert_code(0);
-    workspace.assert_whole(1);
-    let events = parse_trace(&fs::read_to_string(trace.path()).unwrap(), &workspace.root());
-    let syncs = events.iter().filter(|event| matches!(event, Event::Sync { .. })).count();
-    assert!(syncs > 10, "only {syncs} syncs are in the trace of {} calls", events.len());
+    let events = traced(&workspace.root(), |wrapper| {
+        workspace.start_under(wrapper, &LOOP, None).wait().assert_code(0);
+        workspace.assert_whole(1);
+    });
 
     let (mut cuts, mut losses, mut seen) = (0, Vec::new(), BTreeSet::new());
     for (call, event) in events.iter().enumerate() {
@@ -67,7 +57,7 @@ fn record(git: Git) -> Recording {
         let before = losses.len();
         for reading in Reading::ALL {
             let mut image = disk.after_power_loss(reading);
-            image.retain(|path, _| path.starts_with("repo") || path.starts_with("home"));
+            image.retain(|path, _| OURS.iter().any(|ours| path.starts_with(ours)));
             let written = disk.written();
             let effects = match written.get(Path::new("fake/effects")) {
                 Some(Node::File(content, _)) => content.clone(),
@@ -82,77 +72,13 @@ fn record(git: Git) -> Recording {
         }
         cuts += usize::from(losses.len() > before);
     }
-    assert_replayed(&disk.written(), &base);
+    assert_replayed(&disk.written(), &base, &OURS);
     Recording { workspace, cuts, losses }
-}
-
-/// The replay is worth something only if it ends where the disk did.
-fn assert_replayed(replayed: &Image, base: &Path) {
-    let real = Disk::snapshot(base).written();
-    let comparable = |image: &Image| -> BTreeMap<_, _> {
-        let ours = |path: &Path| path.starts_with("repo") || path.starts_with("home");
-        image
-            .iter()
-            .filter(|(path, _)| ours(path))
-            .map(|(path, node)| match node {
-                Node::File(content, _) => (path.clone(), Some(String::from_utf8_lossy(content).into_owned())),
-                Node::Directory | Node::Symlink(_) => (path.clone(), None),
-            })
-            .collect()
-    };
-    let (replayed, real) = (comparable(replayed), comparable(&real));
-    let names = |image: &BTreeMap<_, _>| image.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(&replayed), names(&real));
-    for (path, content) in &real {
-        assert!(replayed[path] == *content, "{}: the replay has another content", path.display());
-    }
-}
-
-fn agents_that_ended(image: &Image, written: &Image) -> usize {
-    let is_agents = |path: &Path| match written.get(&path.with_file_name("spec.json")) {
-        Some(Node::File(spec, _)) => String::from_utf8_lossy(spec).contains("FAKE_DIR/agent"),
-        Some(Node::Directory | Node::Symlink(_)) | None => false,
-    };
-    let durable = |node: &Node| matches!(node, Node::File(text, _) if text.starts_with(b"{"));
-    image
-        .iter()
-        .filter(|(path, node)| path.ends_with("exit.json") && durable(node) && is_agents(path))
-        .count()
-}
-
-fn materialise(image: &Image, base: &Path) {
-    for name in ["repo", "home"] {
-        fs::remove_dir_all(base.join(name)).unwrap();
-    }
-    // A directory comes before what is in it.
-    for (path, node) in image {
-        let path = base.join(path);
-        match node {
-            Node::Directory => fs::create_dir(&path).unwrap(),
-            Node::Symlink(target) => std::os::unix::fs::symlink(target, &path).unwrap(),
-            Node::File(content, mode) => {
-                fs::write(&path, content).unwrap();
-                fs::set_permissions(&path, fs::Permissions::from_mode(*mode)).unwrap();
-            }
-        }
-    }
-}
-
-/// The lock that a start is stopped by, from its message, which is pinned here. Git's lock may be anybody's, so a person
-/// removes it, as the message says: before a turn (exit 1), or with the work done and not yet committed (exit 5).
-fn lock_in_the_way(ended: &Ended) -> Option<PathBuf> {
-    const SAID: &str = "` exists: another git is at work there, or was killed; if no git is running in this repository, \
-        remove the file and start again\n";
-    let (before, _) = ended.stderr.split_once(SAID)?;
-    let (said, path) = before.rsplit_once('`')?;
-    let expected = if said.ends_with("error: ") { 1 } else { 5 };
-    assert_eq!(ended.code, Some(expected), "{}", ended.stderr);
-    Some(path.into())
 }
 
 /// What is wrong after this loss; else how many locks a person had to remove.
 fn restart(workspace: &Workspace, loss: &Loss) -> Result<usize, String> {
-    materialise(&loss.image, workspace.base());
+    materialise(&loss.image, workspace.base(), &OURS);
     fs::write(workspace.base().join("fake/effects"), &loss.effects).unwrap();
     let before = workspace.effects().starts().len();
     let checked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -215,11 +141,6 @@ fn cut_power(name: &str, git: Git, (cuts, at_least): (usize, usize)) {
         by_reading.join(", ")
     ));
     assert_eq!(wrong, 0, "violations, each told above");
-}
-
-#[expect(clippy::disallowed_macros, reason = "for whoever runs the matrix by hand, while it runs")]
-fn say(text: &str) {
-    eprintln!("{text}");
 }
 
 #[test]

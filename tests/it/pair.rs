@@ -7,10 +7,14 @@ mod earlier;
 mod fenced;
 mod happy;
 mod harness;
+mod isolated;
 mod kills;
 mod long;
 mod people;
+#[cfg(feature = "faults")]
+mod power;
 mod races;
 mod remote_faults;
 mod signals;
+mod trips;
 mod verbs;

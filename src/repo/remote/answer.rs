@@ -48,6 +48,8 @@ pub enum RefusalKind {
     Moved,
     /// The server could not lock the reference, since somebody else pushes or a lock was left behind: try again.
     Busy,
+    /// The server could not take in what was sent, and does not say why: try again.
+    NotTakenIn,
     /// A hook or a rule of the server's forbids it, or it cannot write: trying again does not help.
     Declined,
     /// The user's own hook `pre-push` forbids it; nothing was sent.
@@ -75,7 +77,7 @@ impl Refusal {
     /// Whether the same push may be taken later: somebody else was faster, or at work there.
     pub const fn may_pass(&self) -> bool {
         match self.kind {
-            RefusalKind::Moved | RefusalKind::Busy => true,
+            RefusalKind::Moved | RefusalKind::Busy | RefusalKind::NotTakenIn => true,
             RefusalKind::Declined | RefusalKind::Hook => false,
         }
     }
@@ -95,6 +97,11 @@ impl fmt::Display for Refusal {
                 f,
                 "the remote `{remote}` ({url}) could not move `{branch}` ({reason}); if that stays so, a git was killed \
                  there, and left a lock that its owner can remove:"
+            )?,
+            RefusalKind::NotTakenIn => write!(
+                f,
+                "the remote `{remote}` ({url}) could not take in what was pushed to `{branch}` ({reason}); if that stays so, its \
+                 disk may be full, or it takes no such objects:"
             )?,
             RefusalKind::Declined => write!(
                 f,
@@ -164,6 +171,13 @@ fn read_flag(flag: &str, summary: &str) -> RefLine {
     }
 }
 
+/// Whether the server refused only because the push ended before it had all of it: the connection was cut on the way there,
+/// and the answer still came through.
+pub(super) fn is_cut_off(reason: &str, said: &str) -> bool {
+    const ENDED_EARLY: [&str; 3] = ["eof before pack header", "early EOF", "unexpected disconnect"];
+    reason.contains("unpacker error") && ENDED_EARLY.iter().any(|text| said.contains(text))
+}
+
 /// The class of what a server said, with everything that it printed.
 pub(super) fn refusal_kind(reason: &str, said: &str) -> RefusalKind {
     let has = |texts: &[&str]| texts.iter().any(|text| reason.contains(text) || said.contains(text));
@@ -211,6 +225,23 @@ mod tests {
         #[case] line: Option<RefLine>,
     ) {
         assert_eq!(read_porcelain(printed, REF), line);
+    }
+
+    #[rstest]
+    #[case("unpacker error", "error: remote unpack failed: eof before pack header was fully read", true)]
+    #[case(
+        "unpacker error",
+        "remote: fatal: early EOF\nerror: remote unpack failed: index-pack failed",
+        true
+    )]
+    #[case("unpacker error", "error: remote unpack failed: unpack-objects abnormal exit", false)]
+    #[case("pre-receive hook declined", "remote: early EOF", false)]
+    fn a_push_that_was_cut_on_its_way_is_no_refusal(
+        #[case] reason: &str,
+        #[case] said: &str,
+        #[case] cut: bool,
+    ) {
+        assert_eq!(is_cut_off(reason, said), cut);
     }
 
     #[rstest]

@@ -225,6 +225,7 @@ const TEXTS: [(Class, &[&str]); 6] = [
             "hung up unexpectedly",
             "early eof",
             "unexpected eof",
+            "eof before pack header",
             "unexpected disconnect",
             "connection reset",
             "connection closed",
@@ -313,6 +314,7 @@ mod tests {
     #[case("fatal: the remote end hung up unexpectedly", true)]
     #[case("fatal: unable to access 'https://h/': The requested URL returned error: 503", true)]
     #[case("kex_exchange_identification: Connection closed by remote host", true)]
+    #[case("error: remote unpack failed: eof before pack header was fully read", true)]
     #[case("failed to connect to 127.0.0.1: Connection refused", true)]
     #[case("git@h: Permission denied (publickey).\nfatal: Could not read from remote repository.", false)]
     #[case("Host key verification failed.\nfatal: Could not read from remote repository.", false)]

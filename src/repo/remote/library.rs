@@ -1,6 +1,8 @@
 //! Looks and pushes by libgit2.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -241,7 +243,11 @@ fn look(git: &Repository, link: &Link, ask: Ask, deadline: Deadline) -> Result<L
             .remote_callbacks(callbacks(deadline))
             .download_tags(AutotagOption::None)
             .update_fetchhead(false);
+        let packs = git.commondir().join("objects/pack");
+        let before = names_in(&packs);
         connection.remote().download(&refspecs, Some(&mut options))?;
+        // Before anything names them: a reference to commits that a loss of power took would stop every later look.
+        sync_new(&packs, &before).map_err(|error| git2::Error::from_str(&error.to_string()))?;
     }
     for (there, _, kept) in &wanted {
         keep_patiently(git, link, kept, *there)?;
@@ -256,6 +262,27 @@ fn look(git: &Repository, link: &Link, ask: Ask, deadline: Deadline) -> Result<L
     });
     let seen = RemoteSeen { tip: tip.map(object_id), lease: lease.transpose()? };
     Ok(LibraryLook { seen, references, has_downloaded: !refspecs.is_empty() })
+}
+
+fn names_in(directory: &Path) -> BTreeSet<OsString> {
+    let names = std::fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    names.collect()
+}
+
+/// Makes the packs durable that were not there before: libgit2 does not.
+fn sync_new(packs: &Path, before: &BTreeSet<OsString>) -> std::io::Result<()> {
+    let new: Vec<OsString> = names_in(packs).into_iter().filter(|name| !before.contains(name)).collect();
+    if new.is_empty() {
+        return Ok(());
+    }
+    for name in new {
+        match std::fs::File::open(packs.join(name)).and_then(|file| file.sync_all()) {
+            // Another look's draft, which has its name by now.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            synced => synced?,
+        }
+    }
+    std::fs::File::open(packs)?.sync_all()
 }
 
 /// Another look may be keeping the same just now.
@@ -343,6 +370,10 @@ fn push(
     }
     match (result, answer.into_inner()) {
         (_, Some(None)) => Ok(LibraryPush::Accepted),
+        // libgit2 keeps the server's reason to itself. A push that was cut on its way is one.
+        (_, Some(Some(said))) if said.contains("unpacker error") => {
+            Ok(LibraryPush::Refused(RefusalKind::NotTakenIn, said))
+        }
         (_, Some(Some(said))) => Ok(LibraryPush::Refused(refusal_kind(&said, ""), said)),
         (Err(error), None) if error.code() == ErrorCode::NotFastForward => {
             Ok(LibraryPush::Refused(RefusalKind::Moved, "non-fast-forward".to_owned()))

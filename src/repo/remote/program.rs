@@ -1,11 +1,15 @@
 //! Looks and pushes by the installed git: one process a connection.
 
 use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
+use std::process::ExitStatus;
+
+use rustix::process::Signal;
 
 use super::super::program::{Call, Finished, GitProgram};
 use super::answer::{
-    LeaseSeen, PushKind, Pushed, RefLine, RefusalKind, RemoteSeen, read_porcelain, refusal_kind,
+    LeaseSeen, PushKind, Pushed, RefLine, RefusalKind, RemoteSeen, is_cut_off, read_porcelain, refusal_kind,
 };
 use super::error::RemoteError;
 use super::handle::{Ask, Link, Order};
@@ -67,7 +71,9 @@ impl ProgramLink {
                 self.forget(&[link.kept_branch(), link.kept_lease()])?;
                 return Ok(RemoteSeen { tip: None, lease: None });
             }
-            return Err(link.lock_left().unwrap_or_else(|| link.look_failed(&finished.said)));
+            return Err(link
+                .lock_left()
+                .unwrap_or_else(|| link.look_failed(&with_signal(&finished.said, status))));
         }
         self.read_kept(link, ask, &finished.said)
     }
@@ -177,10 +183,13 @@ impl ProgramLink {
         let expected = order.expected.as_ref().map_or("", ObjectId::as_str);
         let call = match order.kind {
             PushKind::Turn => self.program.write(&QUIET),
-            // Hooks are anybody's programs: no configuration of ours for them, and a language that knows all letters.
-            PushKind::Work => {
-                self.program.call(&QUIET).env("LC_ALL", "C.UTF-8").env("LANGUAGE", "").env("GIT_EDITOR", ":")
-            }
+            // Hooks are anybody's programs: a language that knows all letters.
+            PushKind::Work => self
+                .program
+                .write_with_hooks(&QUIET)
+                .env("LC_ALL", "C.UTF-8")
+                .env("LANGUAGE", "")
+                .env("GIT_EDITOR", ":"),
         };
         let call = call
             .arguments(ONLY_THIS)
@@ -200,6 +209,9 @@ impl ProgramLink {
         match read_porcelain(&String::from_utf8_lossy(&printed), &order.reference) {
             Some(RefLine::Ok) => Ok(Pushed::Accepted),
             Some(RefLine::Refused { here: true, reason }) => refused(RefusalKind::Moved, &reason),
+            Some(RefLine::Refused { here: false, reason }) if is_cut_off(&reason, &said) => {
+                Err(link.push_failed(&said))
+            }
             Some(RefLine::Refused { here: false, reason }) => refused(refusal_kind(&reason, &said), &reason),
             Some(RefLine::Unanswered(summary)) => Err(link.push_failed(&format!("{said}\n{summary}"))),
             None => match status {
@@ -213,7 +225,7 @@ impl ProgramLink {
                 {
                     refused(RefusalKind::Hook, "pre-push hook failed")
                 }
-                Some(_) => Err(link.push_failed(&said)),
+                Some(status) => Err(link.push_failed(&with_signal(&said, status))),
             },
         }
     }
@@ -230,6 +242,21 @@ fn receiver(program: &Path) -> OsString {
     option.push(program.to_string_lossy().replace('\'', r"'\''"));
     option.push("' -c core.alternateRefsCommand=true receive-pack");
     option
+}
+
+/// What git said, and the signal that ended it. A connection that the other side closes while git writes ends it by SIGPIPE
+/// before it can say anything.
+fn with_signal(said: &str, status: ExitStatus) -> String {
+    // A git that runs another one passes its end on as a shell does.
+    const BY_PIPE: i32 = 128 + Signal::PIPE.as_raw();
+    let signal = status.signal().or((status.code() == Some(BY_PIPE)).then_some(Signal::PIPE.as_raw()));
+    match signal {
+        None => said.to_owned(),
+        Some(signal) if signal == Signal::PIPE.as_raw() => {
+            format!("{said}\nbroken pipe: the other side closed the connection")
+        }
+        Some(signal) => format!("{said}\ngit was ended by signal {signal}"),
+    }
 }
 
 fn is_ok(finished: &Finished) -> bool {

@@ -5,12 +5,13 @@ use std::time::Duration;
 use super::super::RunnerError;
 use super::super::journal::{ClaimFound, ClaimPlan, ClaimedState, PushedClaim, Record, TurnRecord};
 use super::super::turn::{Runner, Step, TurnKind};
+use super::super::void::Void;
 use super::Patiently;
 use super::error::SyncError;
 use super::exchange::{Seen, refused, too_busy};
 use crate::model::State;
 use crate::publish::ObjectId;
-use crate::repo::{Head, PushKind, Pushed, Replayed, Repo};
+use crate::repo::{Head, PushKind, Pushed, Refusal, Replayed, Repo};
 use crate::turn::sync::{Answer, Backoff, ClaimFate, SyncEvent, decide_claim, sync_message};
 use crate::turn::{Phase, apply};
 
@@ -150,7 +151,7 @@ impl Runner<'_> {
     ) -> Result<Step, RunnerError> {
         let (Some(pushed), Some(claimed)) = (turn.pushed_claim().cloned(), turn.claimed_state().cloned())
         else {
-            return Ok(Step::Void);
+            return Ok(Step::Void(Void::NeverMade));
         };
         let mut push = first;
         let (mut backoff, mut outage) = (Backoff::for_push(), None);
@@ -175,7 +176,7 @@ impl Runner<'_> {
                     }
                     Err(error) => {
                         // Nothing can have arrived where nobody let us in.
-                        self.close_void(turn)?;
+                        self.close_void(turn, Void::NeverMade)?;
                         return Err(error.into());
                     }
                 }
@@ -198,7 +199,7 @@ impl Runner<'_> {
             };
             match fate {
                 ClaimFate::Won => return self.bring_claim(turn, &pushed),
-                ClaimFate::Lost => return Ok(Step::Void),
+                ClaimFate::Lost => return Ok(Step::Void(lost_by(push, said.as_ref()))),
                 ClaimFate::PushAgain | ClaimFate::Look => {}
             }
             if let Some(error) = failed {
@@ -214,7 +215,7 @@ impl Runner<'_> {
             };
             if let Some(refusal) = said.filter(|refusal| wait.is_none() || !refusal.may_pass()) {
                 if !may_arrive {
-                    self.close_void(turn)?;
+                    self.close_void(turn, Void::NeverMade)?;
                 }
                 return Err(refused("the claim", refusal).into());
             }
@@ -247,6 +248,15 @@ impl Runner<'_> {
         turn: &mut TurnRecord,
     ) -> Result<Step, RunnerError> {
         self.settle_claim(turn, PushFirst::No)
+    }
+}
+
+/// How it came out that somebody else was faster.
+const fn lost_by(push: PushFirst, said: Option<&Refusal>) -> Void {
+    match (push, said) {
+        (PushFirst::No, _) => Void::FoundLater,
+        (PushFirst::Yes, Some(refusal)) => Void::Refused(refusal.kind),
+        (PushFirst::Yes, None) => Void::Unanswered,
     }
 }
 

@@ -6,7 +6,7 @@ use crate::support::{Pair, SYNC, Scheme};
 
 #[rstest]
 fn two_machines_take_turns_over_any_remote(
-    #[values(Scheme::Path, Scheme::File, Scheme::Daemon)] scheme: Scheme,
+    #[values(Scheme::Path, Scheme::File, Scheme::Daemon, Scheme::Http)] scheme: Scheme,
     #[values("git2", "cli")] backend: &str,
 ) {
     let pair = Pair::configured(scheme, 2, &format!("{SYNC}git: {{ backend: {backend} }}\n"));

@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use rstest::rstest;
 use rustix::process::Signal;
 
-use crate::support::{Ended, Ending, Machine, Pair, Scheme, await_event, check_table};
+use crate::support::{CHECKS, Ended, Ending, Machine, Pair, SYNC, Scheme, await_event, check_table};
 
 /// The points of a turn at which a debug build can kill itself, and what each of them lies between.
 pub(super) const POINTS: &[(&str, &str)] = &[
@@ -42,13 +42,75 @@ pub(super) const POINTS: &[(&str, &str)] = &[
     ("close:done", "turn closed"),
 ];
 
-fn other(role: &str) -> &'static str {
+/// The points around the `verify` commands, which only ralph's turn has; two are configured then.
+pub(super) const CHECK_POINTS: &[(&str, &str)] = &[
+    ("baseline:begin", "before the first `verify` run"),
+    ("baseline:effect", "its attempts journalled"),
+    ("baseline:go", "first command started"),
+    ("baseline:checked", "first command ended"),
+    ("baseline:checked#2", "second command ended"),
+    ("baseline:done", "results not journalled"),
+    ("verified:begin", "before the `verify` commands"),
+    ("verified:effect", "their attempts journalled"),
+    ("verified:go", "first command started"),
+    ("verified:checked", "first command ended"),
+    ("verified:checked#2", "second command ended"),
+    ("verified:done", "results not journalled"),
+];
+
+/// Each role with each point of its turn, in the order in which it comes by.
+pub(super) fn rows() -> Vec<(&'static str, &'static str, &'static str)> {
+    let mut rows = Vec::new();
+    for role in ["galph", "ralph"] {
+        for (place, meaning) in POINTS {
+            if role == "ralph" {
+                let before = match *place {
+                    "running:begin" => "baseline",
+                    "committed:begin" => "verified",
+                    _ => "nothing",
+                };
+                let checks = CHECK_POINTS.iter().filter(|(check, _)| check.starts_with(before));
+                rows.extend(checks.map(|(check, meaning)| (role, *check, *meaning)));
+            }
+            rows.push((role, *place, *meaning));
+        }
+    }
+    rows
+}
+
+/// A pair for this point: with `verify` commands where it is one of theirs.
+pub(super) fn pair_for(place: &str, scheme: Scheme) -> Pair {
+    if is_of_checks(place) {
+        Pair::configured(scheme, 2, &format!("{SYNC}{CHECKS}"))
+    } else {
+        Pair::new(scheme)
+    }
+}
+
+/// Asserts that each `verify` command ran once before and once after ralph's agent.
+#[track_caller]
+fn assert_checked_once(pair: &Pair, place: &str, iterations: u64) {
+    let ran = if is_of_checks(place) { 4 * iterations } else { 0 };
+    assert_eq!(pair.ralph().effects().checks().len() as u64, ran, "{place}");
+}
+
+/// Whether this point is one around the `verify` commands.
+pub(super) fn is_of_checks(place: &str) -> bool {
+    place.starts_with("baseline") || place.starts_with("verified")
+}
+
+/// The seat beside this one.
+pub(super) fn other(role: &str) -> &'static str {
     if role == "galph" { "ralph" } else { "galph" }
 }
 
 /// Kills one role at a place, starts it again, and lets the pair come to its end.
 fn kill_and_restart(role: &str, place: &str, scheme: Scheme) -> &'static str {
-    let pair = Pair::new(scheme);
+    kill_in(&pair_for(place, scheme), role, place)
+}
+
+/// The same in a pair that was just made.
+pub(super) fn kill_in(pair: &Pair, role: &str, place: &str) -> &'static str {
     // A turn that was over is not counted by the next start.
     let iterations = if place == "close:done" { 2 } else { 1 };
     let beside = pair.start(other(role), iterations, None);
@@ -64,6 +126,7 @@ fn kill_and_restart(role: &str, place: &str, scheme: Scheme) -> &'static str {
     beside.wait().assert_code(0);
     let account = pair.assert_undisturbed(iterations);
     assert_eq!(account.turns.len() as u64, 2 * iterations);
+    assert_checked_once(pair, place, iterations);
     describe(before, claimed, &restart)
 }
 
@@ -80,10 +143,7 @@ fn describe(before: usize, claimed: bool, restart: &Ended) -> &'static str {
 
 #[test]
 fn a_killed_role_repeats_nothing_and_loses_nothing_wherever_it_is_killed() {
-    let rows: Vec<(&str, &str, &str)> = ["galph", "ralph"]
-        .into_iter()
-        .flat_map(|role| POINTS.iter().map(move |(place, meaning)| (role, *place, *meaning)))
-        .collect();
+    let rows = rows();
     let queue = Mutex::new((0..rows.len()).collect::<Vec<_>>().into_iter());
     let outcomes = Mutex::new(BTreeMap::new());
     std::thread::scope(|scope| {
@@ -95,7 +155,7 @@ fn a_killed_role_repeats_nothing_and_loses_nothing_wherever_it_is_killed() {
                     let (role, place, _) = rows[row];
                     let outcome = kill_and_restart(role, place, Scheme::Path);
                     if cfg!(feature = "faults") {
-                        for scheme in [Scheme::File, Scheme::Daemon] {
+                        for scheme in [Scheme::File, Scheme::Daemon, Scheme::Http] {
                             assert_eq!(
                                 kill_and_restart(role, place, scheme),
                                 outcome,

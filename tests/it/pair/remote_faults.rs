@@ -23,11 +23,14 @@ const FAULTS: &[Fault] = if cfg!(feature = "faults") {
         Fault::CutAfter(100),
         Fault::CutAfter(300),
         Fault::CutAfter(500),
+        Fault::StarveAfter(250),
+        Fault::StarveAfter(400),
+        Fault::CutAfterListing,
         Fault::DropAnswer,
         Fault::SwallowAnswer,
     ]
 } else {
-    &[Fault::Close, Fault::CutAfter(300), Fault::DropAnswer]
+    &[Fault::Close, Fault::CutAfter(300), Fault::StarveAfter(400), Fault::CutAfterListing, Fault::DropAnswer]
 };
 
 fn impatient_pair(backend: &str) -> Pair {

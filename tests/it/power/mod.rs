@@ -10,7 +10,8 @@
 )]
 
 mod disk;
+mod replay;
 mod trace;
 
 pub(crate) use disk::{Disk, Image, Node, Reading};
-pub(crate) use trace::{Event, parse_trace};
+pub(crate) use replay::{agents_that_ended, assert_replayed, lock_in_the_way, materialise, traced};

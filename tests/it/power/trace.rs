@@ -90,15 +90,22 @@ impl fmt::Display for Event {
     }
 }
 
-/// The calls that succeeded, in the order of their ends. A relative path of a call that does not say where it starts
-/// is taken from `cwd`.
+/// The calls that succeeded, in the order of their ends. A relative path of a call that does not say where it starts is taken
+/// from where its process is: in `cwd` at first, then where its parent was, then where it went.
 pub(crate) fn parse_trace(text: &str, cwd: &Path) -> Vec<Event> {
     let mut begun: BTreeMap<u32, String> = BTreeMap::new();
+    let parents = parents(text);
+    let mut places: BTreeMap<u32, PathBuf> = BTreeMap::new();
     let mut events = Vec::new();
     for line in text.lines() {
         let Some((task, rest)) = line.split_once(' ') else { continue };
         let Ok(task) = task.parse::<u32>() else { panic!("not a line of strace: {line}") };
         let rest = rest.trim_start();
+        if !places.contains_key(&task) {
+            // A child may speak before its parent is told of it.
+            let place = parents.get(&task).and_then(|parent| places.get(parent));
+            places.insert(task, place.map_or_else(|| cwd.to_owned(), Clone::clone));
+        }
         let whole = if let Some(start) = rest.strip_suffix("<unfinished ...>") {
             begun.insert(task, start.trim_end().to_owned());
             continue;
@@ -109,9 +116,43 @@ pub(crate) fn parse_trace(text: &str, cwd: &Path) -> Vec<Event> {
         } else {
             rest.to_owned()
         };
-        events.extend(parse_call(task, &whole, cwd));
+        let place = &places[&task];
+        if let Some(to) = changed_place(&whole, place) {
+            places.insert(task, to);
+        } else {
+            events.extend(parse_call(task, &whole, place));
+        }
     }
     events
+}
+
+/// Who started whom.
+fn parents(text: &str) -> BTreeMap<u32, u32> {
+    let mut parents = BTreeMap::new();
+    for line in text.lines() {
+        let Some((task, rest)) = line.split_once(' ') else { continue };
+        let call = rest.trim_start().trim_start_matches("<... ");
+        let starts = ["clone", "fork", "vfork"].iter().any(|name| call.starts_with(name));
+        let child = call.rsplit_once(" = ").and_then(|(_, child)| child.trim().parse().ok());
+        if let (true, Ok(task), Some(child)) = (starts, task.parse(), child) {
+            parents.insert(child, task);
+        }
+    }
+    parents
+}
+
+/// Where a process goes by this call.
+fn changed_place(call: &str, place: &Path) -> Option<PathBuf> {
+    let (name, rest) = call.split_once('(')?;
+    let (argument, result) = rest.rsplit_once(" = ")?;
+    if result.trim() != "0" {
+        return None;
+    }
+    match name {
+        "chdir" => Some(place.join(path_of(&unhex(quoted(argument)?)))),
+        "fchdir" => annotated(argument),
+        _ => None,
+    }
 }
 
 fn parse_call(task: u32, call: &str, cwd: &Path) -> Option<Event> {
@@ -228,6 +269,19 @@ mod tests {
         let made = Event::MakeDirectory { path: "/w/d".into() };
         let written = Event::Write { task: 7, fd: 3, path: "/w/a".into(), data: b"a".to_vec() };
         assert_eq!(parse(&text), [made, written]);
+    }
+
+    #[test]
+    fn a_relative_path_starts_where_its_process_is() {
+        let text = format!(
+            "7 mkdir(\"{d}\", 0777) = 0\n7 clone3({{flags=CLONE_VFORK}}, 88 <unfinished ...>\n8 mkdir(\"{d}\", 0777) = 0\n\
+             8 chdir(\"{x}\") = 0\n8 mkdir(\"{d}\", 0777) = 0\n7 <... clone3 resumed>) = 8\n\
+             8 vfork() = 9\n9 mkdir(\"{d}\", 0777) = 0\n7 chdir(\"{x}\") = -1 ENOENT (No such file)\n7 mkdir(\"{d}\", 0777) = 0\n",
+            d = hex("d"),
+            x = hex("/x"),
+        );
+        let made = |path: &str| Event::MakeDirectory { path: path.into() };
+        assert_eq!(parse(&text), [made("/w/d"), made("/w/d"), made("/x/d"), made("/x/d"), made("/w/d")]);
     }
 
     #[test]

@@ -32,6 +32,10 @@ pub(crate) enum Fault {
     Hang,
     /// It is cut when the client has sent so many bytes after its request.
     CutAfter(u64),
+    /// Of what the client sends after its request only so many bytes arrive; the server's answer to that does.
+    StarveAfter(u64),
+    /// It is closed when the server has said what it has, while the client speaks.
+    CutAfterListing,
     /// Everything is delivered and done; of what the server says afterwards nothing comes back.
     DropAnswer,
     /// The same, and the connection stays open.
@@ -256,7 +260,14 @@ impl Shared {
             Some(Fault::Close) => return client.shutdown(Shutdown::Both),
             // Until the client gives up.
             Some(Fault::Hang) => return std::io::copy(&mut client, &mut std::io::sink()).map(drop),
-            Some(Fault::CutAfter(_) | Fault::DropAnswer | Fault::SwallowAnswer) | None => {}
+            Some(
+                Fault::CutAfter(_)
+                | Fault::StarveAfter(_)
+                | Fault::CutAfterListing
+                | Fault::DropAnswer
+                | Fault::SwallowAnswer,
+            )
+            | None => {}
         }
         let mut server = self.start_git()?;
         let result = self.pump(&client, &mut server, &request, fault);
@@ -302,10 +313,15 @@ impl Shared {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 let limit = match fault {
-                    Some(Fault::CutAfter(limit)) => Some(limit),
-                    Some(Fault::Close | Fault::Hang | Fault::DropAnswer | Fault::SwallowAnswer) | None => {
-                        None
-                    }
+                    Some(Fault::CutAfter(limit) | Fault::StarveAfter(limit)) => Some(limit),
+                    Some(
+                        Fault::Close
+                        | Fault::Hang
+                        | Fault::CutAfterListing
+                        | Fault::DropAnswer
+                        | Fault::SwallowAnswer,
+                    )
+                    | None => None,
                 };
                 let mut sent = 0;
                 carry(client, to_server, delay, |chunk| {
@@ -324,7 +340,7 @@ impl Shared {
                         Some(_) | None => Carry::On,
                     }
                 });
-                if limit.is_some() {
+                if matches!(fault, Some(Fault::CutAfter(_))) {
                     let _ = client.shutdown(Shutdown::Both);
                 }
             });
@@ -335,6 +351,10 @@ impl Shared {
                 let dropped = matches!(fault, Some(Fault::DropAnswer | Fault::SwallowAnswer));
                 if dropped && said_more.load(Ordering::SeqCst) {
                     chunk.clear();
+                }
+                // The list of references ends with a flush, and what follows is the client's.
+                if fault == Some(Fault::CutAfterListing) && chunk.ends_with(b"0000") {
+                    return Carry::Last;
                 }
                 Carry::On
             });

@@ -1,6 +1,7 @@
 //! One machine: a HOME, a repository, a scripted agent with its notes outside the repository, and the processes that run
 //! in its name.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -190,6 +191,23 @@ impl Machine {
         fifo.write_all(b"go\n").unwrap();
     }
 
+    /// Claims that this machine has made and that nobody took, by why, as its ledger tells it; and how many were taken.
+    pub(crate) fn claims(&self) -> (usize, BTreeMap<String, usize>) {
+        let ledger = rusqlite::Connection::open(self.root().join(".git/baton/ledger.db")).unwrap();
+        let mut rows = ledger.prepare("SELECT class, detail FROM turns").unwrap();
+        let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        let (mut taken, mut lost) = (0, BTreeMap::new());
+        for row in rows {
+            let (class, detail): (Option<String>, Option<String>) = row.unwrap();
+            if class.as_deref() == Some("void") {
+                *lost.entry(detail.unwrap_or_default()).or_default() += 1;
+            } else {
+                taken += 1;
+            }
+        }
+        (taken, lost)
+    }
+
     pub(crate) fn kill(pid: i32) {
         send(pid, Signal::KILL);
     }
@@ -242,6 +260,8 @@ impl Machine {
             .current_dir(self.root())
             .env_clear()
             .envs(self.environment())
+            // The program under test may have no git, the test has one.
+            .env("PATH", std::env::var_os("PATH").unwrap())
             .env("GIT_OPTIONAL_LOCKS", "0")
             .stdin(Stdio::null())
             .output()

@@ -15,6 +15,7 @@ mod notes;
 mod pair;
 mod process;
 mod table;
+mod web;
 mod workspace;
 
 pub(crate) use account::Ending;
@@ -28,5 +29,5 @@ pub(crate) use nine_field_peer::Peer;
 pub(crate) use notes::Notes;
 pub(crate) use pair::{Pair, SYNC, Scheme, start_role, wait_for_both};
 pub(crate) use process::{Ended, Orchestrator, await_event};
-pub(crate) use table::{check_table, check_table_in};
-pub(crate) use workspace::{Git, Workspace, made_files, read_all};
+pub(crate) use table::{check_table, check_table_in, say};
+pub(crate) use workspace::{CHECKS, Git, Workspace, made_files, read_all};

@@ -15,6 +15,7 @@ use super::history::History;
 use super::machine::Machine;
 use super::notes::Notes;
 use super::process::{Ended, Orchestrator, await_event};
+use super::web::WebServer;
 use super::workspace::made_files;
 
 /// How the machines reach the bare repository.
@@ -26,6 +27,8 @@ pub(crate) enum Scheme {
     File,
     /// `git://` on loopback.
     Daemon,
+    /// `http://` on loopback.
+    Http,
 }
 
 /// A short look at the other side, so that tests wait for nothing.
@@ -35,8 +38,13 @@ pub(crate) const SYNC: &str = "sync: { poll_interval: 50ms }\n";
 pub(crate) struct Pair {
     machines: Vec<Machine>,
     server: Option<FaultyServer>,
+    web: Option<WebServer>,
     scheme: Scheme,
     base: PathBuf,
+    /// The branch of the turns.
+    branch: &'static str,
+    /// Where the machines find their programs, where git is not to be among them.
+    tools: Option<PathBuf>,
     /// The tip that was looked at last, and the state there.
     last: Mutex<(String, Option<serde_json::Value>)>,
     /// Removed after everything in it has ended.
@@ -51,13 +59,37 @@ impl Pair {
 
     /// So many machines with more lines of `orchestration.yaml`, those of `sync` among them.
     pub(crate) fn configured(scheme: Scheme, machines: usize, more: &str) -> Self {
+        Self::make(scheme, machines, more, true)
+    }
+
+    /// Two machines whose turns run on the branch `loop`, in a work tree of their own, beside a person on `main`.
+    pub(crate) fn isolated(scheme: Scheme) -> Self {
+        let mut pair = Self::new(scheme);
+        pair.git(&["branch", "loop", "main"]);
+        for machine in &pair.machines {
+            machine.git(&["fetch", "--quiet", "origin"]);
+            machine.git(&["branch", "--quiet", "loop", "origin/loop"]);
+        }
+        pair.branch = "loop";
+        pair
+    }
+
+    /// The same, with no git on the machines.
+    pub(crate) fn without_git(scheme: Scheme, machines: usize, more: &str) -> Self {
+        Self::make(scheme, machines, more, false)
+    }
+
+    fn make(scheme: Scheme, machines: usize, more: &str, has_git: bool) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let base = directory.path().canonicalize().unwrap();
         fs::create_dir(base.join("pair")).unwrap();
         let mut pair = Self {
             machines: Vec::new(),
             server: None,
+            web: None,
             scheme,
+            branch: "main",
+            tools: (!has_git).then(|| tools_without_git(&base)),
             base,
             last: Mutex::default(),
             _directory: directory,
@@ -76,8 +108,11 @@ impl Pair {
         ]);
         // What a server's disk does in a loss of power is not what is tested.
         pair.git(&["config", "core.fsync", "none"]);
-        if scheme == Scheme::Daemon {
-            pair.server = Some(FaultyServer::new(&pair.base));
+        match scheme {
+            Scheme::Daemon => pair.server = Some(FaultyServer::new(&pair.base)),
+            Scheme::Http => pair.web = Some(WebServer::new(&pair.base)),
+            // The upkeep of the bare repository would be a process of the machine that pushed.
+            Scheme::Path | Scheme::File => drop(pair.git(&["config", "receive.autoGC", "false"])),
         }
         for number in 1..=machines {
             let machine = pair.clone_machine(&format!("m{number}"));
@@ -98,11 +133,17 @@ impl Pair {
     }
 
     fn new_machine(&self, name: &str) -> Machine {
-        let environment = vec![
+        let mut environment = vec![
             ("PAIR_DIR", self.base.join("pair").display().to_string()),
             ("PAIR_MACHINE", name.to_owned()),
         ];
+        environment.extend(self.tools.as_ref().map(|tools| ("PATH", tools.display().to_string())));
         Machine::new(&self.base.join(name), environment)
+    }
+
+    /// The directory around everything that the pair has.
+    pub(crate) fn base(&self) -> &Path {
+        &self.base
     }
 
     /// The bare repository.
@@ -112,10 +153,11 @@ impl Pair {
 
     /// Its address for the machines.
     pub(crate) fn url(&self) -> String {
-        match (self.scheme, &self.server) {
-            (Scheme::Daemon, Some(server)) => server.url("origin.git"),
-            (Scheme::File, _) => format!("file://{}", self.remote().display()),
-            (Scheme::Path | Scheme::Daemon, _) => self.remote().display().to_string(),
+        match (&self.server, &self.web) {
+            (Some(server), _) => server.url("origin.git"),
+            (_, Some(web)) => web.url("origin.git"),
+            (None, None) if self.scheme == Scheme::File => format!("file://{}", self.remote().display()),
+            (None, None) => self.remote().display().to_string(),
         }
     }
 
@@ -123,6 +165,11 @@ impl Pair {
     #[track_caller]
     pub(crate) fn server(&self) -> &FaultyServer {
         self.server.as_ref().expect("the machines reach the repository through a server")
+    }
+
+    /// The server of `http://`.
+    pub(crate) const fn web(&self) -> Option<&WebServer> {
+        self.web.as_ref()
     }
 
     pub(crate) fn machines(&self) -> &[Machine] {
@@ -160,7 +207,7 @@ impl Pair {
         assert_eq!(account.turns.len() as u64, 2 * iterations, "{account:#?}");
         assert_eq!(self.notes().starts.len() as u64, 2 * iterations);
         for (path, content) in made_files(iterations) {
-            assert_eq!(self.git(&["show", &format!("main:{path}")]), content, "{path}");
+            assert_eq!(self.git(&["show", &format!("{}:{path}", self.branch)]), content, "{path}");
         }
         account
     }
@@ -168,7 +215,12 @@ impl Pair {
     /// Starts a role on its machine, to finish so many iterations; it kills itself at a place where one is given.
     pub(crate) fn start(&self, role: &str, iterations: u64, crash_at: Option<&str>) -> Orchestrator {
         let fault = crash_at.map(|place| ("BATON_CRASH_AT", place));
-        start_role(self.seat(role), role, &[&format!("--sync-loops={iterations}")], fault)
+        let mut arguments = vec![format!("--sync-loops={iterations}")];
+        if self.branch != "main" {
+            arguments.extend(["--isolation=worktree".to_owned(), format!("--branch={}", self.branch)]);
+        }
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        start_role(self.seat(role), role, &arguments, fault)
     }
 
     /// Runs both roles to their ends, galph's first.
@@ -185,7 +237,7 @@ impl Pair {
     /// The state at the tip of the branch as plain JSON, where there is one.
     pub(crate) fn state(&self) -> Option<serde_json::Value> {
         // It is asked for all the time, and a start of git costs more than a look at the ref's file.
-        let tip = fs::read_to_string(self.remote().join("refs/heads/main")).ok()?;
+        let tip = fs::read_to_string(self.remote().join("refs/heads").join(self.branch)).ok()?;
         let mut last = self.last.lock().unwrap();
         if last.0 != tip {
             *last = (tip, self.read_state());
@@ -194,8 +246,8 @@ impl Pair {
     }
 
     fn read_state(&self) -> Option<serde_json::Value> {
-        let shown =
-            Command::new("git").args(["show", "main:sync/state.json"]).current_dir(self.remote()).output();
+        let file = format!("{}:sync/state.json", self.branch);
+        let shown = Command::new("git").args(["show", &file]).current_dir(self.remote()).output();
         serde_json::from_slice(&shown.unwrap().stdout).ok()
     }
 
@@ -215,7 +267,7 @@ impl Pair {
     }
 
     pub(crate) fn tip(&self) -> String {
-        self.git(&["rev-parse", "main"]).trim().to_owned()
+        self.git(&["rev-parse", self.branch]).trim().to_owned()
     }
 
     /// Gives the bare repository a hook.
@@ -257,7 +309,7 @@ impl Pair {
 
     /// The branch as it is on the remote.
     pub(crate) fn history(&self) -> History {
-        History::read(&self.remote(), "main")
+        History::read(&self.remote(), self.branch)
     }
 
     /// Asserts that nobody of the pair runs and that nothing of a person's was touched on any machine.
@@ -270,6 +322,18 @@ impl Pair {
             machine.git(&["fsck", "--strict", "--no-progress"]);
         }
     }
+}
+
+/// A directory with what the scripted agent runs, and nothing else.
+fn tools_without_git(base: &Path) -> PathBuf {
+    let tools = base.join("bin");
+    fs::create_dir(&tools).unwrap();
+    let path = std::env::var_os("PATH").unwrap();
+    for tool in ["sh", "mkdir", "mv", "rm", "cat", "flock"] {
+        let found = std::env::split_paths(&path).map(|folder| folder.join(tool)).find(|file| file.is_file());
+        std::os::unix::fs::symlink(found.unwrap_or_else(|| panic!("no {tool}")), tools.join(tool)).unwrap();
+    }
+    tools
 }
 
 /// Waits for the ends of two sides. Where one ends badly, the other is not waited for in vain.

@@ -28,3 +28,12 @@ pub(crate) fn check_table_in(page: &str, name: &str, table: &str) {
         assert_eq!(old, table, "the page shows another table; BATON_WRITE_TABLES=1 writes it anew");
     }
 }
+
+/// For whoever runs a matrix by hand, while it runs.
+#[expect(
+    clippy::disallowed_macros,
+    reason = "figures of a run, which the test harness shows or not as it is asked"
+)]
+pub(crate) fn say(text: &str) {
+    eprintln!("{text}");
+}

@@ -16,7 +16,8 @@ pub(crate) enum Git {
     Avoided,
 }
 
-const CHECKS: &str = r#"verify:
+/// Two scripted `verify` commands.
+pub(crate) const CHECKS: &str = r#"verify:
   - { name: first, run: 'CHECK=first; . "$FAKE_DIR/check"' }
   - { name: second, run: 'CHECK=second; . "$FAKE_DIR/check"' }
 "#;

@@ -195,6 +195,47 @@ fn what_ssh_says_is_told_apart(#[case] script: &str, #[case] transient: bool, #[
     assert_eq!(error.to_string().replace(&url, "URL"), text);
 }
 
+/// The server that closes the connection while git writes makes it end by SIGPIPE, with nothing said.
+#[rstest]
+#[case(
+    "kill -PIPE $$",
+    true,
+    "the connection to the remote `origin` (URL) broke off: broken pipe: the other side closed the connection"
+)]
+#[case(
+    "exit 141",
+    true,
+    "the connection to the remote `origin` (URL) broke off: broken pipe: the other side closed the connection"
+)]
+#[case("kill -KILL $$", false, "git failed to DO the remote `origin` (URL): git was ended by signal 9")]
+fn a_git_that_a_signal_has_ended_is_told_by_the_signal(
+    #[case] script: &str,
+    #[case] transient: bool,
+    #[case] text: &str,
+) {
+    let hub = Hub::new(By::Path);
+    let mut clone = hub.clone();
+    let commit = child(&remote_of(&clone, Way::Program), &hub.tip(), "x");
+    let directory = clone.root.with_file_name("bin");
+    let path = clone.ambient().var("PATH").unwrap().to_owned();
+    write_hook(
+        &directory.join("git"),
+        &format!(
+            "for word in \"$@\"; do case \"$word\" in fetch|push) {script} ;; esac; done\nPATH='{path}' exec git \"$@\""
+        ),
+    );
+    clone.set_env("PATH", &format!("{}:{path}", directory.display()));
+    let remote = remote_of(&clone, Way::Program);
+    let look = remote.look().unwrap_err();
+    let push = remote.push(&commit, Some(&hub.tip()), PushKind::Turn).unwrap_err();
+    for (error, doing) in [(look, "look at"), (push, "push to")] {
+        assert_eq!(error.is_transient(), transient, "{error}");
+        assert!(error.may_have_arrived(), "{error}");
+        let said = error.to_string().replace(&hub.bare.display().to_string(), "URL");
+        assert_eq!(said, text.replace("DO", doing));
+    }
+}
+
 #[test]
 fn conditions_are_found_before_anything_is_done() {
     let repo = TestRepo::with(&[]);
