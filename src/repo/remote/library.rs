@@ -11,7 +11,9 @@ use git2::{
 use super::super::error::RepoError;
 use super::super::library::{Library, object_id, oid};
 use super::super::place::LOCK_PAUSE;
+use super::address::Scheme;
 use super::answer::{LeaseSeen, RefusalKind, RemoteSeen, refusal_kind};
+use super::beside;
 use super::handle::{Ask, Link, Order};
 use super::lease::lease_token;
 use super::limit::within;
@@ -26,6 +28,8 @@ pub(super) struct LibraryLink {
     limit: Duration,
     /// Gone with a call that did not end in time; then another one is opened.
     handle: RefCell<Option<Library>>,
+    /// The remote, where it lies beside this repository.
+    there: RefCell<Option<Repository>>,
 }
 
 /// Why libgit2 has no answer.
@@ -50,6 +54,7 @@ pub(super) struct LibraryLook {
     pub(super) seen: RemoteSeen,
     /// How many references the remote has listed.
     pub(super) references: usize,
+    /// Whether a pack was stored.
     pub(super) has_downloaded: bool,
 }
 
@@ -73,6 +78,7 @@ impl LibraryLink {
             ambient: ambient.clone(),
             limit,
             handle: RefCell::new(Some(library)),
+            there: RefCell::default(),
         }
     }
 
@@ -115,10 +121,37 @@ impl LibraryLink {
     pub(super) fn look(&self, link: &Link, ask: Ask) -> Result<LibraryLook, LibraryFailure> {
         if link.fetch.is_local() {
             let deadline = Deadline { running: self.ambient.stopwatch(), limit: Duration::MAX };
-            return self.run_here(|library| look(&library.git, link, ask, deadline));
+            return self.run_here(|library| {
+                if let Some(look) = self.look_in_place(&library.git, link, ask) {
+                    return Ok(look);
+                }
+                look(&library.git, link, ask, deadline)
+            });
         }
         let link = link.clone();
         self.run(move |library, deadline| look(&library.git, &link, ask, deadline))
+    }
+
+    /// A look at a directory without listing its references; `None` where that does not do, or anything is odd.
+    fn look_in_place(&self, git: &Repository, link: &Link, ask: Ask) -> Option<LibraryLook> {
+        if *link.fetch.scheme() != Scheme::Path {
+            return None;
+        }
+        let known = self.there.borrow_mut().take();
+        let there = known.or_else(|| Repository::open(link.fetch.directory(&link.root)?).ok())?;
+        let look = look_beside(git, &there, link, ask).ok().flatten()?;
+        *self.there.borrow_mut() = Some(there);
+        Some(look)
+    }
+
+    /// A push to a directory without a process; `None`: it is git's, whatever the reason.
+    pub(super) fn push_in_place(&self, link: &Link, order: &Order) -> Option<LibraryPush> {
+        if *link.push.scheme() != Scheme::Path {
+            return None;
+        }
+        let env = self.ambient.env();
+        // git pushes the same then, and finds out what is wrong, or that the branch has moved already.
+        self.run_here(|library| beside::push(&library.git, &directory(link)?, order, env)).ok().flatten()
     }
 
     pub(super) fn push(&self, link: &Link, order: &Order) -> Result<LibraryPush, LibraryFailure> {
@@ -219,21 +252,12 @@ fn look(git: &Repository, link: &Link, ask: Ask, deadline: Deadline) -> Result<L
     let mut connection = remote.connect_auth(Direction::Fetch, Some(callbacks(deadline)), None)?;
     let heads = connection.list()?;
     let references = heads.len();
-    let branch = (id_of(heads, &link.branch_reference()), link.branch_reference(), link.kept_branch());
-    let lease = match branch.0 {
-        Some(_) if ask == Ask::TipAndLease => id_of(heads, &link.lease_reference()),
-        Some(_) | None => None,
-    };
-    let tip = branch.0;
-    let mut wanted = vec![branch];
-    if ask == Ask::TipAndLease || tip.is_none() {
-        wanted.push((lease, link.lease_reference(), link.kept_lease()));
-    }
-    wanted.retain(|(there, _, kept)| git.refname_to_id(kept).ok() != *there);
+    let found = Found::of(link, ask, |reference| Ok(id_of(heads, reference)))?;
+    let wanted = found.changed(git, link);
     let refspecs: Vec<String> = wanted
         .iter()
-        .filter(|(there, ..)| there.is_some())
-        .map(|(_, reference, kept)| format!("+{reference}:{kept}"))
+        .filter(|wanted| wanted.there.is_some())
+        .map(|wanted| format!("+{}:{}", wanted.reference, wanted.kept))
         .collect();
     if !refspecs.is_empty() {
         let mut options = FetchOptions::new();
@@ -243,19 +267,103 @@ fn look(git: &Repository, link: &Link, ask: Ask, deadline: Deadline) -> Result<L
             .update_fetchhead(false);
         connection.remote().download(&refspecs, Some(&mut options))?;
     }
-    for (there, _, kept) in &wanted {
-        keep_patiently(git, link, kept, *there)?;
+    found.keep(git, link, &wanted, connection.remote())?;
+    Ok(LibraryLook { seen: found.seen(git)?, references, has_downloaded: !refspecs.is_empty() })
+}
+
+/// The same where the remote is open; `None`: what has changed there has to be fetched.
+fn look_beside(
+    git: &Repository,
+    there: &Repository,
+    link: &Link,
+    ask: Ask,
+) -> Result<Option<LibraryLook>, git2::Error> {
+    let found = Found::of(link, ask, |reference| match there.refname_to_id(reference) {
+        Ok(id) => Ok(Some(id)),
+        Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+        Err(error) => Err(error),
+    })?;
+    if found.tip.is_none() {
+        return Ok(None);
     }
-    if let (Some(tip), false) = (tip, wanted.is_empty()) {
-        follow(git, connection.remote(), &link.branch_reference(), tip);
+    let wanted = found.changed(git, link);
+    for Wanted { there: id, kept, .. } in &wanted {
+        if let Some(id) = id
+            && !beside::fetch(there, git, git.refname_to_id(kept).ok(), *id)?
+        {
+            return Ok(None);
+        }
     }
-    let lease = lease.map(|id| {
-        let commit = git.find_commit(id)?;
-        let token = lease_token(&String::from_utf8_lossy(commit.message_bytes()));
-        Ok::<_, git2::Error>(LeaseSeen { id: object_id(id), token })
-    });
-    let seen = RemoteSeen { tip: tip.map(object_id), lease: lease.transpose()? };
-    Ok(LibraryLook { seen, references, has_downloaded: !refspecs.is_empty() })
+    if !wanted.is_empty() {
+        found.keep(git, link, &wanted, &git.find_remote(&link.name)?)?;
+    }
+    Ok(Some(LibraryLook { seen: found.seen(git)?, references: 0, has_downloaded: false }))
+}
+
+/// What the remote's references name.
+struct Found {
+    ask: Ask,
+    tip: Option<Oid>,
+    lease: Option<Oid>,
+}
+
+/// A reference there that names something else than what is kept of it here.
+struct Wanted {
+    there: Option<Oid>,
+    reference: String,
+    kept: String,
+}
+
+impl Found {
+    fn of(
+        link: &Link,
+        ask: Ask,
+        named: impl Fn(&str) -> Result<Option<Oid>, git2::Error>,
+    ) -> Result<Self, git2::Error> {
+        let tip = named(&link.branch_reference())?;
+        let lease = match tip {
+            Some(_) if ask == Ask::TipAndLease => named(&link.lease_reference())?,
+            Some(_) | None => None,
+        };
+        Ok(Self { ask, tip, lease })
+    }
+
+    fn changed(&self, git: &Repository, link: &Link) -> Vec<Wanted> {
+        let (reference, kept) = (link.branch_reference(), link.kept_branch());
+        let mut wanted = vec![Wanted { there: self.tip, reference, kept }];
+        if self.ask == Ask::TipAndLease || self.tip.is_none() {
+            let (reference, kept) = (link.lease_reference(), link.kept_lease());
+            wanted.push(Wanted { there: self.lease, reference, kept });
+        }
+        wanted.retain(|wanted| git.refname_to_id(&wanted.kept).ok() != wanted.there);
+        wanted
+    }
+
+    /// What was stored gets its names.
+    fn keep(
+        &self,
+        git: &Repository,
+        link: &Link,
+        wanted: &[Wanted],
+        remote: &git2::Remote<'_>,
+    ) -> Result<(), git2::Error> {
+        for Wanted { there, kept, .. } in wanted {
+            keep_patiently(git, link, kept, *there)?;
+        }
+        if let (Some(tip), false) = (self.tip, wanted.is_empty()) {
+            follow(git, remote, &link.branch_reference(), tip);
+        }
+        Ok(())
+    }
+
+    fn seen(&self, git: &Repository) -> Result<RemoteSeen, git2::Error> {
+        let lease = self.lease.map(|id| {
+            let commit = git.find_commit(id)?;
+            let token = lease_token(&String::from_utf8_lossy(commit.message_bytes()));
+            Ok::<_, git2::Error>(LeaseSeen { id: object_id(id), token })
+        });
+        Ok(RemoteSeen { tip: self.tip.map(object_id), lease: lease.transpose()? })
+    }
 }
 
 /// Another look may be keeping the same just now.

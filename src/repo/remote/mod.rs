@@ -12,6 +12,8 @@
 
 mod address;
 mod answer;
+mod beside;
+mod carry;
 mod connect;
 mod error;
 mod facts;
@@ -21,6 +23,7 @@ mod library;
 mod limit;
 mod opened;
 mod program;
+mod swap;
 
 #[cfg(test)]
 mod tests;
