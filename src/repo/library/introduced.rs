@@ -96,29 +96,35 @@ impl Library {
                 None => self.git.refname_to_id("HEAD")?,
                 Some(tip) => oid(tip)?,
             };
-            Ok(objects_since(&self.git, Some(oid(base)?), tip)?.into_iter().map(object_id).collect())
+            let objects = objects_since(&self.git, oid(base)?, tip, usize::MAX)?.unwrap_or_default();
+            Ok(objects.into_iter().map(object_id).collect())
         };
         list().map_err(self.failed("read the new commits"))
     }
 }
 
-/// The commits, trees and files that `tip` has and `base` has not; more than these where a merge brings some along.
+/// The commits, trees and files that `tip` has and `base` has not; more than these where a merge brings some along. `None`: they
+/// are so many or more.
 pub(in super::super) fn objects_since(
     git: &Repository,
-    base: Option<Oid>,
+    base: Oid,
     tip: Oid,
-) -> Result<BTreeSet<Oid>, git2::Error> {
+    many: usize,
+) -> Result<Option<BTreeSet<Oid>>, git2::Error> {
     let mut walk = git.revwalk()?;
     walk.push(tip)?;
-    base.map_or(Ok(()), |base| walk.hide(base))?;
+    walk.hide(base)?;
     let mut objects = BTreeSet::new();
     for id in walk {
+        if objects.len() >= many {
+            return Ok(None);
+        }
         let commit = git.find_commit(id?)?;
         let parent = commit.parent(0).and_then(|parent| parent.tree()).ok();
         objects.insert(commit.id());
         new_objects(git, &commit.tree()?, parent.as_ref(), &mut objects)?;
     }
-    Ok(objects)
+    Ok((objects.len() < many).then_some(objects))
 }
 
 fn new_objects(

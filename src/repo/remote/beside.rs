@@ -47,7 +47,7 @@ pub(super) fn push(
         Err(error) if error.code() == ErrorCode::NotFound => return Ok(Some(moved)),
         Err(error) => return Err(error),
     }
-    if !carry((here, Contents::Durable), &there, Some(expected), commit)? {
+    if !carry((here, Contents::Durable), &there, expected, commit)? {
         return Ok(None);
     }
     Ok(match swap(&there, &order.reference, expected, commit)? {
@@ -58,12 +58,7 @@ pub(super) fn push(
 }
 
 /// Stores here what a reference there names, with all that it needs beyond `base`; `false`: it has to be fetched.
-pub(super) fn fetch(
-    there: &Repository,
-    here: &Repository,
-    base: Option<Oid>,
-    tip: Oid,
-) -> Result<bool, git2::Error> {
+pub(super) fn fetch(there: &Repository, here: &Repository, base: Oid, tip: Oid) -> Result<bool, git2::Error> {
     Ok(!there.is_shallow() && carry((there, Contents::Unknown), here, base, tip)?)
 }
 

@@ -31,13 +31,10 @@ pub(super) enum Contents {
 pub(super) fn carry(
     (from, contents): (&Repository, Contents),
     to: &Repository,
-    base: Option<Oid>,
+    base: Oid,
     tip: Oid,
 ) -> Result<bool, git2::Error> {
-    let objects = objects_since(from, base, tip)?;
-    if objects.len() >= MANY {
-        return Ok(false);
-    }
+    let Some(objects) = objects_since(from, base, tip, MANY)? else { return Ok(false) };
     let (source, target) = (from.odb()?, to.odb()?);
     target.refresh()?;
     let mut missing = Vec::new();

@@ -151,7 +151,16 @@ impl LibraryLink {
         }
         let env = self.ambient.env();
         // git pushes the same then, and finds out what is wrong, or that the branch has moved already.
-        self.run_here(|library| beside::push(&library.git, &directory(link)?, order, env)).ok().flatten()
+        let pushed = self.run_here(|library| {
+            let pushed = beside::push(&library.git, &directory(link)?, order, env)?;
+            if pushed == Some(LibraryPush::Accepted) {
+                // As after any push.
+                let remote = library.git.find_remote(&link.name)?;
+                follow(&library.git, &remote, &order.reference, oid(&order.commit)?);
+            }
+            Ok(pushed)
+        });
+        pushed.ok().flatten()
     }
 
     pub(super) fn push(&self, link: &Link, order: &Order) -> Result<LibraryPush, LibraryFailure> {
@@ -288,9 +297,10 @@ fn look_beside(
     }
     let wanted = found.changed(git, link);
     for Wanted { there: id, kept, .. } in &wanted {
-        if let Some(id) = id
-            && !beside::fetch(there, git, git.refname_to_id(kept).ok(), *id)?
-        {
+        let Some(id) = id else { continue };
+        // The first time all that is there would be new.
+        let Ok(base) = git.refname_to_id(kept) else { return Ok(None) };
+        if !beside::fetch(there, git, base, *id)? {
             return Ok(None);
         }
     }
@@ -336,6 +346,14 @@ impl Found {
             wanted.push(Wanted { there: self.lease, reference, kept });
         }
         wanted.retain(|wanted| git.refname_to_id(&wanted.kept).ok() != wanted.there);
+        // What we have published ourselves is in HEAD, and nobody looks for it elsewhere.
+        let is_ours = |wanted: &Wanted| {
+            wanted.there == self.tip
+                && wanted.reference == link.branch_reference()
+                && git.refname_to_id(&wanted.kept).is_ok()
+                && git.refname_to_id("HEAD").ok() == self.tip
+        };
+        wanted.retain(|wanted| !is_ours(wanted));
         wanted
     }
 

@@ -1,5 +1,6 @@
 //! One suite over every way to look and to push, and every scheme, with real repositories, hooks and servers on loopback.
 
+mod beside;
 mod errors;
 mod leases;
 mod looks;

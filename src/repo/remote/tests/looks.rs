@@ -110,7 +110,7 @@ fn a_look_and_a_push_make_one_connection_each(
 }
 
 /// The processes of git that a clone's call starts, in their words.
-fn processes(clone: &mut TestRepo) -> impl Fn() -> Vec<String> + use<> {
+pub(super) fn processes(clone: &mut TestRepo) -> impl Fn() -> Vec<String> + use<> {
     let directory = clone.root.with_file_name("bin");
     let log = clone.root.with_file_name("log");
     let path = clone.ambient().var("PATH").unwrap().to_owned();
