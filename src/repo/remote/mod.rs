@@ -18,6 +18,7 @@ mod carry;
 mod connect;
 mod error;
 mod facts;
+mod found;
 mod handle;
 mod lease;
 mod library;
