@@ -59,7 +59,10 @@ impl PreparedIndex {
         match self {
             Self::Ready { lock, copy, git_dir, superseded } => {
                 // The lock stays until the index is the new one: readers see one or the other.
+                let name = copy.to_path_buf();
                 let renamed = copy.persist(git_dir.join("index")).map_err(|error| error.error);
+                // Two names of one file, where nothing had to be written: a rename leaves both.
+                let _ = std::fs::remove_file(name);
                 drop(lock);
                 // An index of before the commit would show its reverse as staged, after a loss of power.
                 let synced = renamed.and_then(|()| File::open(&git_dir)?.sync_all());
@@ -130,11 +133,18 @@ impl Repo {
     }
 
     /// A copy of the index beside it; no file where there is none.
+    ///
+    /// As a second name where that can be had: whoever writes an index writes a new file and renames it.
     pub(super) fn copy_of_index(&self) -> Result<TempPath, String> {
         let text = |error: std::io::Error| error.to_string();
+        let index = self.git_dir().join("index");
+        let name = |path: &Path| std::fs::hard_link(&index, path);
+        if let Ok(linked) = tempfile::Builder::new().prefix(COPY).make_in(self.git_dir(), name) {
+            return Ok(linked.into_temp_path());
+        }
         let copy = tempfile::Builder::new().prefix(COPY).tempfile_in(self.git_dir()).map_err(text)?;
         let copy = copy.into_temp_path();
-        match copy_index(&self.git_dir().join("index"), &copy) {
+        match copy_index(&index, &copy) {
             Ok(()) => {}
             // An empty file is no index; an absent one is an empty index.
             Err(error) if error.kind() == ErrorKind::NotFound => {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use git2::{DiffOptions, ObjectType, Oid, Sort, Tree};
+use git2::{DiffOptions, ObjectType, Oid, Repository, Sort, Tree};
 
 use super::super::error::RepoError;
 use super::super::introduced::{Introduced, IntroducedFile};
@@ -92,53 +92,67 @@ impl Library {
         tip: Option<&ObjectId>,
     ) -> Result<BTreeSet<ObjectId>, RepoError> {
         let list = || {
-            let mut walk = self.git.revwalk()?;
-            match tip {
-                None => walk.push_head()?,
-                Some(tip) => walk.push(oid(tip)?)?,
-            }
-            walk.hide(oid(base)?)?;
-            let mut objects = BTreeSet::new();
-            for id in walk {
-                let commit = self.git.find_commit(id?)?;
-                let parent = commit.parent(0).and_then(|parent| parent.tree()).ok();
-                objects.insert(commit.id());
-                self.new_objects(&commit.tree()?, parent.as_ref(), &mut objects)?;
-            }
+            let tip = match tip {
+                None => self.git.refname_to_id("HEAD")?,
+                Some(tip) => oid(tip)?,
+            };
+            let objects = objects_since(&self.git, oid(base)?, tip, usize::MAX)?.unwrap_or_default();
             Ok(objects.into_iter().map(object_id).collect())
         };
         list().map_err(self.failed("read the new commits"))
     }
+}
 
-    fn new_objects(
-        &self,
-        tree: &Tree<'_>,
-        parent: Option<&Tree<'_>>,
-        objects: &mut BTreeSet<Oid>,
-    ) -> Result<(), git2::Error> {
-        if parent.is_some_and(|parent| parent.id() == tree.id()) || !objects.insert(tree.id()) {
-            return Ok(());
+/// The commits, trees and files that `tip` has and `base` has not; more than these where a merge brings some along. `None`: they
+/// are so many or more.
+pub(in super::super) fn objects_since(
+    git: &Repository,
+    base: Oid,
+    tip: Oid,
+    many: usize,
+) -> Result<Option<BTreeSet<Oid>>, git2::Error> {
+    let mut walk = git.revwalk()?;
+    walk.push(tip)?;
+    walk.hide(base)?;
+    let mut objects = BTreeSet::new();
+    for id in walk {
+        if objects.len() >= many {
+            return Ok(None);
         }
-        for entry in tree {
-            let before = parent.and_then(|parent| {
-                parent.iter().find(|before| before.name_bytes() == entry.name_bytes()).map(|it| it.to_owned())
-            });
-            if before.as_ref().is_some_and(|before| before.id() == entry.id()) {
-                continue;
-            }
-            match entry.kind() {
-                Some(ObjectType::Tree) => {
-                    let below = self.git.find_tree(entry.id())?;
-                    let before = before.and_then(|before| self.git.find_tree(before.id()).ok());
-                    self.new_objects(&below, before.as_ref(), objects)?;
-                }
-                Some(ObjectType::Blob) => {
-                    objects.insert(entry.id());
-                }
-                // A submodule's commit is in another repository.
-                _ => {}
-            }
-        }
-        Ok(())
+        let commit = git.find_commit(id?)?;
+        let parent = commit.parent(0).and_then(|parent| parent.tree()).ok();
+        objects.insert(commit.id());
+        new_objects(git, &commit.tree()?, parent.as_ref(), &mut objects)?;
     }
+    Ok((objects.len() < many).then_some(objects))
+}
+
+fn new_objects(
+    git: &Repository,
+    tree: &Tree<'_>,
+    parent: Option<&Tree<'_>>,
+    objects: &mut BTreeSet<Oid>,
+) -> Result<(), git2::Error> {
+    if parent.is_some_and(|parent| parent.id() == tree.id()) || !objects.insert(tree.id()) {
+        return Ok(());
+    }
+    for entry in tree {
+        let before = parent.and_then(|parent| parent.get_name_bytes(entry.name_bytes()));
+        if before.as_ref().is_some_and(|before| before.id() == entry.id()) {
+            continue;
+        }
+        match entry.kind() {
+            Some(ObjectType::Tree) => {
+                let below = git.find_tree(entry.id())?;
+                let before = before.and_then(|before| git.find_tree(before.id()).ok());
+                new_objects(git, &below, before.as_ref(), objects)?;
+            }
+            Some(ObjectType::Blob) => {
+                objects.insert(entry.id());
+            }
+            // A submodule's commit is in another repository.
+            _ => {}
+        }
+    }
+    Ok(())
 }

@@ -21,6 +21,7 @@ mod replay;
 mod shared;
 mod tree;
 
+pub(super) use introduced::objects_since;
 pub(super) use object::{object_id, oid};
-pub(super) use open::{Library, Scans};
+pub(super) use open::{Library, Scans, configuration};
 pub(super) use shared::SharedLibrary;

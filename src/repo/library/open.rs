@@ -77,12 +77,20 @@ fn configure(
     env: &BTreeMap<OsString, OsString>,
     durable: &Path,
 ) -> Result<(), git2::Error> {
+    let config = configuration(git, env)?;
+    make_durable(git, durable)?;
+    git.set_config(&config)
+}
+
+/// The configuration of a repository, as git would read it in this environment.
+pub(in super::super) fn configuration(
+    git: &Repository,
+    env: &BTreeMap<OsString, OsString>,
+) -> Result<Config, git2::Error> {
     let overridden = ["GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"]
         .iter()
         .any(|name| env.contains_key(OsStr::new(name)));
-    let config = if overridden { config_of_environment(git, env)? } else { git.config()? };
-    make_durable(git, durable)?;
-    git.set_config(&config)
+    if overridden { config_of_environment(git, env) } else { git.config() }
 }
 
 /// libgit2 does not know git's variables for other configuration files. `includeIf` conditions on the git

@@ -23,13 +23,14 @@ pub(in super::super) struct Own {
     pub(in super::super) program: Option<GitProgram>,
 }
 
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 8] = [
     "core.sshcommand",
     "core.gitproxy",
     "http.proxy",
     "http.extraheader",
     "credential.helper",
     "protocol.allow",
+    "protocol.file.allow",
     "url.insteadof",
 ];
 
@@ -69,6 +70,9 @@ impl Repo {
         let ssh = ssh_command(&place.ambient, settings[0].as_deref());
         let has_own_receiver = own.backend.settings(&[&format!("remote.{name}.receivepack")])?[0].is_some();
         let takes_short_way = push.is_local() && !has_own_receiver;
+        let pushes_in_place = takes_short_way
+            && facts.pushes.because == Because::Directory
+            && setting_for(&push, &settings, &place.ambient).is_none();
         let link = Link {
             name: name.to_owned(),
             branch: branch.to_owned(),
@@ -89,6 +93,7 @@ impl Repo {
             facts,
             switched: OnceCell::new(),
             chain: RefCell::default(),
+            pushes_in_place,
         })
     }
 }
@@ -149,7 +154,7 @@ fn setting_for(address: &Address, settings: &[Option<String>], ambient: &Ambient
     let variable = |name: &str| ambient.var(name).filter(|value| !value.is_empty()).map(|_| name.to_owned());
     let first = |keys: &[&str]| keys.iter().find_map(|key| set(key));
     match address.scheme() {
-        Scheme::Path | Scheme::File => first(&["protocol.allow"]),
+        Scheme::Path | Scheme::File => first(&["protocol.allow", "protocol.file.allow"]),
         Scheme::Git => first(&["core.gitproxy", "protocol.allow"]).or_else(|| variable("GIT_PROXY_COMMAND")),
         Scheme::Http => first(&["http.proxy", "http.extraheader", "credential.helper", "protocol.allow"])
             .or_else(|| ["http_proxy", "all_proxy", "ALL_PROXY"].iter().find_map(|name| variable(name))),

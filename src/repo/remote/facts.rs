@@ -27,7 +27,8 @@ pub enum Because {
     Repository,
     /// Only the installed git knows how to reach this, in these words.
     Scheme(String),
-    /// A push to a directory: only the installed git compares before it overwrites, and runs the hooks there.
+    /// A push to a directory: the installed git runs the hooks there and honours its settings. Where there are none, and the
+    /// directory is on the same disk, it is spared.
     Directory,
     /// The answer of the installed git is exact, and it runs the hook `pre-push`.
     Exact,
@@ -89,7 +90,8 @@ impl fmt::Display for Because {
             Self::Repository => f.write_str("as for all work in this repository"),
             Self::Scheme(scheme) => write!(f, "only it can reach {scheme}"),
             Self::Directory => f.write_str(
-                "in a directory only it compares before it overwrites, and runs the hooks that are there",
+                "in a directory it runs the hooks and honours the settings that are there; without any, on the same \
+                 disk, it is spared",
             ),
             Self::Exact => f.write_str("its answer is exact, and it runs the hook `pre-push`"),
             Self::NoGit => f.write_str("no git is installed"),

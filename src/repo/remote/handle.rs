@@ -33,6 +33,8 @@ pub struct Remote {
     pub(super) library: Option<LibraryLink>,
     pub(super) program: Option<ProgramLink>,
     pub(super) chain: RefCell<Option<Chain>>,
+    /// Whether the installed git may be spared where it pushes to a directory.
+    pub(super) pushes_in_place: bool,
 }
 
 /// What is asked, and where.
@@ -338,6 +340,12 @@ impl Remote {
 
     fn send(&self, order: &Order) -> Result<Pushed, RemoteError> {
         match (&self.facts().pushes.engine, &self.library, &self.program) {
+            (Engine::Program(_), Some(library), _)
+                if self.pushes_in_place
+                    && let Some(pushed) = library.push_in_place(&self.link, order) =>
+            {
+                self.by_library(&order.reference, Ok(pushed))
+            }
             (Engine::Program(_), _, Some(program)) => program.push(&self.link, order),
             (Engine::Opened, Some(library), _) => {
                 self.by_library(&order.reference, library.push_opened(&self.link, order))

@@ -12,10 +12,11 @@ use git2::{
 
 use super::super::error::RepoError;
 use super::super::library::{Library, object_id, oid};
-use super::super::place::LOCK_PAUSE;
-use super::answer::{LeaseSeen, RefusalKind, RemoteSeen, refusal_kind};
+use super::address::Scheme;
+use super::answer::{RefusalKind, RemoteSeen, refusal_kind};
+use super::beside;
+use super::found::{Found, Wanted, follow};
 use super::handle::{Ask, Link, Order};
-use super::lease::lease_token;
 use super::limit::within;
 use super::opened;
 use crate::ambient::{Ambient, Stopwatch};
@@ -28,6 +29,8 @@ pub(super) struct LibraryLink {
     limit: Duration,
     /// Gone with a call that did not end in time; then another one is opened.
     handle: RefCell<Option<Library>>,
+    /// The remote, where it lies beside this repository.
+    there: RefCell<Option<Repository>>,
 }
 
 /// Why libgit2 has no answer.
@@ -52,6 +55,7 @@ pub(super) struct LibraryLook {
     pub(super) seen: RemoteSeen,
     /// How many references the remote has listed.
     pub(super) references: usize,
+    /// Whether a pack was stored.
     pub(super) has_downloaded: bool,
 }
 
@@ -75,6 +79,7 @@ impl LibraryLink {
             ambient: ambient.clone(),
             limit,
             handle: RefCell::new(Some(library)),
+            there: RefCell::default(),
         }
     }
 
@@ -117,10 +122,46 @@ impl LibraryLink {
     pub(super) fn look(&self, link: &Link, ask: Ask) -> Result<LibraryLook, LibraryFailure> {
         if link.fetch.is_local() {
             let deadline = Deadline { running: self.ambient.stopwatch(), limit: Duration::MAX };
-            return self.run_here(|library| look(&library.git, link, ask, deadline));
+            return self.run_here(|library| {
+                if let Some(look) = self.look_in_place(&library.git, link, ask) {
+                    return Ok(look);
+                }
+                look(&library.git, link, ask, deadline)
+            });
         }
         let link = link.clone();
         self.run(move |library, deadline| look(&library.git, &link, ask, deadline))
+    }
+
+    /// A look at a directory without listing its references; `None` where that does not do, or anything is odd.
+    fn look_in_place(&self, git: &Repository, link: &Link, ask: Ask) -> Option<LibraryLook> {
+        if *link.fetch.scheme() != Scheme::Path {
+            return None;
+        }
+        let known = self.there.borrow_mut().take();
+        let there = known.or_else(|| Repository::open(link.fetch.directory(&link.root)?).ok())?;
+        let look = look_beside(git, &there, link, ask).ok().flatten()?;
+        *self.there.borrow_mut() = Some(there);
+        Some(look)
+    }
+
+    /// A push to a directory without a process; `None`: it is git's, whatever the reason.
+    pub(super) fn push_in_place(&self, link: &Link, order: &Order) -> Option<LibraryPush> {
+        if *link.push.scheme() != Scheme::Path {
+            return None;
+        }
+        let env = self.ambient.env();
+        // git pushes the same then, and finds out what is wrong, or that the branch has moved already.
+        let pushed = self.run_here(|library| {
+            let pushed = beside::push(&library.git, &directory(link)?, order, env)?;
+            if pushed == Some(LibraryPush::Accepted) {
+                // As after any push.
+                let remote = library.git.find_remote(&link.name)?;
+                follow(&library.git, &remote, &order.reference, oid(&order.commit)?);
+            }
+            Ok(pushed)
+        });
+        pushed.ok().flatten()
     }
 
     pub(super) fn push(&self, link: &Link, order: &Order) -> Result<LibraryPush, LibraryFailure> {
@@ -221,21 +262,12 @@ fn look(git: &Repository, link: &Link, ask: Ask, deadline: Deadline) -> Result<L
     let mut connection = remote.connect_auth(Direction::Fetch, Some(callbacks(deadline)), None)?;
     let heads = connection.list()?;
     let references = heads.len();
-    let branch = (id_of(heads, &link.branch_reference()), link.branch_reference(), link.kept_branch());
-    let lease = match branch.0 {
-        Some(_) if ask == Ask::TipAndLease => id_of(heads, &link.lease_reference()),
-        Some(_) | None => None,
-    };
-    let tip = branch.0;
-    let mut wanted = vec![branch];
-    if ask == Ask::TipAndLease || tip.is_none() {
-        wanted.push((lease, link.lease_reference(), link.kept_lease()));
-    }
-    wanted.retain(|(there, _, kept)| git.refname_to_id(kept).ok() != *there);
+    let found = Found::of(link, ask, |reference| Ok(id_of(heads, reference)))?;
+    let wanted = found.changed(git, link);
     let refspecs: Vec<String> = wanted
         .iter()
-        .filter(|(there, ..)| there.is_some())
-        .map(|(_, reference, kept)| format!("+{reference}:{kept}"))
+        .filter(|wanted| wanted.there.is_some())
+        .map(|wanted| format!("+{}:{}", wanted.reference, wanted.kept))
         .collect();
     if !refspecs.is_empty() {
         let mut options = FetchOptions::new();
@@ -249,19 +281,8 @@ fn look(git: &Repository, link: &Link, ask: Ask, deadline: Deadline) -> Result<L
         // Before anything names them: a reference to commits that a loss of power took would stop every later look.
         sync_new(&packs, &before).map_err(|error| git2::Error::from_str(&error.to_string()))?;
     }
-    for (there, _, kept) in &wanted {
-        keep_patiently(git, link, kept, *there)?;
-    }
-    if let (Some(tip), false) = (tip, wanted.is_empty()) {
-        follow(git, connection.remote(), &link.branch_reference(), tip);
-    }
-    let lease = lease.map(|id| {
-        let commit = git.find_commit(id)?;
-        let token = lease_token(&String::from_utf8_lossy(commit.message_bytes()));
-        Ok::<_, git2::Error>(LeaseSeen { id: object_id(id), token })
-    });
-    let seen = RemoteSeen { tip: tip.map(object_id), lease: lease.transpose()? };
-    Ok(LibraryLook { seen, references, has_downloaded: !refspecs.is_empty() })
+    found.keep(git, link, &wanted, connection.remote())?;
+    Ok(LibraryLook { seen: found.seen(git)?, references, has_downloaded: !refspecs.is_empty() })
 }
 
 fn names_in(directory: &Path) -> BTreeSet<OsString> {
@@ -285,46 +306,34 @@ fn sync_new(packs: &Path, before: &BTreeSet<OsString>) -> std::io::Result<()> {
     std::fs::File::open(packs)?.sync_all()
 }
 
-/// Another look may be keeping the same just now.
-fn keep_patiently(git: &Repository, link: &Link, kept: &str, there: Option<Oid>) -> Result<(), git2::Error> {
-    let mut pauses = link.patience.as_millis() / LOCK_PAUSE.as_millis().max(1);
-    loop {
-        match keep(git, kept, there) {
-            Err(error) if error.code() == ErrorCode::Locked && pauses > 0 => {
-                pauses -= 1;
-                std::thread::sleep(LOCK_PAUSE);
-            }
-            ended => return ended,
+/// The same where the remote is open; `None`: what has changed there has to be fetched.
+fn look_beside(
+    git: &Repository,
+    there: &Repository,
+    link: &Link,
+    ask: Ask,
+) -> Result<Option<LibraryLook>, git2::Error> {
+    let found = Found::of(link, ask, |reference| match there.refname_to_id(reference) {
+        Ok(id) => Ok(Some(id)),
+        Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+        Err(error) => Err(error),
+    })?;
+    if found.tip.is_none() {
+        return Ok(None);
+    }
+    let wanted = found.changed(git, link);
+    for Wanted { there: id, kept, .. } in &wanted {
+        let Some(id) = id else { continue };
+        // The first time all that is there would be new.
+        let Ok(base) = git.refname_to_id(kept) else { return Ok(None) };
+        if !beside::fetch(there, git, base, *id)? {
+            return Ok(None);
         }
     }
-}
-
-/// Lets the reference name what was fetched, or not exist.
-fn keep(git: &Repository, kept: &str, there: Option<Oid>) -> Result<(), git2::Error> {
-    match there {
-        Some(id) => {
-            // What cannot be read was not fetched.
-            git.find_commit(id)?;
-            git.reference(kept, id, true, "baton: look").map(|_| ())
-        }
-        None => match git.find_reference(kept).and_then(|mut reference| reference.delete()) {
-            Err(error) if error.code() != ErrorCode::NotFound => Err(error),
-            Ok(()) | Err(_) => Ok(()),
-        },
+    if !wanted.is_empty() {
+        found.keep(git, link, &wanted, &git.find_remote(&link.name)?)?;
     }
-}
-
-/// The user's remote-tracking branch follows, as after any fetch. It is only for people, so its failure is none.
-fn follow(git: &Repository, remote: &git2::Remote<'_>, reference: &str, tip: Oid) {
-    for refspec in remote.refspecs() {
-        if refspec.direction() == Direction::Fetch
-            && refspec.src_matches(reference)
-            && let Ok(tracking) = refspec.transform(reference)
-            && let Ok(tracking) = std::str::from_utf8(&tracking)
-        {
-            let _ = git.reference(tracking, tip, true, "fetch");
-        }
-    }
+    Ok(Some(LibraryLook { seen: found.seen(git)?, references: 0, has_downloaded: false }))
 }
 
 fn push(

@@ -6,21 +6,26 @@
 //! for that very reference; an error means that nobody knows, and that a look has to tell.
 //!
 //! Which git does it is decided once, from the address (`facts`): libgit2 looks at paths, `git://` and `http://`; the installed
-//! git does all else. libgit2 never pushes to a path: its own transport overwrites the reference without comparing. It never
+//! git does all else. libgit2 never pushes to a path: its own transport overwrites the reference without comparing. Where a
+//! directory on the same disk has neither hooks nor settings for pushes, the reference there is moved in place (`beside`). It never
 //! asks a question, never waits longer than `git.timeout`, never forces a branch, and never shows a password. What is pushed, and
 //! what an answer means for a turn, is the business of `turn` and `runner`.
 
 mod address;
 mod answer;
+mod beside;
+mod carry;
 mod connect;
 mod error;
 mod facts;
+mod found;
 mod handle;
 mod lease;
 mod library;
 mod limit;
 mod opened;
 mod program;
+mod swap;
 
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,8 @@ use super::library::LibraryPush;
 use crate::durable::sync_file_system;
 use crate::publish::ObjectId;
 
-const HOOKS: [&str; 6] =
+/// Those that a push to a repository runs there.
+pub(super) const HOOKS: [&str; 6] =
     ["pre-receive", "update", "post-receive", "post-update", "reference-transaction", "proc-receive"];
 
 /// Moves a reference there, having stored what the commit needs.

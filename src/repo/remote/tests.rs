@@ -1,5 +1,6 @@
 //! One suite over every way to look and to push, and every scheme, with real repositories, hooks and servers on loopback.
 
+mod beside;
 mod errors;
 mod leases;
 mod looks;
@@ -19,29 +20,29 @@ use server::Server;
 
 /// How the remote is addressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum By {
+pub(super) enum By {
     Path,
     File,
     Git,
 }
 
 /// A bare repository, the server before it, and what is needed to make clones.
-struct Hub {
-    bare: PathBuf,
+pub(super) struct Hub {
+    pub(super) bare: PathBuf,
     url: String,
     server: Option<Server>,
-    first: TestRepo,
+    pub(super) first: TestRepo,
 }
 
 impl Hub {
     /// With one commit on `main`.
-    fn new(by: By) -> Self {
+    pub(super) fn new(by: By) -> Self {
         let hub = Self::empty(by);
         hub.first.git(&["push", "-q", "origin", "main"]);
         hub
     }
 
-    fn empty(by: By) -> Self {
+    pub(super) fn empty(by: By) -> Self {
         let first = TestRepo::with(&[("a", "1")]);
         let bare = first.root.with_file_name("hub.git");
         first.git(&["init", "-q", "--bare", "-b", "main", "../hub.git"]);
@@ -56,7 +57,7 @@ impl Hub {
     }
 
     /// Another machine's clone.
-    fn clone(&self) -> TestRepo {
+    pub(super) fn clone(&self) -> TestRepo {
         let clone = TestRepo::unborn();
         clone.git(&["remote", "add", "origin", &self.url]);
         clone.git(&["pull", "-q", "origin", "main"]);
@@ -64,13 +65,13 @@ impl Hub {
     }
 
     /// What git says in the bare repository.
-    fn git(&self, arguments: &[&str]) -> String {
+    pub(super) fn git(&self, arguments: &[&str]) -> String {
         let output = self.first.run_in(&self.bare, arguments);
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
-    fn tip(&self) -> ObjectId {
+    pub(super) fn tip(&self) -> ObjectId {
         self.git(&["rev-parse", "main"]).parse().unwrap()
     }
 
@@ -78,7 +79,7 @@ impl Hub {
         write_hook(&self.bare.join("hooks").join(name), script);
     }
 
-    fn assert_sound(&self) {
+    pub(super) fn assert_sound(&self) {
         let output = self.first.run_in(&self.bare, &["fsck", "--strict", "--full"]);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success() && !said.contains("error"), "{said}");
@@ -91,12 +92,12 @@ fn write_hook(path: &Path, script: &str) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-fn remote_of(repo: &TestRepo, way: Way) -> Remote {
+pub(super) fn remote_of(repo: &TestRepo, way: Way) -> Remote {
     repo.open_as(way).remote("origin", "main").unwrap()
 }
 
 /// A commit on top of another, on no branch.
-fn child(remote: &Remote, parent: &ObjectId, message: &str) -> ObjectId {
+pub(super) fn child(remote: &Remote, parent: &ObjectId, message: &str) -> ObjectId {
     let copy =
         Copy { base: Some(parent), changes: &Changes::new(), parents: std::slice::from_ref(parent), message };
     remote.backend.store_copy(&copy).unwrap()

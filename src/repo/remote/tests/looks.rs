@@ -110,7 +110,7 @@ fn a_look_and_a_push_make_one_connection_each(
 }
 
 /// The processes of git that a clone's call starts, in their words.
-fn processes(clone: &mut TestRepo) -> impl Fn() -> Vec<String> + use<> {
+pub(super) fn processes(clone: &mut TestRepo) -> impl Fn() -> Vec<String> + use<> {
     let directory = clone.root.with_file_name("bin");
     let log = clone.root.with_file_name("log");
     let path = clone.ambient().var("PATH").unwrap().to_owned();
@@ -131,7 +131,7 @@ fn processes(clone: &mut TestRepo) -> impl Fn() -> Vec<String> + use<> {
 }
 
 #[rstest]
-#[case(Way::Library, &[], &["push"])]
+#[case(Way::Library, &[], &[])]
 #[case(Way::Program, &["fetch", "for-each-ref"], &["merge-base", "push"])]
 fn few_processes_are_started(#[case] way: Way, #[case] look: &[&str], #[case] push: &[&str]) {
     let hub = Hub::new(By::Path);
@@ -148,7 +148,7 @@ fn few_processes_are_started(#[case] way: Way, #[case] look: &[&str], #[case] pu
 
 #[test]
 fn where_there_are_many_references_the_installed_git_looks() {
-    let hub = Hub::new(By::Path);
+    let hub = Hub::new(By::Git);
     let tip = hub.tip();
     let tags =
         (0..1_100).map(|number| format!("{tip} refs/tags/t{number:04}")).collect::<Vec<_>>().join("\n");
@@ -206,7 +206,7 @@ fn another_address_that_the_configuration_puts_in_its_place_counts(
 
 #[test]
 fn where_looks_have_left_many_packs_the_installed_git_looks() {
-    let hub = Hub::new(By::Path);
+    let hub = Hub::new(By::File);
     let clone = hub.clone();
     let (remote, other) = (remote_of(&clone, Way::Library), remote_of(&hub.first, Way::LibraryAlone));
     let mut tip = hub.tip();

@@ -107,7 +107,27 @@ fn every_accepted_push_of_a_free_race_is_in_the_history(
     #[values(By::Path, By::Git)] by: By,
 ) {
     let hub = Hub::new(by);
-    let (_clones, mut remotes) = contenders(&hub, way, 3);
+    let (_clones, remotes) = contenders(&hub, way, 3);
+    race_freely(&hub, remotes);
+}
+
+/// In place, by git, and by a baton that has none.
+#[test]
+fn every_way_to_push_to_a_directory_keeps_the_others_locks() {
+    let hub = Hub::new(By::Path);
+    let ways = [Way::Library, Way::Program, Way::LibraryAlone, Way::Library];
+    let (_clones, remotes): (Vec<TestRepo>, Vec<Remote>) = ways
+        .map(|way| {
+            let clone = hub.clone();
+            let remote = remote_of(&clone, way);
+            (clone, remote)
+        })
+        .into_iter()
+        .unzip();
+    race_freely(&hub, remotes);
+}
+
+fn race_freely(hub: &Hub, mut remotes: Vec<Remote>) {
     let accepted: usize = std::thread::scope(|scope| {
         let mut threads = Vec::new();
         for (number, remote) in remotes.iter_mut().enumerate() {
