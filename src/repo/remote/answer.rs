@@ -227,6 +227,24 @@ mod tests {
         assert_eq!(read_porcelain(printed, REF), line);
     }
 
+    #[test]
+    fn what_a_server_could_not_take_in_is_told_with_the_likely_reasons() {
+        let refusal = Refusal {
+            kind: RefusalKind::NotTakenIn,
+            reason: "unpacker error".to_owned(),
+            said: Vec::new(),
+            remote: "origin".to_owned(),
+            url: "git://h/r".to_owned(),
+            branch: "main".to_owned(),
+        };
+        assert!(refusal.may_pass());
+        assert_eq!(
+            refusal.to_string(),
+            "the remote `origin` (git://h/r) could not take in what was pushed to `main` (unpacker error); if that stays so, \
+             its disk may be full, or it takes no such objects: it said nothing more"
+        );
+    }
+
     #[rstest]
     #[case("unpacker error", "error: remote unpack failed: eof before pack header was fully read", true)]
     #[case(

@@ -18,6 +18,8 @@ use crate::power::{
 };
 use crate::support::{CHECKS, Pair, SYNC, Scheme, say, wait_for_both};
 
+use super::kills::other;
+
 /// What the machine under test has on its disk.
 fn ours(role: &str) -> [String; 2] {
     let machine = if role == "galph" { "m1" } else { "m2" };
@@ -64,12 +66,22 @@ fn pair_before(role: &str) -> Pair {
     pair
 }
 
+/// A recorded turn.
+struct Recording {
+    cuts: usize,
+    losses: Vec<Loss>,
+    /// The other machine, which does nothing meanwhile.
+    beside: Image,
+}
+
 /// The turn of the role, and what every cut leaves of it.
-fn record(pair: &Pair, role: &str) -> (usize, Vec<Loss>) {
+fn record(pair: &Pair, role: &str) -> Recording {
     let base = pair.base();
     let (ours, others) = (ours(role), others(role));
     let role_word = format!("--role={role}");
     let mut disk = Disk::snapshot(base);
+    let mut beside = disk.written();
+    beside.retain(|path, _| is_below(path, &self::ours(other(role))));
     let events = traced(&pair.seat(role).root(), |wrapper| {
         pair.seat(role).spawn(wrapper, &["tick", &role_word], None).wait().assert_code(0);
     });
@@ -101,13 +113,18 @@ fn record(pair: &Pair, role: &str) -> (usize, Vec<Loss>) {
     }
     let compared: Vec<&str> = ours.iter().chain(&others[..1]).map(String::as_str).collect();
     assert_replayed(&disk.written(), base, &compared);
-    (cuts, losses)
+    Recording { cuts, losses, beside }
 }
 
 /// What is wrong after this loss; else how many locks a person had to remove.
-fn restart(pair: &Pair, role: &str, loss: &Loss) -> Result<usize, String> {
-    let places: Vec<String> = ours(role).into_iter().chain([others(role)[0].clone()]).collect();
-    materialise(&loss.image, pair.base(), &places.iter().map(String::as_str).collect::<Vec<_>>());
+fn restart(pair: &Pair, role: &str, loss: &Loss, beside: &Image) -> Result<usize, String> {
+    let put = |image: &Image, places: &[&String]| {
+        materialise(image, pair.base(), &places.iter().map(|place| place.as_str()).collect::<Vec<_>>());
+    };
+    let ([repo, home], [remote, _]) = (ours(role), others(role));
+    put(&loss.image, &[&repo, &home, &remote]);
+    let [repo, home] = ours(other(role));
+    put(beside, &[&repo, &home]);
     for (path, content) in &loss.notes {
         fs::write(pair.base().join(path), content).unwrap();
     }
@@ -168,7 +185,7 @@ fn go_on(pair: &Pair, role: &str) -> u64 {
 #[rstest]
 fn a_loss_of_power_in_a_roles_turn_loses_nothing_that_was_paid_for(#[values("galph", "ralph")] role: &str) {
     let pair = pair_before(role);
-    let (cuts, mut losses) = record(&pair, role);
+    let Recording { cuts, mut losses, beside } = record(&pair, role);
     let images = losses.len();
     assert!(cuts >= 200 && images >= 300, "{cuts} cuts, {images} images");
     // For whoever mends a violation, or has little time: only the cuts after calls on such paths, or each n-th image.
@@ -179,7 +196,7 @@ fn a_loss_of_power_in_a_roles_turn_loses_nothing_that_was_paid_for(#[values("gal
     let (mut checked, mut locked, mut wrong) = (0, 0, 0);
     for loss in losses.drain(..).step_by(stride) {
         checked += 1;
-        match restart(&pair, role, &loss) {
+        match restart(&pair, role, &loss, &beside) {
             Ok(locks) => locked += usize::from(locks > 0),
             Err(what) => {
                 wrong += 1;
