@@ -142,6 +142,7 @@ impl Pair {
     }
 
     /// The directory around everything that the pair has.
+    #[cfg(feature = "faults")]
     pub(crate) fn base(&self) -> &Path {
         &self.base
     }
