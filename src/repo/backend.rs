@@ -34,6 +34,15 @@ pub(super) enum InIndex {
     Unmerged,
 }
 
+impl InIndex {
+    pub(super) fn version(self) -> Option<Blob> {
+        match self {
+            Self::Version(version) => Some(version),
+            Self::Nothing | Self::Unmerged => None,
+        }
+    }
+}
+
 /// A path that git reports as different from HEAD, in the index or in the work tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Changed {

@@ -77,11 +77,8 @@ impl Repo {
         &self,
         paths: impl Iterator<Item = &'a RepoPath>,
     ) -> Result<Vec<Option<Blob>>, RepoError> {
-        let version = |staged| match staged {
-            InIndex::Version(version) => Some(version),
-            InIndex::Nothing | InIndex::Unmerged => None,
-        };
-        Ok(self.backend.staged(&paths.collect::<Vec<_>>())?.into_iter().map(version).collect())
+        let staged = self.backend.staged(&paths.collect::<Vec<_>>())?;
+        Ok(staged.into_iter().map(InIndex::version).collect())
     }
 
     /// The URLs of `remote.*.url` and `remote.*.pushurl`, as they are written. What cannot be read is none.

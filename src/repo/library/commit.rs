@@ -18,7 +18,7 @@ use super::super::preflight::{Operation, Person};
 use super::super::remote::Own;
 use super::super::surroundings::StashEntry;
 use super::content::Hasher;
-use super::object::{object_id, oid, store_commit};
+use super::object::{is_stored, object_id, oid, store_commit};
 use super::open::Library;
 use super::tree::{edit_tree, write_to};
 use crate::publish::{Blob, ObjectId, RepoPath};
@@ -32,7 +32,7 @@ impl Library {
     ) -> Result<ObjectId, RepoError> {
         let failed = self.failed("store a file");
         let expected = oid(expected).map_err(&failed)?;
-        let existed = self.git.odb().map_err(&failed)?.exists(expected);
+        let existed = is_stored(&self.git.odb().map_err(&failed)?, expected);
         let stored = write().map_err(&failed)?;
         if existed {
             self.place.sync_object(&object_id(expected))?;

@@ -1,6 +1,6 @@
 //! Looking: HEAD, configuration, the work tree against HEAD, objects.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use git2::{ErrorClass, ErrorCode, Index, Status, StatusOptions, Statuses, Tree};
 
@@ -8,7 +8,8 @@ use super::super::backend::{Changed, InIndex, Known};
 use super::super::error::{RepoError, Unsupported};
 use super::super::head::Head;
 use super::super::preflight::Person;
-use super::super::program::GitProgram;
+use super::super::program::{GitProgram, Scan};
+use super::index_file::IndexFile;
 use super::object::{file_mode, object_id, oid};
 use super::open::{Library, Scans};
 use crate::publish::{Blob, ObjectId, RepoPath};
@@ -32,13 +33,26 @@ impl Library {
             Err(error) => return Err(failed(error)),
         };
         let commit = resolved.peel_to_commit().map_err(&failed)?;
-        let short = commit.as_object().short_id().map_err(&failed)?;
-        let short = short.as_str().map_err(&failed)?.to_owned();
+        let short = self.short_name(&commit).map_err(&failed)?;
         Ok(Head { commit: object_id(commit.id()), short, branch })
     }
 
+    /// Looked up once for each commit, since it takes reading directories of objects, and HEAD is looked at often.
+    fn short_name(&self, commit: &git2::Commit<'_>) -> Result<String, git2::Error> {
+        if let Some((known, short)) = &*self.short.borrow()
+            && *known == commit.id()
+        {
+            return Ok(short.clone());
+        }
+        let short = commit.as_object().short_id()?.as_str()?.to_owned();
+        self.short.replace(Some((commit.id(), short.clone())));
+        Ok(short)
+    }
+
     pub(super) fn read_settings(&self, keys: &[&str]) -> Result<Vec<Option<String>>, RepoError> {
-        let config = self.git.config().map_err(self.failed("read the configuration"))?;
+        // Of a snapshot the files are looked at once, otherwise for each key.
+        let config = self.git.config().and_then(|mut config| config.snapshot());
+        let config = config.map_err(self.failed("read the configuration"))?;
         Ok(keys.iter().map(|key| config.get_string(key).ok()).collect())
     }
 
@@ -54,7 +68,7 @@ impl Library {
 
     pub(super) fn scan(&self) -> Result<BTreeMap<RepoPath, Changed>, RepoError> {
         // If it fails, libgit2 does it, or says why not.
-        if let Some(scan) = self.scanner().and_then(|program| program.scan().ok()) {
+        if let Some(scan) = self.scanner().and_then(|program| self.scan_with(program)) {
             return scan.complete(|paths| self.known_versions(paths));
         }
         let mut options = StatusOptions::new();
@@ -80,6 +94,14 @@ impl Library {
             changed.insert(path, Changed::Path { known, conflicted: status.is_conflicted() });
         }
         Ok(changed)
+    }
+
+    /// By the installed git, of which the less is asked the more can be seen without it.
+    fn scan_with(&self, program: &GitProgram) -> Option<Scan> {
+        let of_suspects = |paths: BTreeSet<RepoPath>| {
+            if paths.is_empty() { Some(Scan::default()) } else { program.scan_at(&paths).ok() }
+        };
+        self.suspects().and_then(of_suspects).or_else(|| program.scan().ok())
     }
 
     fn scanner(&self) -> Option<&GitProgram> {
@@ -115,22 +137,65 @@ impl Library {
         if paths.is_empty() {
             return Ok(Vec::new());
         }
-        let versions = Versions::new(self)?;
-        paths.iter().map(|path| versions.known(path)).collect()
+        let tree = self.git.head().and_then(|head| head.peel_to_tree()).ok();
+        let in_head = |path: &&RepoPath| tree.as_ref().map_or(Ok(None), |tree| self.in_tree(tree, path));
+        let heads = paths.iter().map(in_head).collect::<Result<Vec<_>, _>>()?;
+        let absent = paths.iter().zip(&heads).filter(|(_, head)| head.is_none());
+        let absent: Vec<&RepoPath> = absent.map(|(path, _)| *path).collect();
+        let mut staged = self.staged_versions(&absent)?.into_iter();
+        let known = |head: Option<Blob>| {
+            let index = if head.is_none() { staged.next().and_then(InIndex::version) } else { None };
+            Known { head, index }
+        };
+        Ok(heads.into_iter().map(known).collect())
     }
 
     pub(super) fn staged_versions(&self, paths: &[&RepoPath]) -> Result<Vec<InIndex>, RepoError> {
         if paths.is_empty() {
             return Ok(Vec::new());
         }
-        let index = self.git.index().and_then(|mut index| index.read(false).map(|()| index));
-        let index = index.map_err(self.failed("read the index"))?;
+        if let Some(staged) = self.staged_in_file(paths)? {
+            return Ok(staged);
+        }
+        let index = self.read_index()?;
         let staged = |path: &&RepoPath| match in_index(&index, path) {
             Some(version) => InIndex::Version(version),
             None if (1..=3).any(|side| index.get_path(path.as_path(), side).is_some()) => InIndex::Unmerged,
             None => InIndex::Nothing,
         };
         Ok(paths.iter().map(staged).collect())
+    }
+
+    /// Without libgit2, which takes in and checks the whole index each time that it has changed; `None` for an index that
+    /// only libgit2 can read, or not even it.
+    fn staged_in_file(&self, paths: &[&RepoPath]) -> Result<Option<Vec<InIndex>>, RepoError> {
+        let Ok(bytes) = std::fs::read(self.place.git_dir.join("index")) else { return Ok(None) };
+        let Some(index) = IndexFile::parse(&bytes).filter(IndexFile::is_whole) else { return Ok(None) };
+        self.follow_attributes(&index)?;
+        let staged = |path: &&RepoPath| {
+            let entry = index.find(path.as_bytes())?;
+            if entry.is_unmerged() {
+                return Some(InIndex::Unmerged);
+            }
+            let id = git2::Oid::from_bytes(entry.object()).ok()?;
+            file_mode(entry.mode()).map(|mode| InIndex::Version(Blob { id: object_id(id), mode }))
+        };
+        Ok(Some(paths.iter().map(|path| staged(path).unwrap_or(InIndex::Nothing)).collect()))
+    }
+
+    /// libgit2 asks its own copy of the index for the attributes of a file; of these at least it is as the file is.
+    pub(super) fn follow_attributes(&self, index: &IndexFile<'_>) -> Result<(), RepoError> {
+        let attributes = index.attributes();
+        if self.attributes.borrow().as_ref() != Some(&attributes) {
+            self.read_index()?;
+            self.attributes.replace(Some(attributes));
+        }
+        Ok(())
+    }
+
+    fn read_index(&self) -> Result<Index, RepoError> {
+        let index = self.git.index().and_then(|mut index| index.read(false).map(|()| index));
+        index.map_err(self.failed("read the index"))
     }
 
     pub(super) fn versions_of(

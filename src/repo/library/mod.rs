@@ -1,7 +1,7 @@
 //! The built-in way: libgit2, the repository kept open.
 //!
 //! It runs no hook, signs nothing, and knows only git's line-ending conversions. Where git is installed, it writes an
-//! index of which libgit2 would lose something, and looks at work trees with very many files.
+//! index of which libgit2 would lose something, and tells what has changed among very many files.
 
 mod branch;
 mod checkout;
@@ -19,6 +19,7 @@ mod open;
 mod references;
 mod replay;
 mod shared;
+mod suspects;
 mod tree;
 
 pub(super) use introduced::objects_since;

@@ -1,6 +1,6 @@
 //! Between our object names and libgit2's.
 
-use git2::{Commit, ObjectType, Oid, Repository, Signature, Tree};
+use git2::{Commit, ObjectType, Odb, OdbLookupFlags, Oid, Repository, Signature, Tree};
 
 use crate::publish::{FileMode, ObjectId};
 
@@ -37,6 +37,12 @@ pub(super) const fn mode_bits(mode: FileMode) -> u32 {
         FileMode::Symlink => 0o120_000,
         FileMode::Submodule => 0o160_000,
     }
+}
+
+/// Whether an object need not be written. The list of packs is not read anew for one that is not found: if it is in a pack
+/// that somebody has just made, it is written once more.
+pub(super) fn is_stored(odb: &Odb<'_>, id: Oid) -> bool {
+    odb.exists_ext(id, OdbLookupFlags::NO_REFRESH)
 }
 
 /// Stores a commit that no branch names yet. libgit2's own call returns success where the object could not be written.

@@ -1,5 +1,6 @@
 //! The handle, with git's own configuration and durable writes.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use git2::{Config, ConfigLevel, Repository, RepositoryOpenFlags};
 use super::super::error::{RepoError, opening_failed};
 use super::super::place::Place;
 use super::super::program::GitProgram;
+use super::index_file::AttributesFiles;
 use crate::ambient::Ambient;
 
 /// libgit2's handle of a repository.
@@ -18,10 +20,14 @@ pub(in super::super) struct Library {
     /// Writes an index of which libgit2 would lose something.
     pub(super) program: Option<GitProgram>,
     pub(super) scans: Scans,
+    /// The commit that was HEAD last, and its short name.
+    pub(super) short: RefCell<Option<(git2::Oid, String)>>,
+    /// The attributes files that the index had when libgit2 last read it; `None`: nobody has looked.
+    pub(super) attributes: RefCell<Option<AttributesFiles>>,
 }
 
-/// Who looks at all files of a large work tree. The installed git does it with several threads, and with a note in the
-/// index which directories are as in HEAD; but it runs filters.
+/// Who looks at all files of a large work tree. libgit2 takes longer than the installed git, which tells what has become of
+/// the files that are not provably unchanged; but it runs filters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Scans {
     /// libgit2, however large.
@@ -54,7 +60,14 @@ impl Library {
         let durable = durable_settings()?;
         configure(&git, ambient.env(), durable.path())
             .map_err(|source| RepoError::Unopenable { workspace: workspace.to_owned(), source })?;
-        Ok(Self { git, place, program: None, scans: Scans::Own })
+        Ok(Self {
+            git,
+            place,
+            program: None,
+            scans: Scans::Own,
+            short: RefCell::default(),
+            attributes: RefCell::default(),
+        })
     }
 
     /// Leaves what libgit2 cannot do to this program.

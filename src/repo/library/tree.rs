@@ -9,7 +9,7 @@ use git2::{ObjectType, Oid, Repository, Tree};
 
 use super::super::backend::{Changes, Difference, TreeChange, Versions};
 use super::super::durable::sync_loose_object;
-use super::object::{file_mode, mode_bits, object_id, oid};
+use super::object::{file_mode, is_stored, mode_bits, object_id, oid};
 use crate::publish::{Blob, RepoPath};
 
 /// Stores a serialised tree, or only computes its name.
@@ -21,6 +21,7 @@ struct Node<'a> {
     children: BTreeMap<Vec<u8>, Node<'a>>,
 }
 
+#[derive(PartialEq, Eq)]
 struct Entry {
     mode: u32,
     id: Oid,
@@ -123,27 +124,62 @@ fn serialise(entries: BTreeMap<Vec<u8>, Entry>) -> Vec<u8> {
     bytes
 }
 
-/// What changed from `old` to `new`.
+/// What changed from `old` to `new`. Directories that are the same in both are not read, which libgit2's own comparison
+/// does: of 20,000 files it would read all.
 pub(super) fn tree_difference(
     git: &Repository,
     old: Option<&Tree<'_>>,
     new: &Tree<'_>,
 ) -> Result<Difference, git2::Error> {
-    let mut options = git2::DiffOptions::new();
-    options.ignore_submodules(false).include_typechange(true).skip_binary_check(true);
-    let diff = git.diff_tree_to_tree(old, Some(new), Some(&mut options))?;
     let mut difference = Difference::new();
-    for delta in diff.deltas() {
-        let version = |file: git2::DiffFile<'_>| {
-            let mode = file_mode(u32::from(file.mode()))?;
-            (!file.id().is_zero()).then(|| Blob { id: object_id(file.id()), mode })
-        };
-        let (old, new) = (delta.old_file(), delta.new_file());
-        let Some(path) = new.path_bytes().or_else(|| old.path_bytes()) else { continue };
-        let versions = Versions { new: version(new), old: version(old) };
-        difference.insert(RepoPath::from_bytes(path), versions);
-    }
+    compare(git, (old, Some(new)), &mut Vec::new(), &mut difference)?;
     Ok(difference)
+}
+
+/// `directory`: the path of both; it ends in a slash where it is not the root.
+fn compare(
+    git: &Repository,
+    (old, new): (Option<&Tree<'_>>, Option<&Tree<'_>>),
+    directory: &mut Vec<u8>,
+    difference: &mut Difference,
+) -> Result<(), git2::Error> {
+    let mut names: BTreeMap<Vec<u8>, [Option<Entry>; 2]> = BTreeMap::new();
+    for (side, tree) in [old, new].into_iter().enumerate() {
+        for entry in tree.into_iter().flat_map(Tree::iter) {
+            #[expect(clippy::cast_sign_loss, reason = "a file mode is never negative")]
+            let mode = entry.filemode_raw() as u32;
+            names.entry(entry.name_bytes().to_vec()).or_default()[side] =
+                Some(Entry { mode, id: entry.id() });
+        }
+    }
+    for (name, sides) in names {
+        let [old, new] = &sides;
+        if old == new {
+            continue;
+        }
+        let path = [directory.as_slice(), &name].concat();
+        let file = |entry: &Option<Entry>| {
+            let entry = entry.as_ref()?;
+            Some(Blob { id: object_id(entry.id), mode: file_mode(entry.mode)? })
+        };
+        let versions = Versions { new: file(new), old: file(old) };
+        if versions.new != versions.old {
+            difference.insert(RepoPath::from_bytes(path), versions);
+        }
+        let tree = |entry: &Option<Entry>| {
+            let entry = entry.as_ref().filter(|entry| entry.mode == TREE_MODE);
+            entry.map(|entry| git.find_tree(entry.id)).transpose()
+        };
+        let (old, new) = (tree(old)?, tree(new)?);
+        if old.is_some() || new.is_some() {
+            let depth = directory.len();
+            directory.extend_from_slice(&name);
+            directory.push(b'/');
+            compare(git, (old.as_ref(), new.as_ref()), directory, difference)?;
+            directory.truncate(depth);
+        }
+    }
+    Ok(())
 }
 
 /// Writes trees durably into the object database of `git`.
@@ -151,7 +187,7 @@ pub(super) fn write_to(git: &Repository) -> impl Fn(&[u8]) -> Result<Oid, git2::
     move |bytes| {
         let odb = git.odb()?;
         let id = Oid::hash_object(ObjectType::Tree, bytes)?;
-        if odb.exists(id) {
+        if is_stored(&odb, id) {
             sync_loose_object(&git.commondir().join("objects"), &object_id(id))
                 .map_err(|error| git2::Error::from_str(&error.to_string()))?;
             return Ok(id);

@@ -1,6 +1,6 @@
 //! Looking: HEAD, the work tree against HEAD, the index.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt as _;
 
 use sha2::{Digest as _, Sha256};
@@ -42,9 +42,22 @@ impl Scan {
 impl GitProgram {
     /// Everything that differs from HEAD, untracked files one by one, nothing that is ignored.
     pub(in super::super) fn scan(&self) -> Result<Scan, GitFailure> {
+        self.scan_at(&BTreeSet::new())
+    }
+
+    /// The same of these paths and all below them, if any are named.
+    pub(in super::super) fn scan_at(&self, paths: &BTreeSet<RepoPath>) -> Result<Scan, GitFailure> {
+        let bytes: usize = paths.iter().map(|path| path.as_bytes().len()).sum();
+        // More than fit into the arguments of a process: everything.
+        let paths: Vec<&RepoPath> = paths.iter().filter(|_| bytes <= MAX_ARGUMENTS).collect();
+        // For a few paths, threads that look at all files ahead of time are in the way.
+        let threads: &[&str] = if paths.is_empty() { &[] } else { &["-c", "core.preloadIndex=false"] };
         let listed = self
-            .look(&["status", "--porcelain=v2", "-z", "--untracked-files=all", "--no-renames"])
-            .arguments(["--ignored=no", "--ignore-submodules=dirty"])
+            .look(&["--literal-pathspecs"])
+            .arguments(threads)
+            .arguments(["status", "--porcelain=v2", "-z", "--untracked-files=all", "--no-renames"])
+            .arguments(["--ignored=no", "--ignore-submodules=dirty", "--"])
+            .arguments(paths.into_iter().map(RepoPath::as_path))
             .run()?;
         let mut scan = Scan::default();
         for line in listed.split(|byte| *byte == 0).filter(|line| !line.is_empty()) {

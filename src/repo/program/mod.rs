@@ -19,6 +19,7 @@ mod run;
 mod scratch;
 mod shared;
 
+pub(super) use look::Scan;
 pub(super) use open::Installed;
 pub(super) use run::{Call, Finished, GitProgram};
 pub(super) use shared::SharedProgram;
