@@ -11,6 +11,7 @@ mod kills;
 mod long;
 mod people;
 mod races;
+mod refused;
 mod remote_faults;
 mod signals;
 mod verbs;

@@ -11,10 +11,11 @@ use git2::{
 use super::super::error::RepoError;
 use super::super::library::{Library, object_id, oid};
 use super::super::place::LOCK_PAUSE;
+use super::super::stop::StopSign;
 use super::answer::{LeaseSeen, RefusalKind, RemoteSeen, refusal_kind};
 use super::handle::{Ask, Link, Order};
 use super::lease::lease_token;
-use super::limit::within;
+use super::limit::{Within, within};
 use super::opened;
 use crate::ambient::{Ambient, Stopwatch};
 use crate::publish::ObjectId;
@@ -24,6 +25,7 @@ pub(super) struct LibraryLink {
     workspace: PathBuf,
     ambient: Ambient,
     limit: Duration,
+    stop: StopSign,
     /// Gone with a call that did not end in time; then another one is opened.
     handle: RefCell<Option<Library>>,
 }
@@ -32,6 +34,7 @@ pub(super) struct LibraryLink {
 #[derive(Debug)]
 pub(super) enum LibraryFailure {
     TimedOut,
+    Stopped,
     Git(git2::Error),
     Here(RepoError),
 }
@@ -72,8 +75,13 @@ impl LibraryLink {
             workspace: workspace.to_owned(),
             ambient: ambient.clone(),
             limit,
+            stop: StopSign::default(),
             handle: RefCell::new(Some(library)),
         }
+    }
+
+    pub(super) fn obey(&mut self, stop: &StopSign) {
+        self.stop = stop.clone();
     }
 
     fn take(&self) -> Result<Library, LibraryFailure> {
@@ -97,13 +105,14 @@ impl LibraryLink {
     ) -> Result<T, LibraryFailure> {
         let library = self.take()?;
         let deadline = Deadline { running: self.ambient.stopwatch(), limit: self.limit };
-        let ended = within(self.limit, move || {
+        let ended = within(self.limit, &self.stop, &self.ambient, move || {
             let result = job(&library, deadline);
             (library, result)
         });
         match ended.map_err(|error| LibraryFailure::Git(git2::Error::from_str(&error.to_string())))? {
-            None => Err(LibraryFailure::TimedOut),
-            Some((library, result)) => {
+            Within::TooLong => Err(LibraryFailure::TimedOut),
+            Within::Stopped => Err(LibraryFailure::Stopped),
+            Within::Done((library, result)) => {
                 *self.handle.borrow_mut() = Some(library);
                 result.map_err(|error| {
                     if deadline.is_over() { LibraryFailure::TimedOut } else { LibraryFailure::Git(error) }
@@ -180,6 +189,16 @@ impl LibraryLink {
         self.run_here(|library| opened::push(&library.git, &directory(link)?, order))
     }
 
+    /// The user's remote-tracking branch follows what was pushed, as git lets it. It is only for people.
+    pub(super) fn follow_push(&self, link: &Link, order: &Order) {
+        let followed = self.run_here(|library| {
+            let remote = library.git.find_remote(&link.name)?;
+            follow(&library.git, &remote, &order.reference, oid(&order.commit)?, "update by push");
+            Ok(())
+        });
+        drop(followed);
+    }
+
     pub(super) fn delete_opened(
         &self,
         link: &Link,
@@ -247,7 +266,7 @@ fn look(git: &Repository, link: &Link, ask: Ask, deadline: Deadline) -> Result<L
         keep_patiently(git, link, kept, *there)?;
     }
     if let (Some(tip), false) = (tip, wanted.is_empty()) {
-        follow(git, connection.remote(), &link.branch_reference(), tip);
+        follow(git, connection.remote(), &link.branch_reference(), tip, "fetch");
     }
     let lease = lease.map(|id| {
         let commit = git.find_commit(id)?;
@@ -287,15 +306,15 @@ fn keep(git: &Repository, kept: &str, there: Option<Oid>) -> Result<(), git2::Er
     }
 }
 
-/// The user's remote-tracking branch follows, as after any fetch. It is only for people, so its failure is none.
-fn follow(git: &Repository, remote: &git2::Remote<'_>, reference: &str, tip: Oid) {
+/// The user's remote-tracking branch follows, as after any fetch or push. It is only for people, so its failure is none.
+fn follow(git: &Repository, remote: &git2::Remote<'_>, reference: &str, tip: Oid, log: &str) {
     for refspec in remote.refspecs() {
         if refspec.direction() == Direction::Fetch
             && refspec.src_matches(reference)
             && let Ok(tracking) = refspec.transform(reference)
             && let Ok(tracking) = std::str::from_utf8(&tracking)
         {
-            let _ = git.reference(tracking, tip, true, "fetch");
+            let _ = git.reference(tracking, tip, true, log);
         }
     }
 }
