@@ -139,6 +139,9 @@ fn idle_tick() {
     let floor = middle(&floors);
     table::row("`baton --version`", floor, None);
     table::row("`baton tick`, the other side's turn", middle(&ticks), Some(floor));
+    let status = || succeed(pair.baton(&pair.clones[1], &["status"]));
+    let shown: Vec<Cost> = (0..TICKS).map(|_| cost(status)).collect();
+    table::row("`baton status`, which looks at the remote", middle(&shown), Some(floor));
 }
 
 /// Notes when the branch of the bare repository moves.

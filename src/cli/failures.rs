@@ -5,15 +5,18 @@ use std::io::ErrorKind;
 use crate::config::Config;
 use crate::ledger::HomeError;
 use crate::repo::RepoError;
-use crate::runner::{IsolationError, ROLE, RunnerError, SOLO};
+use crate::runner::{IsolationError, RunnerError, run_command};
 use crate::state::StateError;
 use crate::turn::Refusal;
 
 use super::sync_failures::{remote_failure, sync_failure};
 use super::{Exit, Failure};
 
-/// The failure of a turn that could not be taken or carried on.
-pub(crate) fn runner_failure(error: &RunnerError, config: &Config) -> Failure {
+/// What goes on where no seat was named.
+pub(crate) const PLAIN_RUN: &str = "baton run";
+
+/// The failure of a turn that could not be taken or carried on. `again`: the command that goes on, in the mode in use.
+pub(crate) fn runner_failure(error: &RunnerError, config: &Config, again: &str) -> Failure {
     let failure = |exit| Failure::from_error(exit, error);
     match error {
         RunnerError::PromptName { .. }
@@ -41,17 +44,20 @@ pub(crate) fn runner_failure(error: &RunnerError, config: &Config) -> Failure {
         )),
         RunnerError::Refused(refusal) => refusal_failure(refusal),
         RunnerError::Repo(error) => repo_failure(error),
-        RunnerError::Unpublishable { .. } => failure(Exit::TurnFailed).help(
-            "nothing is lost: the changes are in the work tree. Commit or undo by hand what is named, then `baton run`: \
-             it goes on at the commit, the agent is not run again",
-        ),
+        RunnerError::Unpublishable { .. } => failure(Exit::TurnFailed).help(format!(
+            "nothing is lost: the changes are in the work tree. Commit or undo by hand what is named, then `{again}`: \
+             it goes on at the commit, the agent is not run again"
+        )),
+        RunnerError::OthersPaths { .. } => failure(Exit::TurnFailed)
+            .help("undo what is named, let galph publish it (`publish.docs.globs`, `publish.work.actors`), or add `--tolerate-doc-dirty`")
+            .help(format!("then `{again}`: it goes on at the commit, the agent is not run again")),
         RunnerError::Secrets(found) => {
             found.remedies.iter().fold(failure(Exit::TurnFailed), |failure, remedy| failure.help(remedy.as_str()))
         }
-        RunnerError::Scanner { .. } => failure(Exit::TurnFailed).help(
-            "nothing is lost: the work is still there. Remove what it names, or change the scanner, then `baton run`: it goes on \
-             at the commit, the agent is not run again",
-        ),
+        RunnerError::Scanner { .. } => failure(Exit::TurnFailed).help(format!(
+            "nothing is lost: the work is still there. Remove what it names, or change the scanner, then `{again}`: it goes on \
+             at the commit, the agent is not run again"
+        )),
         RunnerError::Home(error) => home_failure(error),
         RunnerError::Journal { .. } => failure(Exit::Usage)
             .help("it was written by another version of baton: go on with that version, or run `baton doctor`"),
@@ -59,14 +65,12 @@ pub(crate) fn runner_failure(error: &RunnerError, config: &Config) -> Failure {
             "the git directory was copied or is shared: end the turn there, or remove `baton/` in the git directory \
              of this copy if the turn is of no interest",
         ),
-        RunnerError::OtherMode { actor, mode, .. } => failure(Exit::Usage).help(match mode.as_str() {
-            ROLE => format!("`baton run --mode role --role {actor}` goes on with it"),
-            SOLO => format!("`baton run --mode solo --role {actor}` goes on with it"),
-            _ => "`baton run` goes on with it".to_owned(),
-        }),
+        RunnerError::OtherMode { actor, mode, .. } => {
+            failure(Exit::Usage).help(format!("`{}` goes on with it", run_command(mode, *actor)))
+        }
         RunnerError::Remote(error) => remote_failure(error),
-        RunnerError::Sync(error) => sync_failure(error),
-        RunnerError::Isolation(error) => isolation_failure(error),
+        RunnerError::Sync(error) => sync_failure(error, again),
+        RunnerError::Isolation(error) => isolation_failure(error, again),
         RunnerError::Ledger(_) | RunnerError::Attempt(_) | RunnerError::Log { .. } => failure(Exit::Operational),
     }
 }
@@ -105,7 +109,7 @@ pub(crate) fn repo_failure(error: &RepoError) -> Failure {
 }
 
 /// The failure of an isolated loop's work tree.
-pub(crate) fn isolation_failure(error: &IsolationError) -> Failure {
+pub(crate) fn isolation_failure(error: &IsolationError, again: &str) -> Failure {
     let failure = |exit| Failure::from_error(exit, error);
     match error {
         IsolationError::NoBranch { branch } => {
@@ -124,14 +128,15 @@ pub(crate) fn isolation_failure(error: &IsolationError) -> Failure {
             "make the work tree with git, and start again: `git worktree add '{}' {branch}`",
             path.display()
         )),
-        IsolationError::TreeGone { .. } => failure(Exit::Operational).help(
-            "`baton run` makes or mends it, and goes on with the turn; what was committed and the state are safe",
-        ),
+        IsolationError::TreeGone { .. } => failure(Exit::Operational).help(format!(
+            "`{again}` makes or mends it, and goes on with the turn; what was committed and the state are safe"
+        )),
         IsolationError::NoLoop { .. } => {
             failure(Exit::Usage).help("`baton worktree list` shows those that there are")
         }
         IsolationError::OpenTurn { .. } => {
-            failure(Exit::Usage).help("`baton run` ends the turn; `baton stop` before it keeps the next from beginning")
+            failure(Exit::Usage)
+                .help(format!("`{again}` ends the turn; `baton stop` before it keeps the next from beginning"))
         }
         IsolationError::Uncommitted { path, .. } => failure(Exit::Usage)
             .help(format!("commit it or throw it away, in `{}`", path.display())),
@@ -159,5 +164,77 @@ fn home_failure(error: &HomeError) -> Failure {
             failure
         }
         HomeError::Unusable { .. } => failure.help("make the directory writable for this user"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::config::Overrides;
+    use crate::model::{Actor, TurnId};
+    use rstest::rstest;
+
+    const TURN: &str = "01JD5F3Z8K0000000000000000";
+
+    fn turn() -> TurnId {
+        TURN.parse().unwrap()
+    }
+
+    #[rstest]
+    #[case::role(
+        RunnerError::OtherMode { turn: turn(), actor: Actor::Ralph, mode: "role".into() },
+        2,
+        "error: ralph's turn TURN was begun in role mode and has not ended\n  \
+         help: `baton run --mode role --role ralph` goes on with it"
+    )]
+    #[case::solo(
+        RunnerError::OtherMode { turn: turn(), actor: Actor::Galph, mode: "solo".into() },
+        2,
+        "error: galph's turn TURN was begun in solo mode and has not ended\n  \
+         help: `baton run --mode solo --role galph` goes on with it"
+    )]
+    #[case::combined(
+        RunnerError::OtherMode { turn: turn(), actor: Actor::Ralph, mode: "combined".into() },
+        2,
+        "error: ralph's turn TURN was begun in combined mode and has not ended\n  help: `baton run` goes on with it"
+    )]
+    #[case::unpublishable(
+        RunnerError::Unpublishable { actor: Actor::Ralph, problems: vec!["a: it is protected".into()] },
+        5,
+        "error: ralph's work cannot be committed:\n    a: it is protected\n  \
+         help: nothing is lost: the changes are in the work tree. Commit or undo by hand what is named, then `AGAIN`: it \
+         goes on at the commit, the agent is not run again"
+    )]
+    #[case::others_paths(
+        RunnerError::OthersPaths { actor: Actor::Galph, paths: "src/a.rs and 3 more".into() },
+        5,
+        "error: galph changed what it does not publish: src/a.rs and 3 more\n  \
+         help: undo what is named, let galph publish it (`publish.docs.globs`, `publish.work.actors`), or add \
+         `--tolerate-doc-dirty`\n  \
+         help: then `AGAIN`: it goes on at the commit, the agent is not run again"
+    )]
+    #[case::scanner(
+        RunnerError::Scanner { actor: Actor::Ralph, how: "exit code 1".into(), tail: String::new() },
+        5,
+        "error: `publish.secrets.scanner` refuses ralph's work (exit code 1), and nothing is committed\n  \
+         help: nothing is lost: the work is still there. Remove what it names, or change the scanner, then `AGAIN`: it goes \
+         on at the commit, the agent is not run again"
+    )]
+    fn what_a_person_does_next_is_the_command_of_the_mode_in_use(
+        #[case] error: RunnerError,
+        #[case] code: u8,
+        #[case] text: &str,
+        #[values("baton run", "baton run --mode role --role galph")] again: &str,
+    ) {
+        let workspace = tempfile::tempdir().unwrap();
+        let config =
+            crate::config::load(workspace.path(), None, &BTreeMap::new(), &Overrides::default(), None)
+                .unwrap()
+                .config;
+        let failure = runner_failure(&error, &config, again);
+        let text = text.replace("AGAIN", again).replace("TURN", TURN);
+        assert_eq!((failure.exit.code(), failure.to_string()), (code, text));
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::failures::{isolation_failure, repo_failure};
+use super::failures::{PLAIN_RUN, isolation_failure, repo_failure};
 use super::records::find_git_dir;
 use super::{Context, Exit, Failure};
 use crate::config::{GitConfig, Isolation};
@@ -146,8 +146,8 @@ pub(crate) fn prepare_run(
         (None, true) => here.unwrap_or_default(),
         (None, false) => return Err(no_branch(here.as_deref(), &IsolatedPlace::all(&common))),
     };
-    let tree =
-        prepare_tree(&common, &branch, git, &context.ambient).map_err(|error| isolation_failure(&error))?;
+    let tree = prepare_tree(&common, &branch, git, &context.ambient)
+        .map_err(|error| isolation_failure(&error, PLAIN_RUN))?;
     let path = tree.place.tree();
     if let Some(done) = told(tree.care) {
         context.output.note(format!("note: {done}: {}", path.display()));

@@ -8,7 +8,7 @@ use crate::route::{Decision, RoutePlan, Settings, Situation, check_plan, decide_
 use crate::runner::settings;
 use crate::state::StateFile;
 
-use super::failures::{runner_failure, state_failure};
+use super::failures::{PLAIN_RUN, runner_failure, state_failure};
 use super::isolation::BranchArgs;
 use super::workspace::{Located, locate_loop};
 use super::{Context, Exit, Failure};
@@ -65,11 +65,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         .read()
         .map_err(|error| state_failure(&error))?
         .unwrap_or_else(|| State::initial(context.ambient.now()));
-    let routing = settings::routing(&config).map_err(|error| runner_failure(&error, &config))?;
+    let routing = settings::routing(&config).map_err(|error| runner_failure(&error, &config, PLAIN_RUN))?;
     let actor = args.role.unwrap_or(state.expected_actor);
     let mut situation = Situation::of(actor, &state);
     situation.iteration = args.iteration.unwrap_or(state.iteration);
-    let fail = |error: crate::route::RouteError| runner_failure(&error.into(), &config);
+    let fail = |error: crate::route::RouteError| runner_failure(&error.into(), &config, PLAIN_RUN);
     let plan = decide_plan(&routing, &situation).map_err(fail)?;
     let exists = |prompt: &PromptName| root.join(&config.prompts_dir).join(prompt.as_str()).is_file();
     check_plan(actor, &plan, &config.prompts_dir.display().to_string(), exists).map_err(fail)?;

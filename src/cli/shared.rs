@@ -1,7 +1,7 @@
 //! Where a workspace's state lies when other clones share it: on the branch of a remote, where `baton run --mode role`
 //! passes turns. What a person changes is changed there, from any clone, and the branch here follows where it can.
 
-use super::failures::{repo_failure, runner_failure};
+use super::failures::{PLAIN_RUN, repo_failure, runner_failure};
 use super::records::{Records, RecordsKind, find_git_dir, find_records};
 use super::words::in_words;
 use super::workspace::Located;
@@ -10,8 +10,10 @@ use crate::ambient::Ambient;
 use crate::ledger::{Home, HomeError, Ledger, Lock, TurnFilter};
 use crate::model::{Actor, Holder};
 use crate::publish::ObjectId;
-use crate::repo::{Brought, LeaseSeen, Repo, RepoError};
-use crate::runner::{Change, Exchange, RunnerError, Seen, Sight, Watched, Workspace, change_seen};
+use crate::repo::{LeaseSeen, Repo, RepoError};
+use crate::runner::{
+    Change, Exchange, Followed, RunnerError, Seen, Sight, Watched, Workspace, change_seen, follow,
+};
 use crate::turn::sync::LeaseHealth;
 
 /// As many turns back this clone's journal is searched for the turn that runs.
@@ -104,7 +106,8 @@ impl Shared {
             Lease::No => self.exchange.look(&self.repo).map(|seen| (seen, None)),
             Lease::Yes => self.exchange.look_with_lease(&self.repo),
         };
-        let (seen, lease) = looked.map_err(|error| runner_failure(&error, &located.config.config))?;
+        let (seen, lease) =
+            looked.map_err(|error| runner_failure(&error, &located.config.config, PLAIN_RUN))?;
         self.seen = Some(seen.clone());
         Ok((seen, lease))
     }
@@ -136,7 +139,8 @@ impl Shared {
             }
         }
         let config = &located.config.config;
-        let last = self.exchange.seen_last(&self.repo).map_err(|error| runner_failure(&error, config))?;
+        let last =
+            self.exchange.seen_last(&self.repo).map_err(|error| runner_failure(&error, config, PLAIN_RUN))?;
         match (last, problem) {
             (None, Some(failure)) => Err(failure),
             (seen, problem) => {
@@ -154,7 +158,7 @@ impl Shared {
         };
         let changed = change_seen(&mut self.exchange, &self.repo, seen, change);
         changed.map_err(|error| {
-            let failure = runner_failure(&error, &located.config.config);
+            let failure = runner_failure(&error, &located.config.config, PLAIN_RUN);
             if error.is_transient() {
                 return failure
                     .help("whether the change has arrived is not known: `baton status` tells, when the remote answers");
@@ -166,7 +170,6 @@ impl Shared {
     /// Brings the branch here to what is there, where that touches nothing of the person's; else in words why not.
     pub(super) fn follow(&self, root: &std::path::Path, tip: &ObjectId, what: &str) -> Option<String> {
         let repo = &self.repo;
-        let failed = |error: &RepoError| Some(repo_failure(error).in_one_line());
         // Nobody's turn may find the branch moved under it.
         let _lock = match Lock::on_work_tree(root) {
             Ok(lock) => lock,
@@ -175,23 +178,17 @@ impl Shared {
             }
             Err(error) => return Some(Failure::from_error(Exit::Operational, &error).in_one_line()),
         };
-        let head = match repo.preflight(Some(self.exchange.branch())) {
-            Ok(ready) => ready.head,
-            Err(error) => return failed(&error),
-        };
-        match repo.contains(tip, &head.commit) {
-            Ok(true) if head.commit == *tip => return None,
-            Ok(true) => {}
-            Ok(false) => return Some(format!("it has commits that `{}` has not", self.exchange.name())),
-            Err(error) => return failed(&error),
-        }
-        match repo.bring_to(&head, tip, &[], &format!("baton: {what}")) {
-            Ok(Brought::Done) => None,
-            Ok(Brought::Overlaps(paths)) => {
+        match follow(repo, &self.exchange, tip, &[], what) {
+            Ok(Followed::Done) => None,
+            Ok(Followed::HasCommits) => {
+                Some(format!("it has commits that `{}` has not", self.exchange.name()))
+            }
+            Ok(Followed::Overlaps(paths)) => {
                 let paths: Vec<String> = paths.iter().map(ToString::to_string).collect();
                 Some(format!("what is new changes files that are changed here: {}", paths.join(", ")))
             }
-            Err(error) => failed(&error),
+            Err(RunnerError::Repo(error)) => Some(repo_failure(&error).in_one_line()),
+            Err(error) => Some(Failure::from_error(Exit::Operational, &error).in_one_line()),
         }
     }
 

@@ -188,7 +188,8 @@ fn add_turns(facts: &mut Facts, records: &Records, context: &Context) -> Result<
         let mut open = open_turn(&turn, last.as_ref(), facts.seats, records, context);
         // What was seen last may be older than the turn.
         if facts.shared.as_ref().is_none_or(|shared| shared.online) {
-            open.compare(facts.holder.as_ref());
+            let failure = facts.state.as_ref().and_then(|state| state.failure.as_ref());
+            open.compare(facts.holder.as_ref(), failure);
         }
         facts.open_turns.push(open);
     }

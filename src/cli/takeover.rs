@@ -10,9 +10,10 @@ use super::pass::Seat as SeatName;
 use super::records::{Records, find_records};
 use super::shared::{Lease, is_of_this_clone, lease_in_words, role_command};
 use super::status::{Life, Seat, life, life_there};
+use super::words::one_line;
 use super::{Context, Exit, Failure};
 use crate::ledger::{Ledger, Locked};
-use crate::model::{Actor, Holder, State, Usage};
+use crate::model::{Actor, Holder, State, TurnFailure, Usage};
 use crate::repo::LeaseSeen;
 use crate::runner::{Sight, watch_lease};
 use crate::turn::sync::SyncEvent;
@@ -40,15 +41,19 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     let mut target = Target::to_change(&args.place, context)?;
     let actor = Actor::from(args.actor);
     let (before, lease) = target.look(Lease::Yes)?;
-    if before.status.runner() != Some(actor) {
+    let refused = before.failure.as_ref().filter(|failure| failure.waits && before.expected_actor == actor);
+    if before.status.runner() != Some(actor) && refused.is_none() {
         return Err(not_running(actor, &before));
     }
     let records = find_records(&target.located.root, &context.ambient);
     let resumable = resumable(actor, &before, records.as_ref());
     let life = life_here(actor, &before, records.as_ref(), &target, context);
     let goes_on = if target.is_shared() { role_command(actor, "") } else { "baton run".to_owned() };
-    let mut warnings = describe(actor, before.holder.as_ref(), life, resumable, &goes_on);
-    if life == Life::Elsewhere {
+    let mut warnings = match refused {
+        Some(failure) => vec![waits_there(actor, failure)],
+        None => describe(actor, before.holder.as_ref(), life, resumable, &goes_on),
+    };
+    if refused.is_none() && life == Life::Elsewhere {
         let sight = sight(&target, &before, lease.as_ref(), context);
         warnings.extend(sight.and_then(|sight| lease_in_words(&sight)));
     }
@@ -138,7 +143,8 @@ fn life_here(
 /// Whether the journal has this very turn open. One that cannot be read may have it.
 fn resumable(actor: Actor, state: &State, records: Option<&Records>) -> Option<Resumable> {
     let records = records?;
-    let holder = state.holder.as_ref().map(|holder| holder.id.as_str());
+    let refused = state.failure.as_ref().map(|failure| failure.turn.as_str());
+    let holder = state.holder.as_ref().map(|holder| holder.id.as_str()).or(refused);
     let has_it = match Ledger::open_read_only(&records.home.ledger()) {
         Ok(Some(ledger)) => ledger.open_turns().map_or(true, |turns| {
             turns.iter().any(|turn| {
@@ -154,6 +160,16 @@ fn resumable(actor: Actor, state: &State, records: Option<&Records>) -> Option<R
 /// The journal of this machine has the turn, so that `baton run` would go on with it.
 #[derive(Debug, Clone, Copy)]
 struct Resumable;
+
+/// What a person must know before the work of a turn that was refused is given up.
+fn waits_there(actor: Actor, failure: &TurnFailure) -> String {
+    format!(
+        "{actor}'s agent has finished, and its work waits on {} to be published (it {}): there it is given up and kept \
+         below `refs/baton-rescue/`, and the agent is run again",
+        one_line(&failure.host),
+        one_line(&failure.reason)
+    )
+}
 
 /// What a person must know before.
 fn describe(

@@ -22,7 +22,7 @@ use crate::model::{Actor, State};
 use crate::publish::secret::Masker;
 use crate::repo::{Repo, RepoError};
 use crate::runner::{
-    Exchange, GitUse, Opening, Patience, ROLE, Runner, RunnerError, TreeUse, Workspace, settings,
+    Exchange, GitUse, Opening, Patience, ROLE, Runner, RunnerError, TreeUse, Workspace, run_command, settings,
 };
 
 /// Look once, and take this role's turn if it is due: for cron
@@ -116,7 +116,7 @@ impl Site {
 
 fn tick(site: &Site, args: &Args, actor: Actor, context: &Context) -> Result<TickReport, Failure> {
     let (config, ambient) = (&site.config, &context.ambient);
-    let fail = |error: RunnerError| failed(&error, config);
+    let fail = |error: RunnerError| failed(&error, config, actor);
     let interrupts = Interrupts::install().map_err(|error| {
         Failure::new(Exit::Operational, "cannot take over the signals of this process").caused_by(error)
     })?;
@@ -180,12 +180,12 @@ fn current_branch(repo: &Repo) -> Result<Option<String>, RepoError> {
     Ok(repo.head()?.branch)
 }
 
-fn failed(error: &RunnerError, config: &Config) -> Failure {
+fn failed(error: &RunnerError, config: &Config, actor: Actor) -> Failure {
     match error {
         RunnerError::Repo(none @ RepoError::NoRemote { .. }) => {
             repo_failure(none).help("without one, `baton run` plays both seats here")
         }
-        other => runner_failure(other, config),
+        other => runner_failure(other, config, &run_command(ROLE, actor)),
     }
 }
 
@@ -242,7 +242,7 @@ fn report(
     }
     let logs = &site.config.logs_dir;
     let logs: PathBuf = if site.isolated { site.root.join(logs) } else { Path::new(logs).to_owned() };
-    let again = format!("baton run --mode role --role {}", Actor::from(args.role));
+    let again = run_command(ROLE, Actor::from(args.role));
     match &report.end {
         TickEnd::Turn(turns) => match failure_of(&turns.end, &site.config, &logs, &again) {
             Some(failure) => Err(failure.masked(masker)),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::change::refuse_in_attempt;
-use super::failures::isolation_failure;
+use super::failures::{PLAIN_RUN, isolation_failure};
 use super::isolation::find_common_dir;
 use super::workspace::{find_root, load_at};
 use super::{Context, Exit, Failure};
@@ -70,7 +70,7 @@ fn remove(
     ignored: IgnoredFiles,
     context: &Context,
 ) -> Result<Exit, Failure> {
-    let failed = |error: IsolationError| isolation_failure(&error);
+    let failed = |error: IsolationError| isolation_failure(&error, PLAIN_RUN);
     let place = IsolatedPlace::of_branch(common, branch);
     let tree = place.tree();
     match place.record().map_err(|error| failed(error.into()))? {
@@ -83,7 +83,7 @@ fn remove(
     }
     let (own, git) = own_files(&tree.join(below), below, context)?;
     remove_tree(&place, &own, ignored, &git, &context.ambient).map_err(|error| {
-        let failure = isolation_failure(&error);
+        let failure = isolation_failure(&error, PLAIN_RUN);
         if matches!(error, IsolationError::Repo(_)) {
             failure.help(format!("this is about the turns' own work tree, {}", tree.display()))
         } else {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::attempt::InterruptSignal;
-use crate::model::{Actor, Hold, OutcomeClass};
+use crate::model::{Actor, Hold, OutcomeClass, TurnFailure};
 use crate::runner::{Cause, TurnOutcome};
 use crate::turn::Exceeded;
 
@@ -39,6 +39,8 @@ pub enum LoopEnd {
         actor: Actor,
         /// In which iteration.
         iteration: u64,
+        /// What its machine says of it.
+        failure: Option<TurnFailure>,
     },
     /// This seat's own last turn failed, and nobody asked to take it again.
     LastFailed {
@@ -46,6 +48,8 @@ pub enum LoopEnd {
         actor: Actor,
         /// In which iteration.
         iteration: u64,
+        /// What its machine says of it.
+        failure: Option<TurnFailure>,
     },
     /// A signal stopped this process.
     Interrupted(InterruptSignal),

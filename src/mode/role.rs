@@ -108,6 +108,7 @@ pub fn run_role(
         };
         role.note(runner, &seen, clock.elapsed());
         if let Next::End(end) = role.act(runner, &seen)? {
+            runner.catch_up(&seen);
             return Ok(role.pace.report(end));
         }
     }
@@ -188,10 +189,11 @@ impl RoleLoop<'_> {
 
     fn failed(&self, actor: Actor, seen: &Seen) -> LoopEnd {
         let iteration = seen.state.as_ref().map_or(0, |state| state.iteration);
+        let failure = seen.state.as_ref().and_then(|state| state.failure.clone());
         if actor == self.options.actor {
-            LoopEnd::LastFailed { actor, iteration }
+            LoopEnd::LastFailed { actor, iteration, failure }
         } else {
-            LoopEnd::OtherFailed { actor, iteration }
+            LoopEnd::OtherFailed { actor, iteration, failure }
         }
     }
 
@@ -263,6 +265,10 @@ impl RoleLoop<'_> {
     }
 
     fn offline(&mut self, runner: &mut Runner<'_>, error: &RunnerError) -> Result<(), RunnerError> {
+        // It was not waited for, and the loop ends.
+        if runner.interrupted().is_some() {
+            return Ok(());
+        }
         self.rhythm.failed();
         let clock = *self.waiting.get_or_insert_with(|| self.ambient.stopwatch());
         let why = error.to_string();

@@ -3,7 +3,7 @@
 use crate::ambient::Ambient;
 use crate::config::{Config, Takeover};
 use crate::ledger::HomeError;
-use crate::model::{Actor, Hold, OutcomeClass, State};
+use crate::model::{Actor, Hold, OutcomeClass, State, TurnFailure};
 use crate::runner::{Runner, RunnerError, Seen, TurnEnd, TurnKind, TurnOutcome};
 use crate::turn::sync::{Asked, LeaseHealth, SeatAction, SeatEnd, SeatView, Waiting, decide_seat};
 
@@ -59,6 +59,8 @@ pub enum Idle {
         actor: Actor,
         /// In which iteration.
         iteration: u64,
+        /// What its machine says of it.
+        failure: Option<TurnFailure>,
     },
     /// Both sides were asked to stop, with this reason.
     Exit(String),
@@ -83,6 +85,12 @@ pub fn run_tick(
         Ok(Some(Stop::Turn(end))) => TickEnd::Turn(Box::new(tick.pace.report(end))),
         Ok(Some(Stop::Idle(idle))) => TickEnd::Idle(idle),
         Err(RunnerError::Home(error @ HomeError::Busy { .. })) => TickEnd::Idle(Idle::Busy(error)),
+        Err(error)
+            if error.is_transient()
+                && let Some(signal) = runner.interrupted() =>
+        {
+            TickEnd::Turn(Box::new(tick.pace.report(LoopEnd::Interrupted(signal))))
+        }
         // A turn that has begun and cannot go on is no idle tick.
         Err(error) if error.is_transient() && !has_open_turn(runner, options.actor)? => {
             TickEnd::Idle(Idle::Offline(error))
@@ -113,6 +121,9 @@ struct Tick<'c> {
 impl Tick<'_> {
     /// `None`: a turn has passed.
     fn run(&mut self, runner: &mut Runner<'_>) -> Result<Option<Stop>, RunnerError> {
+        if self.is_left_to_a_person(runner)? {
+            return Ok(Some(Stop::Idle(self.failed(self.options.actor))));
+        }
         while let Some(outcome) = runner.resume_seat(self.options.actor)? {
             let goes_on = is_given_back(&outcome);
             if let Some(end) = self.pace.take(outcome, runner, Began::Before) {
@@ -138,12 +149,26 @@ impl Tick<'_> {
             SeatAction::Wait(Waiting::Held(holds)) => Idle::Held(holds),
             SeatAction::Wait(waiting) => Idle::NotYourTurn(waiting),
             SeatAction::End(SeatEnd::Exit(reason)) => Idle::Exit(reason),
-            SeatAction::End(SeatEnd::Failed { actor }) => {
-                let iteration = self.state.as_ref().map_or(0, |state| state.iteration);
-                Idle::Failed { actor, iteration }
-            }
+            SeatAction::End(SeatEnd::Failed { actor }) => self.failed(actor),
         };
         Ok(Some(Stop::Idle(idle)))
+    }
+
+    fn failed(&self, actor: Actor) -> Idle {
+        let state = self.state.as_ref();
+        let iteration = state.map_or(0, |state| state.iteration);
+        Idle::Failed { actor, iteration, failure: state.and_then(|state| state.failure.clone()) }
+    }
+
+    /// Whether this seat's open turn waits for a person, as the remote says too: nobody asked to try it again.
+    fn is_left_to_a_person(&mut self, runner: &mut Runner<'_>) -> Result<bool, RunnerError> {
+        if self.options.failed == FailedTurn::TakeAgain {
+            return Ok(false);
+        }
+        let Some(turn) = runner.refused_turn(self.options.actor)? else { return Ok(false) };
+        self.state = runner.look()?.state;
+        let failure = self.state.as_ref().and_then(|state| state.failure.as_ref());
+        Ok(failure.is_some_and(|failure| failure.waits && failure.turn == turn.to_string()))
     }
 
     fn decide(&mut self, runner: &mut Runner<'_>, seen: &Seen) -> Result<SeatAction, RunnerError> {

@@ -17,7 +17,7 @@ pub use id::{AttemptId, HoldId, ParseIdError, Token, TurnId};
 pub use outcome::{OutcomeClass, Verdict};
 pub use prompt::{MAX_PROMPT_NAME_BYTES, ParsePromptNameError, PromptName, PromptNameProblem};
 pub use size::{ByteSize, ParseByteSizeError};
-pub use state::{Hold, HoldKind, Holder, SCHEMA_VERSION, State, UsageByActor};
+pub use state::{Hold, HoldKind, Holder, SCHEMA_VERSION, State, TurnFailure, UsageByActor};
 pub use status::Status;
 pub use stream::Stream;
 pub use usage::Usage;

@@ -12,7 +12,8 @@ pub const SCHEMA_VERSION: u32 = 1;
 
 /// Whose turn it is and all that both sides must agree on.
 ///
-/// Invariants: `iteration >= 1`; `holder` is present only while `status` is running; what this version does not
+/// Invariants: `iteration >= 1`; `holder` is present only while `status` is running, `failure` only while it is
+/// `failed`; what this version does not
 /// know is kept in `unknown` and written back.
 #[derive(Debug, Clone, PartialEq)]
 pub struct State {
@@ -55,6 +56,8 @@ pub struct State {
     /// What the last turn tells the next one on another machine: verification, and what was found. Empty where both seats
     /// share a ledger.
     pub notes: Vec<String>,
+    /// What became of the turn that failed, for the other machine; `None` where none did, or its machine did not say.
+    pub failure: Option<TurnFailure>,
     /// Fields of other versions, in their order.
     pub unknown: serde_json::Map<String, serde_json::Value>,
 }
@@ -83,6 +86,7 @@ impl State {
             interruptions: 0,
             usage: UsageByActor::default(),
             notes: Vec::new(),
+            failure: None,
             unknown: serde_json::Map::new(),
         }
     }
@@ -99,6 +103,20 @@ pub struct Holder {
     pub pid: u32,
     /// When the turn was claimed.
     pub since: Timestamp,
+}
+
+/// A turn that failed, as its machine tells the others. It names no path and nothing that an agent has written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TurnFailure {
+    /// The turn's identifier.
+    pub turn: String,
+    /// The machine that has its log, for people.
+    pub host: String,
+    /// Why, in a few fixed words.
+    pub reason: String,
+    /// Whether the agent's work waits there to be published, so that nobody else takes the turn unasked.
+    #[serde(default)]
+    pub waits: bool,
 }
 
 /// A named reason why nobody may act now.

@@ -37,6 +37,7 @@ mod program;
 mod remote;
 mod rescue;
 mod scan;
+mod stop;
 mod surroundings;
 mod work_file;
 mod worktree;
@@ -63,5 +64,6 @@ pub use remote::{
     RemoteFacts, RemoteSeen, Renewed, Way,
 };
 pub use rescue::Rescue;
+pub use stop::StopSign;
 pub use surroundings::{RemoteUrls, StashEntry, Surroundings};
 pub use worktree::{Contents, Directory, EntrySeen, Link, LinkedTree, TreeSeen, WorkTrees};

@@ -88,6 +88,25 @@ impl Repo {
         Ok(rescue)
     }
 
+    /// Stores what the work tree holds at these paths as a commit on top of `parent`, durably; names nothing yet. `None`:
+    /// there was nothing to store. The paths have no copy: too large, too many, or unreadable.
+    pub fn store_uncommitted(
+        &self,
+        parent: &ObjectId,
+        dirty: &DirtyRecord,
+        message: &str,
+    ) -> Result<(Option<ObjectId>, Vec<RepoPath>), RepoError> {
+        let (changes, left_out) = self.store_dirty(dirty)?;
+        if changes.is_empty() {
+            return Ok((None, left_out));
+        }
+        let parents = std::slice::from_ref(parent);
+        let copy = Copy { base: Some(parent), changes: &changes, parents, message };
+        let commit = self.backend.store_copy(&copy)?;
+        self.place().sync_objects_directory()?;
+        Ok((Some(commit), left_out))
+    }
+
     fn store_staged(&self, surroundings: &Surroundings) -> Result<Changes, RepoError> {
         let contents = surroundings.staged.values().flatten();
         let names: Vec<String> = contents.map(|blob| blob.id.to_string()).collect();

@@ -102,6 +102,8 @@ pub(super) struct CommitsSince<'a> {
     pub(super) accepted: Option<&'a str>,
     /// The state as the claim wrote it.
     pub(super) claimed: Option<&'a State>,
+    /// The command that goes on with the turn.
+    pub(super) again: &'a str,
 }
 
 /// What the selection refuses, and what must not be published though it was selected or committed already.
@@ -242,8 +244,8 @@ fn protected_in_commits(
         };
         problems.push(format!(
             "{path}: commit {id}{subject} changes it, and `publish.protect` names it: `git reset --soft {base}`, then \
-             {then}; or, if the commits are to stay, `baton run --accept-commits {}`",
-            head.short
+             {then}; or, if the commits are to stay, `{} --accept-commits {}`",
+            since.again, head.short
         ));
     }
     Ok(problems)

@@ -107,7 +107,7 @@ impl Runner<'_> {
         };
         self.list_dirt(base.as_ref());
         let token = self.ambient.new_token();
-        let input = self.claim_input(turn, kind, &token);
+        let input = self.claim_input(turn, kind, &token, turn.opening.at);
         let state = match state {
             Some(before) => {
                 let after = apply(&before, input.clone(), turn.opening.at)?;
@@ -165,8 +165,13 @@ impl Runner<'_> {
         }
     }
 
-    pub(super) fn claim_input(&self, turn: &TurnRecord, kind: TurnKind, token: &Token) -> Input {
-        let now = turn.opening.at;
+    pub(super) fn claim_input(
+        &self,
+        turn: &TurnRecord,
+        kind: TurnKind,
+        token: &Token,
+        now: jiff::Timestamp,
+    ) -> Input {
         let lease = jiff::SignedDuration::try_from(self.config.sync.lease.0).unwrap_or_default();
         let claim = Claim {
             actor: turn.opening.actor,

@@ -58,7 +58,6 @@ impl Runner<'_> {
                 .collect(),
             reply: turn.ran.as_ref().map(|ran| end_of(&ran.reply, KEPT_REPLY)).unwrap_or_default(),
             session: session_left(turn, ended.class),
-            failed_at_commit: turn.committed.ended.is_some(),
             ahead: turn.published.as_ref().map(|published| published.ahead.clone()).unwrap_or_default(),
         };
         self.write_summary(turn, &ended, &legacy);
@@ -113,7 +112,14 @@ impl Runner<'_> {
         self.end_attempts(turn)?;
         let notices = self.release_rescue(turn);
         let usage = Usage { turns: 0, ..turn.usage() };
-        let legacy = Legacy { leftovers: self.leftovers(turn), notices, usage, ..Legacy::default() };
+        let mut leftovers = self.leftovers(turn);
+        // On a remote another turn was taken in this one's place: what this one left must not go along with the next.
+        if turn.pushed_claim().is_some() {
+            for left in &mut leftovers {
+                left.carried = true;
+            }
+        }
+        let legacy = Legacy { leftovers, notices, usage, ..Legacy::default() };
         let closing = self.closing(turn, "fenced", &refusal.to_string(), &legacy);
         self.pending.push(Entry::Close(Box::new(closing)));
         self.flush()
@@ -156,7 +162,7 @@ impl Runner<'_> {
     }
 
     /// What the turn changed and did not commit. Best effort: a repository that cannot be read now tells nothing.
-    fn leftovers(&self, turn: &TurnRecord) -> Vec<Leftover> {
+    pub(super) fn leftovers(&self, turn: &TurnRecord) -> Vec<Leftover> {
         let (Some(repo), Some(base)) = (&self.workspace.repo, turn.base()) else { return Vec::new() };
         let now = repo.head().map_err(Into::into).and_then(|head| scan(repo, base, &head));
         let Ok(now) = now else { return Vec::new() };

@@ -9,6 +9,7 @@ use super::RunnerError;
 use super::agent_actions::{CommitsSince, obstacles, refusals};
 use super::journal::{Base, CommitMade, CommitPlan, Committed, Record, TurnRecord};
 use super::observer::Event;
+use super::outcome::run_command;
 use super::preview::{CommitUse, keep_selected, leftovers_of_selection};
 use super::run::Looked;
 use super::turn::{Runner, Step};
@@ -56,12 +57,14 @@ impl Runner<'_> {
         let rules = &self.workspace.rules;
         let mut selection = decide_selection(&before(base, &now), &now, actor, rules);
         self.leave_persons_settings(turn, &mut selection);
+        let again = run_command(&turn.opening.mode, actor);
         let commits = CommitsSince {
             from: turn.leaves_after().unwrap_or(&base.head.commit),
             head: &head,
             ended_at: turn.ran.as_ref().and_then(|ran| ran.fingerprint.as_ref()).map(|after| &after.head),
             accepted: self.accepted.as_deref(),
             claimed: turn.claimed_state().map(|claimed| &claimed.after),
+            again: &again,
         };
         let problems = refusals(repo, id, base, &selection, rules, &commits)?;
         let only_say = self.commits == CommitUse::OnlySay;
@@ -75,8 +78,9 @@ impl Runner<'_> {
         if let Some(branch) = base.head.branch.as_deref().filter(|_| head.commit != base.head.commit) {
             repo.sync_commits_since(&base.head.commit, branch)?;
         }
-        if !only_say && self.fail_for_others_paths(turn, &selection)? {
-            return Ok(Step::Go);
+        if !only_say && let Err(error) = self.refuse_others_paths(turn, &selection) {
+            self.flush()?;
+            return Err(error);
         }
         if let Some(signal) = self.refuse_secrets(turn, &head, &selection)? {
             return Ok(Step::Suspend(signal));

@@ -129,6 +129,14 @@ pub enum RunnerError {
         /// One line a problem.
         problems: Vec<String>,
     },
+    /// Galph has changed what only the other seat publishes; the journal waits at `committed`.
+    #[error("{actor} changed what it does not publish: {paths}")]
+    OthersPaths {
+        /// Whose work.
+        actor: Actor,
+        /// The paths, as a message names them.
+        paths: String,
+    },
     /// The work of a turn holds what looks like secrets; its journal waits at `committed`.
     #[error(transparent)]
     Secrets(Box<SecretsFound>),

@@ -13,7 +13,7 @@ use crate::agent::OutputFormat;
 use crate::config::SecretsConfig;
 use crate::exec::ExitRecord;
 use crate::ledger::Edge;
-use crate::model::{AttemptId, Hold, OutcomeClass, PromptName, State, Token, Usage};
+use crate::model::{AttemptId, Hold, OutcomeClass, PromptName, State, Token, TurnFailure, Usage};
 use crate::publish::{DirtyPath, DirtyRecord, ObjectId, Obstacle, RepoPath};
 use crate::repo::{Fingerprint, Head, Rescue, Surroundings};
 use crate::state;
@@ -35,8 +35,12 @@ pub(super) enum Record {
     VerifyDone(ChecksFound),
     CommitBegin(CommitPlan),
     CommitDone(Committed),
+    /// The commits were refused, and the remote is about to be told.
+    Refused(RefusedPlan),
     StampBegin(Box<StampPlan>),
     StampDone,
+    /// A refused turn that can be published now is about to be claimed once more.
+    ClaimedAgain(Box<ClaimedState>),
     PublishBegin(PublishPlan),
     PublishDone(Published),
 }
@@ -54,11 +58,11 @@ impl Record {
             Self::RunDone(_) => (Phase::Running, Edge::Done),
             Self::VerifyBegin(_) => (Phase::Verified, Edge::Begin),
             Self::VerifyDone(_) => (Phase::Verified, Edge::Done),
-            Self::CommitBegin(_) => (Phase::Committed, Edge::Begin),
+            Self::CommitBegin(_) | Self::Refused(_) => (Phase::Committed, Edge::Begin),
             Self::CommitDone(_) => (Phase::Committed, Edge::Done),
             Self::StampBegin(_) => (Phase::Stamped, Edge::Begin),
             Self::StampDone => (Phase::Stamped, Edge::Done),
-            Self::PublishBegin(_) => (Phase::Published, Edge::Begin),
+            Self::ClaimedAgain(_) | Self::PublishBegin(_) => (Phase::Published, Edge::Begin),
             Self::PublishDone(_) => (Phase::Published, Edge::Done),
         }
     }
@@ -143,7 +147,8 @@ pub(super) struct Leftover {
     pub(super) path: RepoPath,
     pub(super) now: DirtyPath,
     pub(super) base: Option<DirtyPath>,
-    /// It was there before the turn, ignored or left by an earlier one of either seat: no turn's own.
+    /// It was there before the turn, ignored or left by an earlier one of either seat, or the turn was taken away: no turn's
+    /// own.
     #[serde(default)]
     pub(super) carried: bool,
 }
@@ -197,8 +202,6 @@ pub enum Cause {
     Routing,
     /// A `verify` command with `verify_policy: fail`.
     Verification,
-    /// What it changed is not this seat's to publish.
-    Publication,
 }
 
 /// An attempt that is about to start.
@@ -272,9 +275,6 @@ pub(super) struct Committed {
     #[serde(default)]
     pub(super) leftovers: Vec<Leftover>,
     pub(super) fingerprint: Option<Fingerprint>,
-    /// Set when the turn ends here, with nothing committed.
-    #[serde(default)]
-    pub(super) ended: Option<Ended>,
     /// It was only said what would be committed.
     #[serde(default)]
     pub(super) dry_run: bool,
@@ -284,6 +284,16 @@ pub(super) struct Committed {
 pub(super) struct CommitMade {
     pub(super) id: String,
     pub(super) subject: String,
+}
+
+/// A turn whose work must not be published as it is, as the remote is told of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct RefusedPlan {
+    /// The token of the claim that stood before it.
+    pub(super) claim: Token,
+    /// The token under which the turn has failed.
+    pub(super) token: Token,
+    pub(super) failure: TurnFailure,
 }
 
 /// What the stamp is about to write.

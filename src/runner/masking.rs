@@ -11,7 +11,7 @@ use crate::attempt::Stream;
 use crate::publish::secret::{MaskStream, Masker};
 
 use super::check::{Check, CheckVerdict};
-use super::journal::{Completion, Ended, Record};
+use super::journal::{ClaimedState, Completion, Ended, Record};
 use super::observer::{Event, Observer};
 
 /// More of a text is read than is kept, so that no secret is cut before it is recognised.
@@ -27,15 +27,15 @@ impl Record {
             }
         };
         let checks = |checks: &mut Vec<Check>| checks.iter_mut().for_each(|check| mask_check(check, masker));
-        match self {
-            Self::ClaimBegin(plan) => {
-                if let Some(claimed) = &mut plan.state {
-                    for state in [&mut claimed.before, &mut claimed.after] {
-                        text(&mut state.exit_reason);
-                        state.holds.iter_mut().for_each(|hold| text(&mut hold.reason));
-                    }
-                }
+        let claimed = |claimed: &mut ClaimedState| {
+            for state in [&mut claimed.before, &mut claimed.after] {
+                text(&mut state.exit_reason);
+                state.holds.iter_mut().for_each(|hold| text(&mut hold.reason));
             }
+        };
+        match self {
+            Self::ClaimBegin(plan) => plan.state.iter_mut().for_each(claimed),
+            Self::ClaimedAgain(again) => claimed(again),
             Self::SelectDone(selected) => {
                 text(&mut selected.reason);
                 ended(&mut selected.ended);
@@ -69,6 +69,7 @@ impl Record {
             | Self::RunBegin(_)
             | Self::VerifyBegin(_)
             | Self::CommitBegin(_)
+            | Self::Refused(_)
             | Self::StampDone
             | Self::PublishBegin(_)
             | Self::PublishDone(_) => {}

@@ -57,13 +57,13 @@ pub use look::{
 };
 pub use naming::{NO_BRANCH, TurnFiles, turn_files};
 pub use observer::{Event, Observer, TurnOrigin};
-pub use outcome::{COMBINED, ROLE, SOLO, TurnEnd, TurnOutcome};
+pub use outcome::{COMBINED, ROLE, SOLO, TurnEnd, TurnOutcome, run_command};
 pub use preview::{CommitUse, PlannedCommit, Preview};
 pub use prompt::{MAX_PROMPT_BYTES, PromptError, compose_prompt, read_prompt};
 pub use secrets::SecretsFound;
 pub use sync::{
-    Change, Exchange, Patience, RestoredState, Seen, Sight, SyncError, Watched, change_seen, change_state,
-    newest_readable, restore_state, state_path, watch_lease,
+    Change, Exchange, Followed, Patience, RestoredState, Seen, Sight, SyncError, Watched, change_seen,
+    change_state, follow, newest_readable, restore_state, state_path, watch_lease,
 };
 pub use turn::{Runner, TurnKind};
 pub use watch::WatchFile;

@@ -35,8 +35,6 @@ pub(super) struct Legacy {
     pub(super) commits: Vec<String>,
     pub(super) reply: String,
     pub(super) session: Option<SessionLeft>,
-    /// The agent had finished, and what it changed was not this seat's to publish.
-    pub(super) failed_at_commit: bool,
     /// Commits that are here and not on the remote.
     pub(super) ahead: Vec<String>,
 }

@@ -14,6 +14,14 @@ pub const ROLE: &str = "role";
 /// The mode in which one seat's prompt runs by itself.
 pub const SOLO: &str = "solo";
 
+/// The command that goes on with a seat's turn, begun in this mode.
+pub fn run_command(mode: &str, actor: Actor) -> String {
+    match mode {
+        ROLE | SOLO => format!("baton run --mode {mode} --role {actor}"),
+        _ => "baton run".to_owned(),
+    }
+}
+
 /// A turn that was taken.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TurnOutcome {

@@ -17,6 +17,7 @@ use crate::repo::{Head, Introduced, IntroducedFile, Repo};
 use super::RunnerError;
 use super::commit::short;
 use super::journal::TurnRecord;
+use super::outcome::run_command;
 use super::turn::Runner;
 
 /// A file of a commit that is larger is not looked at, and said: it would have to be held in memory whole. Files of the
@@ -85,7 +86,7 @@ impl Runner<'_> {
         };
         let actor = turn.opening.actor;
         if !found.is_empty() {
-            let error = refusal(actor, &found, from.as_str());
+            let error = refusal(actor, &again_of(turn), &found, from.as_str());
             self.flush()?;
             return Err(RunnerError::Secrets(Box::new(error)));
         }
@@ -111,7 +112,8 @@ impl Runner<'_> {
         if found.is_empty() {
             return Ok(());
         }
-        Err(RunnerError::Secrets(Box::new(refusal(turn.opening.actor, &found, from.as_str()))))
+        let actor = turn.opening.actor;
+        Err(RunnerError::Secrets(Box::new(refusal(actor, &again_of(turn), &found, from.as_str()))))
     }
 
     /// The settings of the scan. Those of the claim count until a person has edited the configuration after the agent
@@ -252,17 +254,16 @@ fn new_hits(
     Ok(hits)
 }
 
-fn refusal(actor: Actor, found: &[Finding], base: &str) -> SecretsFound {
+fn refusal(actor: Actor, again: &str, found: &[Finding], base: &str) -> SecretsFound {
     let shown = &found[..found.len().min(NAMED)];
     let mut findings: Vec<String> = shown.iter().map(described).collect();
     if found.len() > shown.len() {
         findings.push(format!("and {} more", found.len() - shown.len()));
     }
-    let mut remedies = vec![
-        "nothing is lost: the work is still there. Remove what is named, then `baton run`: it goes on at the commit, the \
-         agent is not run again"
-            .to_owned(),
-    ];
+    let mut remedies = vec![format!(
+        "nothing is lost: the work is still there. Remove what is named, then `{again}`: it goes on at the commit, the \
+             agent is not run again"
+    )];
     if shown.iter().any(|finding| finding.commit.is_some()) {
         let paths: BTreeSet<String> = shown
             .iter()
@@ -286,10 +287,15 @@ fn refusal(actor: Actor, found: &[Finding], base: &str) -> SecretsFound {
         lines + &format!("\n          - {{ fingerprint: \"{fingerprint}\", reason: \"why it is harmless\" }}")
     });
     remedies.push(format!(
-        "what is no secret can be allowed in {}, then `baton run`:\n    publish:\n      secrets:\n        allow:{lines}",
+        "what is no secret can be allowed in {}, then `{again}`:\n    publish:\n      secrets:\n        allow:{lines}",
         config::PROJECT_FILE
     ));
     SecretsFound { actor, findings, remedies }
+}
+
+/// The command that goes on with the turn.
+fn again_of(turn: &TurnRecord) -> String {
+    run_command(&turn.opening.mode, turn.opening.actor)
 }
 
 fn described(finding: &Finding) -> String {
@@ -324,7 +330,7 @@ mod tests {
         };
         let found =
             [at(None, Some("src/a.rs")), at(Some("1a2b3c4"), Some("it's")), at(Some("1a2b3c4"), None)];
-        let error = refusal(Actor::Ralph, &found, "0123456789abcdef0123456789abcdef01234567");
+        let error = refusal(Actor::Ralph, "baton run", &found, "0123456789abcdef0123456789abcdef01234567");
         assert_eq!(
             error.to_string(),
             format!(

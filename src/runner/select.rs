@@ -13,9 +13,6 @@ use super::turn::{Runner, Step, TurnKind};
 
 impl Runner<'_> {
     pub(super) fn select(&mut self, turn: &mut TurnRecord) -> Result<Step, RunnerError> {
-        if self.take_over_result(turn)? {
-            return Ok(Step::Go);
-        }
         match self.route_plan(turn) {
             Ok(RoutePlan::Decided(decision)) => {
                 self.finish_selection(turn, Ok(decision), Usage::default())?;

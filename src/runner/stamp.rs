@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::model::{Hold, HoldKind, OutcomeClass, State, Token, Verdict};
+use crate::model::{Hold, HoldKind, OutcomeClass, State, Token, TurnFailure, Usage, Verdict};
 use crate::turn::{
     Evidence, Input, Refusal, Stamp, StampOutcome, apply, count_unticked, decide_completion,
     decide_no_progress, restore_tampered,
 };
 
 use super::RunnerError;
-use super::journal::{ClaimedState, Completion, Record, StampPlan, TurnRecord};
+use super::journal::{Cause, ClaimedState, Completion, Record, StampPlan, TurnRecord};
 use super::turn::{Runner, Step};
 use crate::ambient::Ambient;
 use crate::exec::How;
@@ -184,6 +184,8 @@ pub(super) fn stamped_state(
 }
 
 fn stamp_input(turn: &TurnRecord, plan: &StampPlan, claimed: &ClaimedState, ambient: &Ambient) -> Input {
+    // What a refused turn had cost was counted when it was refused.
+    let spent = if turn.refused.is_some() { Usage::default() } else { turn.spent() };
     let outcome = match turn.facts.verdict {
         Some(Verdict::Pass) | None => StampOutcome::Pass {
             commit: plan.commit.clone(),
@@ -193,12 +195,14 @@ fn stamp_input(turn: &TurnRecord, plan: &StampPlan, claimed: &ClaimedState, ambi
                 .filter(|selected| selected.remembered)
                 .and_then(|selected| selected.prompt.as_ref())
                 .map(ToString::to_string),
-            spent: turn.spent(),
+            spent,
         },
-        Some(Verdict::Fail) => StampOutcome::Fail { commit: plan.commit.clone(), spent: turn.spent() },
+        Some(Verdict::Fail) => {
+            StampOutcome::Fail { commit: plan.commit.clone(), spent, failure: failure_of(turn, ambient) }
+        }
         Some(Verdict::Release) => StampOutcome::Release {
             prior: claimed.before.status,
-            spent: turn.spent(),
+            spent,
             hold: plan.hold.clone(),
             interrupted: agent_was_interrupted(turn).then(|| ambient.new_hold_id()),
         },
@@ -209,6 +213,17 @@ fn stamp_input(turn: &TurnRecord, plan: &StampPlan, claimed: &ClaimedState, ambi
         token: plan.token.clone(),
         outcome,
     })
+}
+
+/// What the other machine is told of a turn that failed; nothing where both seats share a ledger.
+fn failure_of(turn: &TurnRecord, ambient: &Ambient) -> Option<TurnFailure> {
+    let ended = turn.ended.as_ref().filter(|_| turn.pushed_claim().is_some())?;
+    let reason = match ended.cause {
+        Cause::Agent => format!("the agent's turn ended `{}`", ended.class),
+        Cause::Routing => "no prompt could be chosen".to_owned(),
+        Cause::Verification => "verification failed".to_owned(),
+    };
+    Some(TurnFailure { turn: turn.opening.id.to_string(), host: ambient.host(), reason, waits: false })
 }
 
 fn turn_releases(turn: &TurnRecord) -> bool {

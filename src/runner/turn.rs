@@ -268,7 +268,10 @@ impl<'a> Runner<'a> {
             Phase::Baseline => self.baseline(turn),
             Phase::Running => self.run_agent(turn),
             Phase::Verified => self.verify(turn),
-            Phase::Committed => self.commit(turn),
+            Phase::Committed => {
+                let ended = self.commit(turn);
+                self.tell_refusal(turn, ended)
+            }
             Phase::Stamped if turn.pushed_claim().is_some() => self.stamp_for_remote(turn),
             Phase::Stamped => self.stamp(turn),
             Phase::Published => self.publish(turn),
@@ -283,7 +286,10 @@ impl<'a> Runner<'a> {
             Phase::Baseline => self.baseline(turn),
             Phase::Running => self.examine_agent(turn),
             Phase::Verified => self.verify(turn),
-            Phase::Committed => self.examine_commit(turn),
+            Phase::Committed => {
+                let ended = self.examine_commit(turn);
+                self.tell_refusal(turn, ended)
+            }
             Phase::Stamped if turn.pushed_claim().is_some() => self.stamp_for_remote(turn),
             Phase::Stamped => self.examine_stamp(turn),
             Phase::Published => self.examine_publication(turn),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use super::journal::{
     Base, Cause, ChecksFound, ChecksPlan, ClaimFound, ClaimPlan, ClaimedState, CommitPlan, Committed, Ended,
-    PublishPlan, Published, PushedClaim, Ran, Record, RunPlan, SelectPlan, Selected, StampPlan,
+    PublishPlan, Published, PushedClaim, Ran, Record, RefusedPlan, RunPlan, SelectPlan, Selected, StampPlan,
 };
 use super::naming::TurnFiles;
 use crate::ledger::{Edge, PhaseRecord, TurnOpening};
@@ -34,6 +34,12 @@ pub(super) struct TurnRecord {
     pub(super) verified: ChecksFound,
     pub(super) commit: Option<CommitPlan>,
     pub(super) committed: Committed,
+    /// Its work must not be published as it is; set once the remote was about to be told.
+    pub(super) refused: Option<RefusedPlan>,
+    /// Whether the remote is known to say so.
+    pub(super) refusal_stands: bool,
+    /// Whether the refused turn was about to be claimed once more: then the claimed state is that claim's.
+    pub(super) claimed_again: bool,
     pub(super) stamp: Option<StampPlan>,
     /// The newest of the stamps that were pushed.
     pub(super) publish: Option<PublishPlan>,
@@ -60,6 +66,9 @@ impl TurnRecord {
             verified: ChecksFound::default(),
             commit: None,
             committed: Committed::default(),
+            refused: None,
+            refusal_stands: false,
+            claimed_again: false,
             stamp: None,
             publish: None,
             published: None,
@@ -109,9 +118,13 @@ impl TurnRecord {
                 self.verified = found;
             }
             Record::CommitBegin(plan) => self.commit = Some(plan),
-            Record::CommitDone(committed) => {
-                self.end(committed.ended.clone());
-                self.committed = committed;
+            Record::CommitDone(committed) => self.committed = committed,
+            Record::Refused(plan) => self.refused = Some(plan),
+            Record::ClaimedAgain(claimed) => {
+                self.claimed_again = true;
+                if let Some(claim) = &mut self.claim {
+                    claim.state = Some(*claimed);
+                }
             }
             Record::StampBegin(plan) => self.stamp = Some(*plan),
             Record::PublishBegin(plan) => self.publish = Some(plan),

@@ -8,7 +8,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::model::{Actor, Hold, Holder, SCHEMA_VERSION, State, Status, Token, UsageByActor};
+use crate::model::{Actor, Hold, Holder, SCHEMA_VERSION, State, Status, Token, TurnFailure, UsageByActor};
 
 /// The text is not a state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -133,6 +133,7 @@ impl<'de> Visitor<'de> for StateVisitor {
         let mut interruptions: Option<u32> = None;
         let mut usage: Option<UsageByActor> = None;
         let mut notes: Option<Vec<String>> = None;
+        let mut failure: Option<Option<TurnFailure>> = None;
         let mut unknown = serde_json::Map::new();
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
@@ -155,6 +156,7 @@ impl<'de> Visitor<'de> for StateVisitor {
                 "interruptions" => field(&mut map, &mut interruptions, "interruptions")?,
                 "usage" => field(&mut map, &mut usage, "usage")?,
                 "notes" => field(&mut map, &mut notes, "notes")?,
+                "failure" => field(&mut map, &mut failure, "failure")?,
                 _ => {
                     if unknown.contains_key(&key) {
                         return Err(de::Error::custom(format!("duplicate field `{key}`")));
@@ -184,6 +186,7 @@ impl<'de> Visitor<'de> for StateVisitor {
             interruptions: interruptions.unwrap_or(0),
             usage: usage.unwrap_or_default(),
             notes: notes.unwrap_or_default(),
+            failure: failure.flatten(),
             unknown,
         }))
     }
@@ -241,6 +244,7 @@ impl Serialize for Fields<'_> {
             interruptions,
             usage,
             notes,
+            failure,
             unknown,
         } = self.0;
         let mut map = serializer.serialize_map(None)?;
@@ -264,6 +268,9 @@ impl Serialize for Fields<'_> {
         map.serialize_entry("usage", usage)?;
         if !notes.is_empty() {
             map.serialize_entry("notes", notes)?;
+        }
+        if let Some(failure) = failure {
+            map.serialize_entry("failure", failure)?;
         }
         for (key, value) in unknown {
             map.serialize_entry(key, value)?;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use crate::model::{Actor, Hold, HoldId, Holder, Status, Token, Usage};
+use crate::model::{Actor, Hold, HoldId, Holder, Status, Token, TurnFailure, Usage};
 
 /// What is asked of the state.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,7 +13,7 @@ pub enum Input {
     Claim(Claim),
     /// Take the turn again after it failed: only where a person asked for it.
     Reclaim(Claim),
-    /// Take a running turn away from its holder.
+    /// Take a turn away from its holder: one that runs, or one that failed and whose work waits on its machine.
     Takeover(Claim),
     /// End our running turn.
     Stamp(Stamp),
@@ -73,6 +73,8 @@ pub enum StampOutcome {
         commit: Option<String>,
         /// What the turn cost.
         spent: Usage,
+        /// What the other machine is told of it.
+        failure: Option<TurnFailure>,
     },
     /// The turn is given back.
     Release {

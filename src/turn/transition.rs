@@ -53,7 +53,9 @@ pub fn apply(state: &State, input: Input, now: Timestamp) -> Result<State, Refus
             claimed(state, claim, now)
         }
         Input::Takeover(claim) => {
-            if state.status.runner() != Some(claim.actor) {
+            let waits = state.failure.as_ref().is_some_and(|failure| failure.waits);
+            let is_refused = state.status == Status::Failed && state.expected_actor == claim.actor && waits;
+            if state.status.runner() != Some(claim.actor) && !is_refused {
                 return Err(Refusal::NotRunning { actor: claim.actor, status: state.status });
             }
             claimed(state, claim, now)
@@ -101,6 +103,7 @@ fn claimed(state: &State, claim: Claim, now: Timestamp) -> State {
     next.epoch = state.epoch.saturating_add(1);
     next.token = Some(claim.token);
     next.holder = Some(claim.holder);
+    next.failure = None;
     next.lease_expires_at = Some(claim.lease_expires_at);
     next.holds.retain(|hold| hold.stands(now));
     next
@@ -123,8 +126,9 @@ fn stamped(state: &State, stamp: Stamp, now: Timestamp) -> Result<State, Refusal
             add_usage(&mut next, actor, spent);
             next.interruptions = 0;
         }
-        StampOutcome::Fail { commit, spent } => {
+        StampOutcome::Fail { commit, spent, failure } => {
             fail(&mut next, actor, commit);
+            next.failure = failure;
             add_usage(&mut next, actor, spent);
             next.interruptions = 0;
         }
@@ -177,7 +181,7 @@ fn cleared(state: &State, id: HoldId) -> Result<State, Refusal> {
 }
 
 fn at_rest(state: &State, token: Token) -> State {
-    State { token: Some(token), holder: None, lease_expires_at: None, ..state.clone() }
+    State { token: Some(token), holder: None, lease_expires_at: None, failure: None, ..state.clone() }
 }
 
 fn pass(next: &mut State, actor: Actor, commit: Option<String>) {

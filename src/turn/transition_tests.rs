@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 
 use super::*;
-use crate::model::{Holder, UsageByActor};
+use crate::model::{Holder, TurnFailure, UsageByActor};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
@@ -51,7 +51,7 @@ fn release_by(actor: Actor, ours: u128, new: u128, prior: Status) -> Input {
 }
 
 fn fail_by(actor: Actor, ours: u128, new: u128) -> Input {
-    let outcome = StampOutcome::Fail { commit: None, spent: spent() };
+    let outcome = StampOutcome::Fail { commit: None, spent: spent(), failure: None };
     Input::Stamp(Stamp { actor, claim_token: token(ours), token: token(new), outcome })
 }
 
@@ -275,4 +275,39 @@ proptest! {
             state = next;
         }
     }
+}
+
+#[test]
+fn the_work_of_a_refused_turn_is_given_up_by_a_takeover_and_by_nothing_else() {
+    let failure = |waits| {
+        Some(TurnFailure { turn: "turn".into(), host: "there".into(), reason: "refused".into(), waits })
+    };
+    let failed = State {
+        status: Status::Failed,
+        expected_actor: Actor::Ralph,
+        failure: failure(true),
+        ..State::initial(at(0))
+    };
+    let take = |state: &State, actor| apply(state, Input::Takeover(claim(actor, 7)), at(0));
+    let taken = take(&failed, Actor::Ralph).unwrap();
+    assert_eq!((taken.status, taken.failure.clone()), (Status::RunningRalph, None));
+    assert!(matches!(take(&failed, Actor::Galph), Err(Refusal::NotRunning { .. })), "it is not galph's");
+    let ordinary = State { failure: failure(false), ..failed };
+    assert!(matches!(take(&ordinary, Actor::Ralph), Err(Refusal::NotRunning { .. })));
+}
+
+#[test]
+fn a_failure_is_told_until_the_next_claim() {
+    let told =
+        TurnFailure { turn: "turn".into(), host: "there".into(), reason: "timed out".into(), waits: false };
+    let running = apply(&State::initial(at(0)), Input::Claim(claim(Actor::Galph, 7)), at(0)).unwrap();
+    let outcome = StampOutcome::Fail { commit: None, spent: spent(), failure: Some(told.clone()) };
+    let claim_token = running.token.clone().unwrap();
+    let stamp = Stamp { actor: Actor::Galph, claim_token, token: Token::from_random(8), outcome };
+    let failed = apply(&running, Input::Stamp(stamp), at(0)).unwrap();
+    assert_eq!(failed.failure, Some(told.clone()));
+    let held = apply(&failed, Input::SetExit("enough".into()), at(0)).unwrap();
+    assert_eq!(held.failure, Some(told), "a change that is no turn leaves it");
+    let again = apply(&failed, Input::Reclaim(claim(Actor::Galph, 9)), at(0)).unwrap();
+    assert_eq!(again.failure, None);
 }

@@ -14,6 +14,7 @@ mod people;
 #[cfg(feature = "faults")]
 mod power;
 mod races;
+mod refused;
 mod remote_faults;
 mod signals;
 mod trips;

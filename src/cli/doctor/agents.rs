@@ -19,7 +19,7 @@ use crate::agent::{
 };
 use crate::attempt::{InterruptSignal, seek_program};
 use crate::cli::change::refuse_in_attempt;
-use crate::cli::failures::runner_failure;
+use crate::cli::failures::{PLAIN_RUN, runner_failure};
 use crate::cli::{Exit, Failure};
 use crate::config::Config;
 use crate::model::{Actor, PromptName};
@@ -123,7 +123,8 @@ struct Search<'a> {
 
 impl<'a> Search<'a> {
     fn new(site: &'a Site<'a>, config: &'a Config) -> Result<Self, Failure> {
-        let commands = settings::custom_commands(config).map_err(|error| runner_failure(&error, config))?;
+        let commands =
+            settings::custom_commands(config).map_err(|error| runner_failure(&error, config, PLAIN_RUN))?;
         Ok(Self { site, config, commands, options: settings::agent_options(config) })
     }
 

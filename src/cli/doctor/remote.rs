@@ -280,9 +280,10 @@ impl Shared<'_> {
                     _ => true,
                 })
             };
-            let is_held = |turn: &crate::ledger::Turn| {
-                state.holder.as_ref().is_some_and(|holder| holder.id == turn.opening.id.to_string())
-            };
+            // One that was refused here waits for a person, and is this clone's still.
+            let refused = state.failure.as_ref().filter(|failure| failure.waits).map(|failure| &failure.turn);
+            let holder = state.holder.as_ref().map(|holder| &holder.id).or(refused);
+            let is_held = |turn: &crate::ledger::Turn| holder == Some(&turn.opening.id.to_string());
             let mut lost = turns;
             lost.retain(|turn| {
                 turn.opening.mode == ROLE && past_claim(turn).unwrap_or(false) && !is_held(turn)

@@ -1,6 +1,6 @@
 //! The flags of `baton run` about what is committed, with the names of the earlier scripts.
 
-use super::args::set_lists;
+use super::args::{Mode, set_lists};
 use crate::config::{Config, Overrides};
 use crate::runner::CommitUse;
 
@@ -101,9 +101,7 @@ impl CommitArgs {
     }
 
     /// What is said once at the start about flags that mean less here than in the earlier scripts.
-    ///
-    /// `role`: in role mode.
-    pub(super) fn notices(&self, config: &Config, role: bool) -> Vec<&'static str> {
+    pub(super) fn notices(&self, config: &Config, mode: Mode) -> Vec<&'static str> {
         let forces = !config.publish.reports.force_add.is_empty();
         let notices = [
             (
@@ -116,7 +114,7 @@ impl CommitArgs {
                 "flag --force-add-reports: ignored files are not added, since `publish.reports.force_add` names none",
             ),
             (
-                self.tolerate_doc_dirty && !role,
+                self.tolerate_doc_dirty && mode != Mode::Role,
                 "flag --tolerate-doc-dirty: has no effect in this mode, where a path outside the categories is a warning",
             ),
             (self.allow_dirty, "flag --allow-dirty: has no effect, since no pull needs it here"),
@@ -304,10 +302,10 @@ mod tests {
         #[case] notice: &str,
     ) {
         let built_in = config("", &[], None);
-        assert_eq!(commits(flag).notices(&built_in, false), [notice]);
+        assert_eq!(commits(flag).notices(&built_in, Mode::Combined), [notice]);
         let opposite = flag.replacen("--", "--no-", 1);
-        assert_eq!(commits(&opposite).notices(&built_in, false), [""; 0]);
-        assert_eq!(commits(&format!("{flag} {opposite}")).notices(&built_in, false), [""; 0]);
-        assert_eq!(commits(&format!("{opposite} {flag}")).notices(&built_in, false), [notice]);
+        assert_eq!(commits(&opposite).notices(&built_in, Mode::Combined), [""; 0]);
+        assert_eq!(commits(&format!("{flag} {opposite}")).notices(&built_in, Mode::Combined), [""; 0]);
+        assert_eq!(commits(&format!("{opposite} {flag}")).notices(&built_in, Mode::Combined), [notice]);
     }
 }

@@ -11,7 +11,7 @@ mod report;
 pub(crate) use args::{Args, Role};
 pub(crate) use live::in_thousands;
 pub(crate) use progress::{Progress, Style};
-pub(crate) use report::{exit_of, failure_of, report_end};
+pub(crate) use report::{exit_of, failed_in_words, failure_of, report_end};
 
 use std::path::{Path, PathBuf};
 
@@ -24,10 +24,10 @@ use crate::mode::{
 use crate::model::Actor;
 use crate::runner::{
     COMBINED, CommitUse, Exchange, GitUse, Observer, Opening, Patience, ROLE, Runner, RunnerError, SOLO,
-    TreeUse, Workspace, settings,
+    TreeUse, Workspace, run_command, settings,
 };
 
-use super::failures::runner_failure;
+use super::failures::{PLAIN_RUN, runner_failure};
 use super::isolation::{Chosen, prepare_run};
 use super::workspace::{Located, load_at, locate};
 use super::{Context, Exit, Failure};
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     for notice in config.notices.iter().chain(&pending_notices(&config.origins)) {
         context.output.note(format!("note: {notice}"));
     }
-    for notice in args.commits.notices(&config.config, args.mode == Mode::Role) {
+    for notice in args.commits.notices(&config.config, args.mode) {
         context.output.note(format!("note: {notice}"));
     }
     let (masker, unmasked) = settings::masker(&config.config, &context.ambient);
@@ -131,9 +131,9 @@ impl LoopPlan {
     /// The command that goes on where such a loop has ended.
     pub(crate) fn command(self) -> String {
         match self {
-            Self::Combined => "baton run".to_owned(),
-            Self::Solo(actor) => format!("baton run --mode solo --role {actor}"),
-            Self::Role(RolePlan { actor, .. }) => format!("baton run --mode role --role {actor}"),
+            Self::Combined => PLAIN_RUN.to_owned(),
+            Self::Solo(actor) => run_command(SOLO, actor),
+            Self::Role(RolePlan { actor, .. }) => run_command(ROLE, actor),
         }
     }
 }
@@ -175,7 +175,8 @@ pub(crate) fn run_loop(
     let interrupts = Interrupts::install().map_err(|error| {
         Failure::new(Exit::Operational, "cannot take over the signals of this process").caused_by(error)
     })?;
-    let fail = |error: RunnerError| runner_failure(&error, config);
+    let again = order.plan.command();
+    let fail = |error: RunnerError| runner_failure(&error, config, &again);
     let seats: &[Actor] = match &order.plan {
         LoopPlan::Combined => &Actor::ALL,
         LoopPlan::Solo(actor) | LoopPlan::Role(RolePlan { actor, .. }) => std::slice::from_ref(actor),
@@ -241,7 +242,7 @@ pub(crate) fn run_loop(
 fn refuse_seat_of_a_pair(workspace: &Workspace, config: &Config) -> Result<(), Failure> {
     let filter = TurnFilter { actor: None, limit: 1 };
     let turns = workspace.ledger.turns(filter);
-    let turns = turns.map_err(|error| runner_failure(&error.into(), config))?;
+    let turns = turns.map_err(|error| runner_failure(&error.into(), config, PLAIN_RUN))?;
     let Some(opening) = turns.into_iter().map(|turn| turn.opening).find(|opening| opening.mode == ROLE)
     else {
         return Ok(());

@@ -4,12 +4,13 @@ use std::path::Path;
 
 use crate::agent::{known_agents, login_remedy};
 use crate::attempt::InterruptSignal;
+use crate::cli::words::one_line;
 use crate::cli::{Exit, Failure, Output};
 use crate::config::Config;
 use crate::mode::{LoopEnd, LoopReport};
-use crate::model::OutcomeClass;
+use crate::model::{Actor, OutcomeClass, TurnFailure};
 use crate::publish::secret::Masker;
-use crate::runner::Cause;
+use crate::runner::{Cause, ROLE, run_command};
 
 use super::digest::{render_totals, render_turns};
 
@@ -89,14 +90,8 @@ pub(crate) fn failure_of(end: &LoopEnd, config: &Config, logs: &Path, again: &st
                 Cause::Agent => "the agent's turn",
                 Cause::Routing => "routing",
                 Cause::Verification => "verification",
-                Cause::Publication => "publishing the turn",
             };
             let mut failure = Failure::new(exit, format!("{what} ended `{class}`{why}"));
-            if *cause == Cause::Publication {
-                failure = failure
-                    .help("undo what is named, let galph publish it (`publish.docs.globs`, `publish.work.actors`), or add `--tolerate-doc-dirty`")
-                    .help(format!("the next `{again}` goes on at the commits: the agent is not run again"));
-            }
             if let Some(remedy) = remedy(*class, agent.as_deref(), config) {
                 failure = failure.help(remedy);
             }
@@ -105,14 +100,33 @@ pub(crate) fn failure_of(end: &LoopEnd, config: &Config, logs: &Path, again: &st
                 logs.display()
             ))
         }
-        LoopEnd::OtherFailed { actor, iteration } => {
-            Failure::new(exit, format!("{actor}'s turn of iteration {iteration} failed"))
-                .help(format!("its machine has the log and the summary; `baton run --mode role --role {actor}` there takes it again"))
-                .help("or `baton pass` stamps it by hand; then start this side again")
+        LoopEnd::OtherFailed { actor, iteration, failure } => {
+            let failed = Failure::new(exit, failed_in_words(*actor, *iteration, failure.as_ref()));
+            let again = run_command(ROLE, *actor);
+            match failure.as_ref().filter(|failure| failure.waits) {
+                Some(failure) => failed
+                    .help(format!(
+                        "a person mends it on {}, and `{again}` there publishes it",
+                        one_line(&failure.host)
+                    ))
+                    .help(given_up(*actor)),
+                None => failed
+                    .help(format!("its machine has the log and the summary; `{again}` there takes it again"))
+                    .help("or `baton pass` stamps it by hand; then start this side again"),
+            }
         }
-        LoopEnd::LastFailed { actor, iteration } => {
-            Failure::new(exit, format!("{actor}'s last turn, in iteration {iteration}, failed"))
-                .help(format!("`baton run --mode role --role {actor}` takes it again"))
+        LoopEnd::LastFailed { actor, iteration, failure } => {
+            let failed = Failure::new(exit, failed_in_words(*actor, *iteration, failure.as_ref()));
+            let again = run_command(ROLE, *actor);
+            match failure.as_ref().filter(|failure| failure.waits) {
+                Some(failure) => failed
+                    .help(format!(
+                        "its work waits on {}: `{again}` there goes on with it",
+                        one_line(&failure.host)
+                    ))
+                    .help(given_up(*actor)),
+                None => failed.help(format!("`{again}` takes it again")),
+            }
         }
         LoopEnd::Interrupted(_) => Failure::new(exit, "stopped by a signal, with the state saved")
             .help(format!("`{again}` goes on from here")),
@@ -121,6 +135,19 @@ pub(crate) fn failure_of(end: &LoopEnd, config: &Config, logs: &Path, again: &st
                 .help(format!("the turn is given back; `{again}` takes it anew"))
         }
     })
+}
+
+/// Which turn failed, on which machine and why.
+pub(crate) fn failed_in_words(actor: Actor, iteration: u64, failure: Option<&TurnFailure>) -> String {
+    let known = failure.map_or_else(String::new, |failure| {
+        format!(" on {}: {}", one_line(&failure.host), one_line(&failure.reason))
+    });
+    format!("{actor}'s turn of iteration {iteration} failed{known}")
+}
+
+/// The way on where the machine that has the work is gone, or its work is not wanted.
+fn given_up(actor: Actor) -> String {
+    format!("or `baton takeover {actor}` gives that work up, and the turn is taken anew")
 }
 
 /// What a person does about a failure that will come again until something is done.
@@ -160,6 +187,15 @@ mod tests {
         )
         .unwrap()
         .config
+    }
+
+    fn failure(waits: bool) -> TurnFailure {
+        TurnFailure {
+            turn: "01JD5F3Z8K0000000000000000".into(),
+            host: "gpu-box".into(),
+            reason: "refused to publish what looks like secrets".into(),
+            waits,
+        }
     }
 
     #[rstest]
@@ -214,6 +250,33 @@ mod tests {
         4,
         "error: the agent's turn ended `overloaded`: 529\n  \
          help: the log and the summary lie under `logs`; `baton run` takes the turn again"
+    )]
+    #[case(
+        LoopEnd::OtherFailed { actor: Actor::Galph, iteration: 3, failure: None },
+        5,
+        "error: galph's turn of iteration 3 failed\n  \
+         help: its machine has the log and the summary; `baton run --mode role --role galph` there takes it again\n  \
+         help: or `baton pass` stamps it by hand; then start this side again"
+    )]
+    #[case(
+        LoopEnd::OtherFailed { actor: Actor::Galph, iteration: 3, failure: Some(failure(true)) },
+        5,
+        "error: galph's turn of iteration 3 failed on gpu-box: refused to publish what looks like secrets\n  \
+         help: a person mends it on gpu-box, and `baton run --mode role --role galph` there publishes it\n  \
+         help: or `baton takeover galph` gives that work up, and the turn is taken anew"
+    )]
+    #[case(
+        LoopEnd::LastFailed { actor: Actor::Galph, iteration: 3, failure: Some(failure(true)) },
+        5,
+        "error: galph's turn of iteration 3 failed on gpu-box: refused to publish what looks like secrets\n  \
+         help: its work waits on gpu-box: `baton run --mode role --role galph` there goes on with it\n  \
+         help: or `baton takeover galph` gives that work up, and the turn is taken anew"
+    )]
+    #[case(
+        LoopEnd::LastFailed { actor: Actor::Galph, iteration: 3, failure: Some(failure(false)) },
+        5,
+        "error: galph's turn of iteration 3 failed on gpu-box: refused to publish what looks like secrets\n  \
+         help: `baton run --mode role --role galph` takes it again"
     )]
     fn an_end_that_is_no_success_says_what_and_what_next(
         #[case] end: LoopEnd,

@@ -6,9 +6,10 @@ use serde::Serialize;
 use super::next::Next;
 use super::there::SharedFacts;
 use crate::cli::shared::role_command;
+use crate::cli::words::one_line;
 use crate::ledger::{Closing, Edge, PhaseRecord, TurnOpening};
 use crate::mode::TickRecord;
-use crate::model::{Actor, Holder, State, Status, Usage, UsageByActor};
+use crate::model::{Actor, Holder, State, Status, TurnFailure, Usage, UsageByActor};
 use crate::publish::secret::Masker;
 use crate::turn::{Blocked, decide_blocked};
 
@@ -93,6 +94,8 @@ pub(super) struct StateFacts {
     pub(super) ralph_commit: Option<String>,
     pub(super) epoch: u64,
     pub(super) interruptions: u32,
+    /// What the machine of a turn that failed says of it.
+    pub(super) failure: Option<TurnFailure>,
 }
 
 impl StateFacts {
@@ -107,6 +110,7 @@ impl StateFacts {
             ralph_commit: state.ralph_commit.clone(),
             epoch: state.epoch,
             interruptions: state.interruptions,
+            failure: state.failure.clone(),
         }
     }
 }
@@ -179,6 +183,7 @@ pub(super) enum AgentSeen {
 
 /// A turn that has not ended.
 #[derive(Debug, Clone, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an answer of the document")]
 pub(super) struct OpenTurn {
     pub(super) id: String,
     pub(super) actor: Actor,
@@ -193,6 +198,8 @@ pub(super) struct OpenTurn {
     pub(super) taken_away: bool,
     /// Whether this machine's journal it is.
     pub(super) of_this_machine: bool,
+    /// Whether its work was refused here and waits for a person, as the state says.
+    pub(super) refused: bool,
 }
 
 impl OpenTurn {
@@ -213,6 +220,7 @@ impl OpenTurn {
             agent,
             taken_away: false,
             of_this_machine,
+            refused: false,
         }
     }
 }
@@ -220,12 +228,13 @@ impl OpenTurn {
 impl OpenTurn {
     /// Compares the turn with what the state says of who runs. Before the claim and from the stamp on, the state has
     /// no holder of this turn; in solo mode there is no state.
-    pub(super) fn compare(&mut self, holder: Option<&HolderFacts>) {
+    pub(super) fn compare(&mut self, holder: Option<&HolderFacts>, failure: Option<&TurnFailure>) {
+        self.refused = failure.is_some_and(|failure| failure.waits && failure.turn == self.id);
         let held = !matches!(self.phase.as_deref(), None | Some("stamped" | "published"))
             && (self.phase.as_deref() != Some("claimed") || self.phase_done)
             && self.mode != "solo";
         let holder = holder.and_then(|holder| holder.holder.as_ref());
-        self.taken_away = held && holder.is_none_or(|holder| holder.id != self.id);
+        self.taken_away = held && !self.refused && holder.is_none_or(|holder| holder.id != self.id);
     }
 }
 
@@ -304,12 +313,19 @@ pub(super) fn blocks(state: &State, now: Timestamp) -> Vec<Block> {
     if state.status == Status::Failed {
         blocks.push(Block {
             kind: "failed".to_owned(),
-            reason: format!("{}'s last turn failed", state.expected_actor),
+            reason: failed_in_words(state),
             until: None,
             clear: "baton run".to_owned(),
         });
     }
     blocks
+}
+
+fn failed_in_words(state: &State) -> String {
+    let known = state.failure.as_ref().map_or_else(String::new, |failure| {
+        format!(" on {}: {}", one_line(&failure.host), one_line(&failure.reason))
+    });
+    format!("{}'s last turn failed{known}", state.expected_actor)
 }
 
 /// Spend by seat, as the state sums it over all machines.

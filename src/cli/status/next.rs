@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::facts::{AgentSeen, Facts, HolderFacts, Life, OpenTurn, Seat};
 use crate::cli::shared::role_command;
-use crate::cli::words::moment;
+use crate::cli::words::{moment, one_line};
 use crate::model::Actor;
 use crate::runner::{ROLE, SOLO};
 
@@ -57,6 +57,13 @@ pub(super) fn decide_next(facts: &Facts, now: Timestamp) -> Next {
         return Next::new(run, format!("it waits for the hold to end at {}", moment(last)));
     }
     let there = if seat == Some(expected) { "" } else { "on the machine that plays this seat: " };
+    if let Some(failure) = state.failure.as_ref().filter(|failure| failure.waits) {
+        let why = format!(
+            "on {}: {expected}'s work waits there, and is published once what was refused is mended",
+            one_line(&failure.host)
+        );
+        return Next::new(facts.run_expected(), why);
+    }
     if facts.blocked.iter().any(|block| block.kind == "failed") {
         let why = format!("{there}it takes {expected}'s failed turn again; read its summary first");
         return Next::new(facts.run_expected(), why);
@@ -87,6 +94,11 @@ fn resume(turn: &OpenTurn, facts: &Facts) -> Next {
     };
     if turn.taken_away {
         let why = "it ends what is left of the open turn, which was taken away (exit 6); the run after it claims again";
+        return Next::new(command, why);
+    }
+    if turn.refused {
+        let why =
+            "it publishes the open turn's work, once what was refused is mended; its agent is not run again";
         return Next::new(command, why);
     }
     let why = match turn.agent {

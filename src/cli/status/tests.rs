@@ -89,6 +89,7 @@ fn open_turn(agent: Option<AgentSeen>) -> OpenTurn {
         agent,
         taken_away: false,
         of_this_machine: true,
+        refused: false,
     }
 }
 
@@ -287,7 +288,7 @@ fn an_open_turn_that_the_state_does_not_name_was_taken_away(
     let mut turn =
         OpenTurn { phase: phase.map(str::to_owned), phase_done, ..open_turn(Some(AgentSeen::Finished)) };
     let holder = HolderFacts { actor: Actor::Ralph, holder: host.map(holder), life: Life::GoneHere };
-    turn.compare(Some(&holder));
+    turn.compare(Some(&holder), None);
     assert_eq!(turn.taken_away, taken_away);
     if taken_away {
         let mut facts = facts_of(Some(&state()));

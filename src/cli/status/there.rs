@@ -153,8 +153,7 @@ fn distance(repo: &Repo, tip: &ObjectId) -> Option<(usize, usize)> {
 }
 
 fn subject(repo: &Repo, commit: &ObjectId) -> Option<String> {
-    let parent = repo.commit_named(&format!("{commit}^"))?;
-    Some(repo.commits_between(&parent, commit).ok()?.pop()?.subject)
+    Some(repo.recent_commits(Some(commit), 1).ok()?.pop()?.subject)
 }
 
 /// When the branch was fetched last with something new: then its reference here was written.

@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
+use crate::cli::run::failed_in_words;
 use crate::cli::words::one_line;
 use crate::ledger::HomeError;
 use crate::mode::{Idle, LoopEnd, LoopReport, TickEnd, TickReport};
 use crate::model::{Actor, Holder, Span, State};
-use crate::runner::{TurnEnd, TurnOutcome};
+use crate::runner::{ROLE, TurnEnd, TurnOutcome, run_command};
 use crate::turn::sync::Waiting;
 
 /// The line of a tick, without its time.
@@ -62,10 +63,15 @@ fn idle_in_words(idle: &Idle, state: Option<&State>) -> String {
                 .collect();
             format!("held: {}", told.join("; "))
         }
-        Idle::Failed { actor, iteration } => format!(
-            "{actor}'s turn of iteration {iteration} failed; on its machine `baton tick --role {actor} --retry-failed` or \
-             `baton run --mode role --role {actor}` takes it again"
-        ),
+        Idle::Failed { actor, iteration, failure } => {
+            let what = failed_in_words(*actor, *iteration, failure.as_ref());
+            let waits = failure.as_ref().is_some_and(|failure| failure.waits);
+            let does = if waits { "publishes its work when that is mended" } else { "takes it again" };
+            format!(
+                "{what}; on its machine `baton tick --role {actor} --retry-failed` or `{}` {does}",
+                run_command(ROLE, *actor)
+            )
+        }
         Idle::Exit(reason) if reason.is_empty() => {
             "stopped (`baton stop --clear` lets the turns go on)".to_owned()
         }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::super::error::RepoError;
+use super::super::stop::StopSign;
 use crate::ambient::Ambient;
 
 /// How much of what git says is kept for an error, in bytes; the end of it.
@@ -45,8 +46,10 @@ pub(in super::super) struct GitFailure {
 /// What a call came to.
 #[derive(Debug)]
 pub(in super::super) struct Finished {
-    /// `None`: it was ended at the time limit.
+    /// `None`: it was ended at the time limit, or because this process was asked to stop.
     pub(in super::super) status: Option<ExitStatus>,
+    /// Whether it was the latter.
+    pub(in super::super) was_stopped: bool,
     /// All of its standard output.
     pub(in super::super) printed: Vec<u8>,
     /// The end of its standard error.
@@ -63,6 +66,14 @@ pub(in super::super) struct Call<'a> {
     arguments: Vec<OsString>,
     environment: Environment,
     input: &'a [u8],
+    stop: StopSign,
+}
+
+/// How a call was waited for.
+enum Waited {
+    Ended(ExitStatus),
+    TooLong,
+    Stopped,
 }
 
 impl GitProgram {
@@ -121,7 +132,13 @@ impl GitProgram {
 
     /// A call with nothing added.
     pub(in super::super) fn call(&self, arguments: &[&str]) -> Call<'_> {
-        let call = Call { program: self, arguments: Vec::new(), environment: Vec::new(), input: b"" };
+        let call = Call {
+            program: self,
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            input: b"",
+            stop: StopSign::default(),
+        };
         call.arguments(arguments)
     }
 }
@@ -153,6 +170,12 @@ impl<'a> Call<'a> {
         Self { input, ..self }
     }
 
+    /// It waits for somebody else, and ends early where this process is asked to stop.
+    #[must_use]
+    pub(in super::super) fn until(self, stop: &StopSign) -> Self {
+        Self { stop: stop.clone(), ..self }
+    }
+
     /// What it printed.
     pub(in super::super) fn run(self) -> Result<Vec<u8>, GitFailure> {
         self.run_accepting(0).map(|(_, printed)| printed)
@@ -161,7 +184,7 @@ impl<'a> Call<'a> {
     /// Its exit code, 0 or the other one that is no failure, and what it printed.
     pub(in super::super) fn run_accepting(self, other: i32) -> Result<(i32, Vec<u8>), GitFailure> {
         let seconds = self.program.time_limit.as_secs();
-        let Finished { status, printed, said } = self.finish()?;
+        let Finished { status, printed, said, .. } = self.finish()?;
         if let Some(code) = status.and_then(|status| status.code()).filter(|code| [0, other].contains(code)) {
             return Ok((code, printed));
         }
@@ -186,14 +209,19 @@ impl<'a> Call<'a> {
         let mut stdout = passing_file().map_err(unstartable)?;
         let stderr = passing_file().map_err(unstartable)?;
         let outputs = (stdout.try_clone().map_err(unstartable)?, stderr.try_clone().map_err(unstartable)?);
-        let status = self.start_and_wait(stdin, outputs.0, outputs.1).map_err(unstartable)?;
+        let waited = self.start_and_wait(stdin, outputs.0, outputs.1).map_err(unstartable)?;
         let mut printed = Vec::new();
         stdout.rewind().and_then(|()| stdout.read_to_end(&mut printed)).map_err(unstartable)?;
-        Ok(Finished { status, printed, said: end_of(stderr) })
+        let (status, was_stopped) = match waited {
+            Waited::Ended(status) => (Some(status), false),
+            Waited::TooLong => (None, false),
+            Waited::Stopped => (None, true),
+        };
+        Ok(Finished { status, was_stopped, printed, said: end_of(stderr) })
     }
 
-    /// `None`: it was ended at the time limit, with everything that it had started.
-    fn start_and_wait(&self, stdin: File, stdout: File, stderr: File) -> std::io::Result<Option<ExitStatus>> {
+    /// What is not waited for any longer is ended with everything that it had started.
+    fn start_and_wait(&self, stdin: File, stdout: File, stderr: File) -> std::io::Result<Waited> {
         let program = self.program;
         #[expect(clippy::disallowed_methods, reason = "git is a helper that must not outlive its call")]
         let mut command = std::process::Command::new(&program.path);
@@ -209,16 +237,23 @@ impl<'a> Call<'a> {
             .stderr(stderr)
             .spawn()?;
         let running = program.ambient.stopwatch();
+        let mut stop = self.stop.watch();
         loop {
             if let Some(status) = child.try_wait()? {
-                return Ok(Some(status));
+                return Ok(Waited::Ended(status));
             }
             let elapsed = running.elapsed();
-            if elapsed > program.time_limit {
-                end_group(&mut child, &program.ambient)?;
-                return Ok(None);
-            }
-            wait_for_end(&child, program.time_limit.saturating_sub(elapsed), elapsed);
+            let waited = match (elapsed > program.time_limit, stop.is_over(elapsed)) {
+                (true, _) => Waited::TooLong,
+                (false, true) => Waited::Stopped,
+                (false, false) => {
+                    let left = program.time_limit.saturating_sub(elapsed);
+                    wait_for_end(&child, self.stop.slice(left), elapsed);
+                    continue;
+                }
+            };
+            end_group(&mut child, &program.ambient)?;
+            return Ok(waited);
         }
     }
 }

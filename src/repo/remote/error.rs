@@ -32,6 +32,14 @@ pub enum RemoteError {
         /// The limit.
         seconds: u64,
     },
+    /// This process was asked to stop while it waited.
+    #[error("the answer of the remote `{remote}` ({url}) was not waited for: this process was asked to stop")]
+    Stopped {
+        /// Its name.
+        remote: String,
+        /// Where it is, without credentials.
+        url: String,
+    },
     /// The connection was there, and ended too early.
     #[error("the connection to the remote `{remote}` ({url}) broke off: {said}")]
     BrokeOff {
@@ -116,6 +124,7 @@ impl RemoteError {
         match self {
             Self::Unreachable { .. }
             | Self::TimedOut { .. }
+            | Self::Stopped { .. }
             | Self::BrokeOff { .. }
             | Self::Busy { .. }
             | Self::NoRepository { .. }
@@ -127,9 +136,11 @@ impl RemoteError {
     /// Whether waiting may help: the network, a time limit, trouble of the server's own. Otherwise a person has to act.
     pub const fn is_transient(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::TimedOut { .. } | Self::BrokeOff { .. } | Self::Busy { .. } => {
-                true
-            }
+            Self::Unreachable { .. }
+            | Self::TimedOut { .. }
+            | Self::Stopped { .. }
+            | Self::BrokeOff { .. }
+            | Self::Busy { .. } => true,
             Self::Authentication { .. }
             | Self::NoRepository { .. }
             | Self::Failed { .. }

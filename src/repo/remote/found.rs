@@ -67,7 +67,7 @@ impl Found {
             keep_patiently(git, link, kept, *there)?;
         }
         if let (Some(tip), false) = (self.tip, wanted.is_empty()) {
-            follow(git, remote, &link.branch_reference(), tip);
+            follow(git, remote, &link.branch_reference(), tip, "fetch");
         }
         Ok(())
     }
@@ -111,15 +111,15 @@ fn keep(git: &Repository, kept: &str, there: Option<Oid>) -> Result<(), git2::Er
     }
 }
 
-/// The user's remote-tracking branch follows, as after any fetch. It is only for people, so its failure is none.
-pub(super) fn follow(git: &Repository, remote: &git2::Remote<'_>, reference: &str, tip: Oid) {
+/// The user's remote-tracking branch follows, as after any fetch or push. It is only for people, so its failure is none.
+pub(super) fn follow(git: &Repository, remote: &git2::Remote<'_>, reference: &str, tip: Oid, log: &str) {
     for refspec in remote.refspecs() {
         if refspec.direction() == Direction::Fetch
             && refspec.src_matches(reference)
             && let Ok(tracking) = refspec.transform(reference)
             && let Ok(tracking) = std::str::from_utf8(&tracking)
         {
-            let _ = git.reference(tracking, tip, true, "fetch");
+            let _ = git.reference(tracking, tip, true, log);
         }
     }
 }

@@ -9,6 +9,7 @@ use git2::ErrorCode;
 
 use super::super::backend::{Backend, Changes, Copy};
 use super::super::error::{GitLock, RepoError};
+use super::super::stop::StopSign;
 use super::address::Address;
 use super::answer::{PushKind, Pushed, Refusal, RefusalKind, RemoteSeen, last_lines};
 use super::error::{self, RemoteError};
@@ -122,6 +123,10 @@ impl Link {
         }
     }
 
+    pub(super) fn stopped(&self, address: &Address) -> RemoteError {
+        RemoteError::Stopped { remote: self.name.clone(), url: address.shown().to_owned() }
+    }
+
     pub(super) fn refusal(&self, reference: &str, kind: RefusalKind, reason: &str, said: &str) -> Pushed {
         Pushed::Refused(Refusal {
             kind,
@@ -144,6 +149,12 @@ impl Remote {
     /// Its address, and which git looks and pushes; that may change with the first look.
     pub fn facts(&self) -> &RemoteFacts {
         self.switched.get().unwrap_or(&self.facts)
+    }
+
+    /// Its answers are not waited for any longer once this asks to stop.
+    pub fn obey(&mut self, stop: &StopSign) {
+        self.library.iter_mut().for_each(|library| library.obey(stop));
+        self.program.iter_mut().for_each(|program| program.obey(stop));
     }
 
     /// The branch's commit there, by one connection; it is stored here, with all that it needs, and kept under
@@ -302,6 +313,7 @@ impl Remote {
         let address = &self.link.fetch;
         let error = match failure {
             LibraryFailure::TimedOut => return Err(self.link.timed_out(address)),
+            LibraryFailure::Stopped => return Err(self.link.stopped(address)),
             LibraryFailure::Here(error) => return Err(error.into()),
             LibraryFailure::Git(error) => error,
         };
@@ -344,17 +356,30 @@ impl Remote {
                 if self.pushes_in_place
                     && let Some(pushed) = library.push_in_place(&self.link, order) =>
             {
-                self.by_library(&order.reference, Ok(pushed))
+                self.pushed_by_library(library, order, Ok(pushed))
             }
             (Engine::Program(_), _, Some(program)) => program.push(&self.link, order),
-            (Engine::Opened, Some(library), _) => {
-                self.by_library(&order.reference, library.push_opened(&self.link, order))
-            }
-            (Engine::Library, Some(library), _) => {
-                self.by_library(&order.reference, library.push(&self.link, order))
+            (engine @ (Engine::Opened | Engine::Library), Some(library), _) => {
+                let answer = match engine {
+                    Engine::Opened => library.push_opened(&self.link, order),
+                    Engine::Library | Engine::Program(_) => library.push(&self.link, order),
+                };
+                self.pushed_by_library(library, order, answer)
             }
             _ => Err(self.no_engine()),
         }
+    }
+
+    fn pushed_by_library(
+        &self,
+        library: &LibraryLink,
+        order: &Order,
+        answer: Result<LibraryPush, LibraryFailure>,
+    ) -> Result<Pushed, RemoteError> {
+        if matches!(answer, Ok(LibraryPush::Accepted)) {
+            library.follow_push(&self.link, order);
+        }
+        self.by_library(&order.reference, answer)
     }
 
     fn by_library(
@@ -372,6 +397,7 @@ impl Remote {
     fn push_failure(&self, failure: LibraryFailure) -> RemoteError {
         match failure {
             LibraryFailure::TimedOut => self.link.timed_out(&self.link.push),
+            LibraryFailure::Stopped => self.link.stopped(&self.link.push),
             LibraryFailure::Here(error) => error.into(),
             LibraryFailure::Git(error) => self.link.push_failed(error.message()),
         }

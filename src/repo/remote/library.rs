@@ -12,12 +12,13 @@ use git2::{
 
 use super::super::error::RepoError;
 use super::super::library::{Library, object_id, oid};
+use super::super::stop::StopSign;
 use super::address::Scheme;
 use super::answer::{RefusalKind, RemoteSeen, refusal_kind};
 use super::beside;
 use super::found::{Found, Wanted, follow};
 use super::handle::{Ask, Link, Order};
-use super::limit::within;
+use super::limit::{Within, within};
 use super::opened;
 use crate::ambient::{Ambient, Stopwatch};
 use crate::publish::ObjectId;
@@ -27,6 +28,7 @@ pub(super) struct LibraryLink {
     workspace: PathBuf,
     ambient: Ambient,
     limit: Duration,
+    stop: StopSign,
     /// Gone with a call that did not end in time; then another one is opened.
     handle: RefCell<Option<Library>>,
     /// The remote, where it lies beside this repository.
@@ -37,6 +39,7 @@ pub(super) struct LibraryLink {
 #[derive(Debug)]
 pub(super) enum LibraryFailure {
     TimedOut,
+    Stopped,
     Git(git2::Error),
     Here(RepoError),
 }
@@ -78,9 +81,14 @@ impl LibraryLink {
             workspace: workspace.to_owned(),
             ambient: ambient.clone(),
             limit,
+            stop: StopSign::default(),
             handle: RefCell::new(Some(library)),
             there: RefCell::default(),
         }
+    }
+
+    pub(super) fn obey(&mut self, stop: &StopSign) {
+        self.stop = stop.clone();
     }
 
     fn take(&self) -> Result<Library, LibraryFailure> {
@@ -104,13 +112,14 @@ impl LibraryLink {
     ) -> Result<T, LibraryFailure> {
         let library = self.take()?;
         let deadline = Deadline { running: self.ambient.stopwatch(), limit: self.limit };
-        let ended = within(self.limit, move || {
+        let ended = within(self.limit, &self.stop, &self.ambient, move || {
             let result = job(&library, deadline);
             (library, result)
         });
         match ended.map_err(|error| LibraryFailure::Git(git2::Error::from_str(&error.to_string())))? {
-            None => Err(LibraryFailure::TimedOut),
-            Some((library, result)) => {
+            Within::TooLong => Err(LibraryFailure::TimedOut),
+            Within::Stopped => Err(LibraryFailure::Stopped),
+            Within::Done((library, result)) => {
                 *self.handle.borrow_mut() = Some(library);
                 result.map_err(|error| {
                     if deadline.is_over() { LibraryFailure::TimedOut } else { LibraryFailure::Git(error) }
@@ -152,16 +161,7 @@ impl LibraryLink {
         }
         let env = self.ambient.env();
         // git pushes the same then, and finds out what is wrong, or that the branch has moved already.
-        let pushed = self.run_here(|library| {
-            let pushed = beside::push(&library.git, &directory(link)?, order, env)?;
-            if pushed == Some(LibraryPush::Accepted) {
-                // As after any push.
-                let remote = library.git.find_remote(&link.name)?;
-                follow(&library.git, &remote, &order.reference, oid(&order.commit)?);
-            }
-            Ok(pushed)
-        });
-        pushed.ok().flatten()
+        self.run_here(|library| beside::push(&library.git, &directory(link)?, order, env)).ok().flatten()
     }
 
     pub(super) fn push(&self, link: &Link, order: &Order) -> Result<LibraryPush, LibraryFailure> {
@@ -221,6 +221,16 @@ impl LibraryLink {
 
     pub(super) fn push_opened(&self, link: &Link, order: &Order) -> Result<LibraryPush, LibraryFailure> {
         self.run_here(|library| opened::push(&library.git, &directory(link)?, order))
+    }
+
+    /// The user's remote-tracking branch follows what was pushed, as git lets it. It is only for people.
+    pub(super) fn follow_push(&self, link: &Link, order: &Order) {
+        let followed = self.run_here(|library| {
+            let remote = library.git.find_remote(&link.name)?;
+            follow(&library.git, &remote, &order.reference, oid(&order.commit)?, "update by push");
+            Ok(())
+        });
+        drop(followed);
     }
 
     pub(super) fn delete_opened(

@@ -8,6 +8,9 @@ use std::sync::Once;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
+use super::super::stop::StopSign;
+use crate::ambient::Ambient;
+
 /// Sets the limits of libgit2's sockets, once in this process.
 #[expect(unsafe_code, reason = "libgit2 has global settings only; see the proof")]
 fn limit_sockets(limit: Duration) {
@@ -24,11 +27,22 @@ fn limit_sockets(limit: Duration) {
     });
 }
 
-/// Runs a job that may open sockets; `None`: it has not ended in time, and whatever it holds is gone with it.
+/// What came of a job.
+pub(super) enum Within<T> {
+    Done(T),
+    /// It has not ended in time, and whatever it holds is gone with it.
+    TooLong,
+    /// The same, since this process was asked to stop.
+    Stopped,
+}
+
+/// Runs a job that may open sockets.
 pub(super) fn within<T: Send + 'static>(
     limit: Duration,
+    stop: &StopSign,
+    ambient: &Ambient,
     job: impl FnOnce() -> T + Send + 'static,
-) -> std::io::Result<Option<T>> {
+) -> std::io::Result<Within<T>> {
     limit_sockets(limit);
     let (sender, receiver) = channel();
     let work = move || {
@@ -36,9 +50,19 @@ pub(super) fn within<T: Send + 'static>(
         let _ = sender.send(job());
     };
     std::thread::Builder::new().name("baton-remote".to_owned()).spawn(work)?;
-    match receiver.recv_timeout(limit) {
-        Ok(result) => Ok(Some(result)),
-        Err(RecvTimeoutError::Timeout) => Ok(None),
-        Err(RecvTimeoutError::Disconnected) => Err(std::io::Error::other("the thread panicked")),
+    let (running, mut stop_watch) = (ambient.stopwatch(), stop.watch());
+    let mut elapsed = Duration::ZERO;
+    loop {
+        match receiver.recv_timeout(stop.slice(limit.saturating_sub(elapsed))) {
+            Ok(result) => return Ok(Within::Done(result)),
+            Err(RecvTimeoutError::Disconnected) => return Err(std::io::Error::other("the thread panicked")),
+            Err(RecvTimeoutError::Timeout) => elapsed = running.elapsed(),
+        }
+        if elapsed >= limit {
+            return Ok(Within::TooLong);
+        }
+        if stop_watch.is_over(elapsed) {
+            return Ok(Within::Stopped);
+        }
     }
 }

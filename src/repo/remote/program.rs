@@ -8,6 +8,8 @@ use std::process::ExitStatus;
 use rustix::process::Signal;
 
 use super::super::program::{Call, Finished, GitProgram};
+use super::super::stop::StopSign;
+use super::address::Address;
 use super::answer::{
     LeaseSeen, PushKind, Pushed, RefLine, RefusalKind, RemoteSeen, is_cut_off, read_porcelain, refusal_kind,
 };
@@ -24,6 +26,7 @@ pub(super) struct ProgramLink {
     ssh: Option<OsString>,
     /// What receives a push; `None`: as git and the user's configuration have it.
     receiver: Option<OsString>,
+    stop: StopSign,
 }
 
 /// Nothing but what is asked for: no maintenance, no questions, no second connection.
@@ -40,7 +43,11 @@ impl ProgramLink {
     /// `takes_short_way`: pushes go to a directory, and nobody has said what receives them there.
     pub(super) fn new(program: GitProgram, ssh: Option<OsString>, takes_short_way: bool) -> Self {
         let receiver = takes_short_way.then(|| receiver(program.path()));
-        Self { program, ssh, receiver }
+        Self { program, ssh, receiver, stop: StopSign::default() }
+    }
+
+    pub(super) fn obey(&mut self, stop: &StopSign) {
+        self.stop = stop.clone();
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -48,8 +55,11 @@ impl ProgramLink {
     }
 
     fn quiet<'a>(&self, call: Call<'a>) -> Call<'a> {
-        let call =
-            call.env("GIT_ASKPASS", "").env("SSH_ASKPASS_REQUIRE", "never").env("GCM_INTERACTIVE", "never");
+        let call = call
+            .env("GIT_ASKPASS", "")
+            .env("SSH_ASKPASS_REQUIRE", "never")
+            .env("GCM_INTERACTIVE", "never")
+            .until(&self.stop);
         match &self.ssh {
             Some(ssh) => call.env("GIT_SSH_COMMAND", ssh),
             None => call,
@@ -64,7 +74,9 @@ impl ProgramLink {
             }
             finished => finished,
         };
-        let Some(status) = finished.status else { return Err(link.timed_out(&link.fetch)) };
+        let Some(status) = finished.status else {
+            return Err(unanswered(link, &link.fetch, finished.was_stopped));
+        };
         if !status.success() {
             let missing = format!("couldn't find remote ref {}", link.branch_reference());
             if finished.said.contains(&missing) {
@@ -204,7 +216,7 @@ impl ProgramLink {
     }
 
     fn read_push(&self, link: &Link, order: &Order, finished: Finished) -> Result<Pushed, RemoteError> {
-        let Finished { status, printed, said } = finished;
+        let Finished { status, was_stopped, printed, said } = finished;
         let refused = |kind, reason: &str| Ok(link.refusal(&order.reference, kind, reason, &said));
         match read_porcelain(&String::from_utf8_lossy(&printed), &order.reference) {
             Some(RefLine::Ok) => Ok(Pushed::Accepted),
@@ -215,7 +227,7 @@ impl ProgramLink {
             Some(RefLine::Refused { here: false, reason }) => refused(refusal_kind(&reason, &said), &reason),
             Some(RefLine::Unanswered(summary)) => Err(link.push_failed(&format!("{said}\n{summary}"))),
             None => match status {
-                None => Err(link.timed_out(&link.push)),
+                None => Err(unanswered(link, &link.push, was_stopped)),
                 // git says nothing of its own where the hook has failed, and dies of anything else.
                 Some(status)
                     if order.kind == PushKind::Work
@@ -257,6 +269,10 @@ fn with_signal(said: &str, status: ExitStatus) -> String {
         }
         Some(signal) => format!("{said}\ngit was ended by signal {signal}"),
     }
+}
+
+fn unanswered(link: &Link, address: &Address, was_stopped: bool) -> RemoteError {
+    if was_stopped { link.stopped(address) } else { link.timed_out(address) }
 }
 
 fn is_ok(finished: &Finished) -> bool {

@@ -33,7 +33,7 @@ impl Runner<'_> {
         before: State,
     ) -> Result<Step, RunnerError> {
         let token = self.ambient.new_token();
-        let input = self.claim_input(turn, kind, &token);
+        let input = self.claim_input(turn, kind, &token, turn.opening.at);
         let after = apply(&before, input, turn.opening.at)?;
         let (repo, exchange) = self.parts()?;
         let from = repo.head()?;

@@ -122,6 +122,25 @@ pub enum SyncError {
         /// How often it was tried.
         tries: u32,
     },
+    /// Others have pushed between all tries of a publication, for as long as it may take.
+    #[error(
+        "`{branch}` on `{remote}` moved {times} time(s) in {waited} while {actor}'s turn was published; it waits here{}",
+        with_commits(.commits)
+    )]
+    Overtaken {
+        /// The remote.
+        remote: String,
+        /// The branch.
+        branch: String,
+        /// Whose turn.
+        actor: crate::model::Actor,
+        /// How often others were faster.
+        times: u32,
+        /// How long it was tried.
+        waited: crate::model::Span,
+        /// Short name and subject of each commit of work, oldest first.
+        commits: Vec<String>,
+    },
     /// The other machine runs the earlier scripts, which know no holds.
     #[error(
         "the baton is not passed while a hold stands: {holds}; the other side runs the earlier scripts, which do not know holds"
@@ -138,6 +157,10 @@ pub enum SyncError {
         /// For what, or what was in the way.
         why: String,
     },
+}
+
+fn with_commits(lines: &[String]) -> String {
+    if lines.is_empty() { String::new() } else { format!(":{}", listed(lines)) }
 }
 
 fn listed(lines: &[String]) -> String {

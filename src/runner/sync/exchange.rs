@@ -212,7 +212,7 @@ pub fn change_seen(
         }
         let Some(before) = seen.state.clone().or_else(|| change.initial.clone()) else { return Ok(None) };
         let after = (change.apply)(&before)?;
-        let message = sync_message(&(change.event)(&before, &after), ended_turn(&before, &after));
+        let message = sync_message(&(change.event)(&before, &after), turn_of(&before, &after));
         let commit = exchange.write(repo, &seen.tip, &after, &message)?;
         let onto = seen.tip.clone();
         let (mut said, mut failed) = (None, None);
@@ -266,9 +266,9 @@ fn when_free<T>(look: impl Fn() -> Result<T, RemoteError>) -> Result<T, RemoteEr
     look()
 }
 
-/// The turn that a change takes away from its holder.
-fn ended_turn(before: &State, after: &State) -> Option<TurnId> {
-    let holder = before.holder.as_ref().filter(|_| after.holder.is_none())?;
+/// The turn that a change takes away from its holder, or gives one.
+fn turn_of(before: &State, after: &State) -> Option<TurnId> {
+    let ((Some(holder), None) | (None, Some(holder))) = (&before.holder, &after.holder) else { return None };
     holder.id.parse().ok()
 }
 

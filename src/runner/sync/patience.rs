@@ -70,6 +70,9 @@ impl Runner<'_> {
         if !error.is_outage() {
             return Err(error);
         }
+        if self.interrupts.pending().is_some() {
+            return Ok(Patiently::Interrupted);
+        }
         let began = || Outage { since: self.ambient.stopwatch(), pause: FIRST_PAUSE };
         let outage = outage.get_or_insert_with(began);
         let pause = outage.pause;
@@ -82,6 +85,14 @@ impl Runner<'_> {
         outage.pause = (pause * 2).min(LONGEST_PAUSE);
         self.observer.event(&Event::Offline { why: &why, again_in: pause });
         Ok(if self.pause(pause) { Patiently::Done(()) } else { Patiently::Interrupted })
+    }
+
+    /// The configured longest wait; `None`: there is none.
+    pub(super) const fn longest_wait(&self) -> Option<Duration> {
+        match self.patience {
+            Patience::None => None,
+            Patience::Until(limit) => limit,
+        }
     }
 
     /// Waits; `false`: a signal came.

@@ -1,6 +1,8 @@
 //! Work and stamp in one push. Where others were faster, the work is put on top of theirs and stamped anew, as long as
 //! the turn is still ours.
 
+use std::time::Duration;
+
 use super::super::RunnerError;
 use super::super::commit::short;
 use super::super::journal::{
@@ -14,11 +16,11 @@ use super::claim::Way;
 use super::error::SyncError;
 use super::exchange::{Seen, refused, too_busy};
 use super::take::not_shared;
-use crate::model::{Actor, State, Verdict};
+use crate::model::{Actor, Span, State, Verdict};
 use crate::publish::ObjectId;
-use crate::repo::{PushKind, Pushed, Refusal, Replayed};
+use crate::repo::{PushKind, Pushed, Replayed};
 use crate::state;
-use crate::turn::sync::{Answer, Backoff, PublishFate, SyncEvent, decide_publish, sync_message};
+use crate::turn::sync::{Answer, Backoff, Contest, PublishFate, SyncEvent, decide_publish, sync_message};
 use crate::turn::{Phase, decide_blocked};
 
 /// What stands on the remote, as far as the next push builds on it.
@@ -47,11 +49,15 @@ impl Runner<'_> {
     }
 
     pub(in super::super) fn publish(&mut self, turn: &mut TurnRecord) -> Result<Step, RunnerError> {
-        let (Some(pushed), Some(claimed)) = (turn.pushed_claim().cloned(), turn.claimed_state().cloned())
-        else {
-            return Ok(Step::Go);
+        let Some(pushed) = turn.pushed_claim().cloned() else { return Ok(Step::Go) };
+        let onto = match self.claim_again(turn)? {
+            Patiently::Done(Some(seen)) => onto(turn, seen)?,
+            Patiently::Done(None) => {
+                let Some(claimed) = turn.claimed_state().cloned() else { return Ok(Step::Go) };
+                Onto { tip: pushed.commit, state: claimed.after }
+            }
+            Patiently::Interrupted => return Ok(self.suspended()),
         };
-        let onto = Onto { tip: pushed.commit, state: claimed.after };
         self.push_stamp(turn, Publication::On(Box::new(onto)))
     }
 
@@ -74,6 +80,7 @@ impl Runner<'_> {
 
     fn push_stamp(&mut self, turn: &mut TurnRecord, first: Publication) -> Result<Step, RunnerError> {
         let (mut next, mut backoff, mut outage) = (first, Backoff::for_push(), None);
+        let (mut contest, clock) = (Contest::new(self.longest_wait()), self.ambient.stopwatch());
         loop {
             let plan = match next {
                 // A push whose answer was lost may still arrive: no other commit takes its place.
@@ -122,8 +129,17 @@ impl Runner<'_> {
                     Patiently::Interrupted => return Ok(self.suspended()),
                 }
             }
-            let Some(wait) = backoff.next_wait(self.ambient.random()) else {
-                return Err(self.gave_up(&next, refusal));
+            let random = self.ambient.random();
+            let wait = match &next {
+                Publication::Same(_) => backoff.next_wait(random),
+                Publication::On(_) => contest.next_wait(clock.elapsed(), random),
+            };
+            let Some(wait) = wait else {
+                return Err(match (&next, refusal) {
+                    (Publication::Same(_), Some(refusal)) => refused("the work", refusal).into(),
+                    (Publication::Same(_), None) => too_busy(self.parts()?.1, "the work").into(),
+                    (Publication::On(_), _) => self.overtaken(turn, contest.lost(), clock.elapsed())?.into(),
+                });
             };
             if !self.pause(wait) {
                 return Ok(self.suspended());
@@ -131,16 +147,25 @@ impl Runner<'_> {
         }
     }
 
-    /// The tries are over; the journal waits at `published`.
-    fn gave_up(&self, next: &Publication, refusal: Option<Refusal>) -> RunnerError {
-        let (_, exchange) = match self.parts() {
-            Ok(parts) => parts,
-            Err(error) => return error,
+    /// The time is over; the journal waits at `published`.
+    fn overtaken(&self, turn: &TurnRecord, times: u32, waited: Duration) -> Result<SyncError, RunnerError> {
+        let (repo, exchange) = self.parts()?;
+        let head = turn.committed.fingerprint.as_ref().filter(|_| turn.passed()).map(|work| &work.head);
+        let commits = match (turn.pushed_claim(), head) {
+            (Some(pushed), Some(head)) => repo.commits_between(&pushed.commit, head)?,
+            _ => Vec::new(),
         };
-        match (next, refusal) {
-            (Publication::Same(_), Some(refusal)) => refused("the work", refusal).into(),
-            (Publication::Same(_) | Publication::On(_), _) => too_busy(exchange, "the work").into(),
-        }
+        Ok(SyncError::Overtaken {
+            remote: exchange.name().to_owned(),
+            branch: exchange.branch.clone(),
+            actor: turn.opening.actor,
+            times,
+            waited: Span::from_secs(waited.as_secs()),
+            commits: commits
+                .iter()
+                .map(|commit| format!("{} {}", short(commit.id.as_str()), commit.subject))
+                .collect(),
+        })
     }
 
     /// Whether the stamp stands, from a look at the remote.

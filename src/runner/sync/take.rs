@@ -14,7 +14,7 @@ use super::Patience;
 use super::exchange::{Exchange, Seen};
 use crate::ledger::TurnFilter;
 use crate::model::Actor;
-use crate::repo::{LeaseMark, Renewed, Repo, RepoError};
+use crate::repo::{LeaseMark, Renewed, Repo, RepoError, StopSign};
 
 /// A turn that needs a remote where there is none.
 pub(super) const fn not_shared() -> RunnerError {
@@ -32,9 +32,20 @@ const RENEWALS: u32 = 4;
 impl Runner<'_> {
     /// Passes turns over this remote from now on.
     #[must_use]
-    pub fn with_exchange(mut self, exchange: Exchange, patience: Patience, publish_existing: bool) -> Self {
+    pub fn with_exchange(
+        mut self,
+        mut exchange: Exchange,
+        patience: Patience,
+        publish_existing: bool,
+    ) -> Self {
+        exchange.remote.obey(&self.stop_sign());
         (self.exchange, self.patience, self.publish_existing) = (Some(exchange), patience, publish_existing);
         self
+    }
+
+    fn stop_sign(&self) -> StopSign {
+        let interrupts = self.interrupts.clone();
+        StopSign::new(move || interrupts.count())
     }
 
     /// The branch on the remote now: one connection.
@@ -135,7 +146,8 @@ impl Runner<'_> {
         let mark = LeaseMark { token: claimed.token.clone(), turn: turn.opening.id, length };
         let every = (length / RENEWALS).max(Duration::from_millis(100));
         // A connection of its own: the thread works while the agent does.
-        let remote = repo.remote(exchange.name(), &exchange.branch)?;
+        let mut remote = repo.remote(exchange.name(), &exchange.branch)?;
+        remote.obey(&self.stop_sign());
         let renew = move || match remote.renew_lease(&mark) {
             Ok(Renewed::Done(_)) => Renewal::Renewed,
             // Whether the turn was taken over, its publication finds out; a lease that was deleted begins anew.

@@ -13,7 +13,7 @@ mod subject;
 
 pub use fate::{Answer, ClaimFate, PublishFate, Tip, decide_claim, decide_publish};
 pub use lease::{LeaseHealth, LeaseSight, LeaseWatch, lease_length};
-pub use pace::{Backoff, Pace};
+pub use pace::{Backoff, Contest, Pace};
 pub use peer::{Remembered, restore_forgotten};
 pub use seat::{Asked, SeatAction, SeatEnd, SeatView, Waiting, decide_seat};
 pub use subject::{SyncEvent, TURN_TRAILER, sync_message, sync_subject};

@@ -85,6 +85,40 @@ impl Backoff {
     }
 }
 
+/// The waits between tries of a publication that others' pushes have overtaken: each of them is progress of theirs and makes
+/// ours possible again, so that it is the time that ends it and not the number of tries.
+#[derive(Debug, Clone, Copy)]
+pub struct Contest {
+    limit: Duration,
+    lost: u32,
+}
+
+impl Contest {
+    /// The longest that one publication may lose.
+    pub const LIMIT: Duration = Duration::from_mins(10);
+    const FIRST: Duration = Duration::from_millis(50);
+    /// Whoever waits longer loses to those who do not.
+    const LONGEST: Duration = Duration::from_secs(2);
+
+    /// One that ends after [`Self::LIMIT`], sooner where `limit` says so.
+    #[must_use]
+    pub fn new(limit: Option<Duration>) -> Self {
+        Self { limit: limit.map_or(Self::LIMIT, |limit| limit.min(Self::LIMIT)), lost: 0 }
+    }
+
+    /// How often it was lost so far.
+    pub const fn lost(&self) -> u32 {
+        self.lost
+    }
+
+    /// Counts a try that was overtaken. The wait before the next one; `None`: the time is over.
+    pub fn next_wait(&mut self, elapsed: Duration, random: u64) -> Option<Duration> {
+        let plain = doubled(Self::FIRST, self.lost.min(16)).min(Self::LONGEST);
+        self.lost = self.lost.saturating_add(1);
+        (elapsed < self.limit).then(|| jittered(plain, random))
+    }
+}
+
 fn doubled(base: Duration, times: u32) -> Duration {
     base.saturating_mul(1_u32.checked_shl(times).unwrap_or(u32::MAX))
 }

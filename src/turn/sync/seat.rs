@@ -116,7 +116,9 @@ pub fn decide_seat(view: &SeatView<'_>) -> SeatAction {
     match state.status {
         Status::RunningGalph => running(view, state, Actor::Galph),
         Status::RunningRalph => running(view, state, Actor::Ralph),
-        Status::Failed if state.expected_actor != view.role || !view.asked.takes_failed() => {
+        Status::Failed
+            if state.expected_actor != view.role || !view.asked.takes_failed() || waits_elsewhere(state) =>
+        {
             SeatAction::End(SeatEnd::Failed { actor: state.expected_actor })
         }
         Status::Failed => unless_held(view, state, SeatAction::Reclaim),
@@ -145,6 +147,12 @@ fn running(view: &SeatView<'_>, state: &State, actor: Actor) -> SeatAction {
     } else {
         SeatAction::Wait(Waiting::RunningElsewhere { actor, holder })
     }
+}
+
+/// Whether the agent's work waits to be published on the machine that ran it: running the agent again would pay for it
+/// twice. That machine has the turn in its journal and does not ask here.
+fn waits_elsewhere(state: &State) -> bool {
+    state.failure.as_ref().is_some_and(|failure| failure.waits)
 }
 
 fn unless_held(view: &SeatView<'_>, state: &State, action: SeatAction) -> SeatAction {

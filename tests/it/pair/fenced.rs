@@ -61,14 +61,29 @@ fn a_machine_that_comes_back_after_a_takeover_ends_its_agent_and_publishes_nothi
     killed.wait().assert_killed();
     take_over(&pair);
     let tip = pair.tip();
-    pair.start("galph", 1, None).wait().assert_code(6);
+    let name = format!("refs/baton-rescue/{}/work", agent.turn);
+    let made = format!("plans/turn-{}.md", agent.turn);
+    pair.start("galph", 1, None).wait().assert_code(6).assert_says(&name).assert_says(&format!(
+        "what it had not committed stays in the work tree besides, and no turn publishes it as it is: docs/fix_plan.md, \
+         plans/plan-1.md, {made}"
+    ));
     assert_eq!(pair.tip(), tip);
     pair.galph().assert_nobody_runs();
     assert_eq!(pair.notes().starts_of(&agent.turn), 1);
+    // What it had made is kept, and stays in the tree.
+    assert_eq!(pair.galph().git(&["show", &format!("{name}:{made}")]).trim(), agent.turn);
     for ended in pair.run(1) {
         ended.assert_code(0);
     }
     assert_eq!(pair.history().account_with(&pair.notes()).passed().count(), 4);
+    // It does not ride along with the seat's next turn, nor with the one after it, until an agent changes it.
+    assert_eq!(pair.git(&["ls-tree", "--name-only", "main", &made]), "");
+    assert_eq!(pair.galph().read(&made).unwrap().trim(), agent.turn);
+    pair.galph().script_once("galph", &format!("work; echo taken up >> {made}"));
+    for ended in pair.run(1) {
+        ended.assert_code(0);
+    }
+    assert_eq!(pair.git(&["show", &format!("main:{made}")]), format!("{}\ntaken up\n", agent.turn));
 }
 
 /// A holder that renews its lease is not taken over, however long its agent works.

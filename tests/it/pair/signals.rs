@@ -5,12 +5,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Mutex;
 
 use rstest::rstest;
 use rustix::process::Signal;
 
-use crate::support::{Ended, Ending, Pair, Scheme, await_event, check_table, start_role};
+use crate::support::{
+    Ended, Ending, Fault, Machine, Orchestrator, Pair, SYNC, Scheme, Service, await_event, check_table, start_role,
+};
 
 use super::kills::{is_of_checks, pair_for, rows};
 
@@ -238,4 +241,91 @@ fn a_second_signal_to_a_role_ends_its_agent_at_once(
     let account = pair.assert_sound();
     account.assert_iterations(1);
     assert_eq!((account.count(Ending::Released), pair.notes().starts.len()), (1, 3));
+}
+
+/// Longer than any test is waited for: what ends sooner was ended by the signal.
+const PATIENT: &str = "git: { timeout: 1h, backend: BACKEND }\n";
+
+fn patient_pair(backend: &str) -> Pair {
+    Pair::configured(Scheme::Daemon, 2, &format!("{SYNC}{}", PATIENT.replace("BACKEND", backend)))
+}
+
+/// Signals a seat that waits for an answer which never comes.
+fn assert_ends(machine: &Machine, waiting: Orchestrator, signal: Signal, times: u32) {
+    (0..times).for_each(|_| waiting.signal(signal));
+    let code = if signal == Signal::INT { 130 } else { 143 };
+    waiting.wait().assert_code(code).assert_says("stopped by a signal, with the state saved");
+    machine.assert_nobody_runs();
+}
+
+#[rstest]
+fn a_signal_ends_a_look_that_hangs(
+    #[values("git2", "cli")] backend: &str,
+    #[values(Signal::INT, Signal::TERM, Signal::HUP)] signal: Signal,
+    #[values(1, 2)] times: u32,
+) {
+    let pair = patient_pair(backend);
+    let server = pair.server();
+    server.always(None, Fault::Hang);
+    let before = server.traffic().looks;
+    let waiting = pair.start("ralph", 1, None);
+    await_event("the look", || (server.traffic().looks > before).then_some(()));
+    assert_ends(pair.ralph(), waiting, signal, times);
+    let ticking = pair.galph().spawn(&[], &["tick", "--role=galph"], None);
+    await_event("the tick's look", || (server.traffic().looks > before + 1).then_some(()));
+    ticking.signal(signal);
+    ticking.wait().assert_code(if signal == Signal::INT { 130 } else { 143 });
+    pair.galph().assert_nobody_runs();
+}
+
+/// Whether a push that was cut off has arrived, the next start finds out: the turn is taken once.
+#[rstest]
+fn a_signal_ends_a_push_that_hangs_and_the_next_start_goes_on(
+    #[values("git2", "cli")] backend: &str,
+    #[values(Fault::Hang, Fault::SwallowAnswer)] fault: Fault,
+    #[values(1, 2)] claim_or_work: usize,
+) {
+    let pair = patient_pair(backend);
+    let server = pair.server();
+    server.spare(Service::Push, claim_or_work);
+    server.next(Service::Push, fault);
+    let waiting = pair.start("galph", 1, None);
+    await_event("the push", || server.is_spent().then_some(()));
+    assert_ends(pair.galph(), waiting, Signal::TERM, 1);
+    // What has arrived is found by a look: a claim was given back then, and a turn's work has been handed over.
+    if pair.passed("galph") == 0 {
+        let galph = pair.start("galph", 1, None);
+        pair.await_status("waiting-ralph");
+        pair.start("ralph", 1, None).wait().assert_code(0);
+        galph.wait().assert_code(0);
+    } else {
+        pair.start("ralph", 1, None).wait().assert_code(0);
+    }
+    let account = pair.assert_sound();
+    account.assert_iterations(1);
+    assert!(account.count(Ending::Released) <= 1, "{account:#?}");
+    assert_eq!(pair.notes().starts.len(), 2, "no agent was started twice");
+}
+
+#[test]
+fn a_signal_ends_a_look_over_an_ssh_that_hangs_and_leaves_no_ssh() {
+    let pair = Pair::configured(Scheme::Path, 2, &format!("{SYNC}{}", PATIENT.replace("BACKEND", "auto")));
+    let machine = pair.ralph();
+    let (ssh, seen) = (machine.base().join("ssh"), machine.base().join("ssh.seen"));
+    std::fs::write(&ssh, format!("#!/bin/sh\necho $$ >> '{}'\nexec sleep 3600\n", seen.display())).unwrap();
+    std::fs::set_permissions(&ssh, std::fs::Permissions::from_mode(0o755)).unwrap();
+    machine.git(&["remote", "set-url", "origin", "ssh://nowhere.invalid/repository.git"]);
+    let command = ssh.display().to_string();
+    let fault = Some(("GIT_SSH_COMMAND", command.as_str()));
+    let waiting = start_role(machine, "ralph", &["--sync-loops=1"], fault);
+    let pid = await_event("ssh", || {
+        let seen = std::fs::read_to_string(&seen).ok()?;
+        seen.lines().next()?.parse::<i32>().ok()
+    });
+    assert_ends(machine, waiting, Signal::INT, 1);
+    // A zombie, which only its new parent can remove, has no command line any more.
+    await_event("the end of ssh", || {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.is_empty().then_some(())
+    });
 }

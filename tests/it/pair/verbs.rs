@@ -19,6 +19,10 @@ fn a_pair_that_is_asked_to_stop_ends_after_the_turn_that_runs_and_goes_on_when_i
         let all = format!("{}{}", said.stdout, said.stderr);
         assert!(all.contains("enough for today"), "{all}");
     }
+    // Each seat ends with all that it has seen there, though ralph had no turn to bring it along.
+    assert_eq!(pair.galph().head(), pair.tip());
+    let asked = pair.git(&["log", "-1", "--format=%H", "--grep=exit=set", "main"]);
+    pair.ralph().git(&["merge-base", "--is-ancestor", asked.trim(), "HEAD"]);
     assert_eq!(pair.assert_sound().passed().count(), 1);
     person.baton(&["stop", "--clear"]).assert_code(0);
     pair.start("ralph", 1, None).wait().assert_code(0);
@@ -131,4 +135,37 @@ fn galphs_turn_fails_for_what_it_does_not_publish_and_goes_on_at_its_commits() {
     tick(&["--retry-failed"]).assert_code(0);
     assert_eq!(pair.state().unwrap()["status"], "waiting-ralph");
     assert_eq!(pair.notes().starts.len(), 1, "the agent was not run again");
+}
+
+/// Each look costs a connection, and people look often.
+#[test]
+fn the_status_of_a_shared_state_makes_one_connection_and_tells_of_the_first_commit_too() {
+    let pair = Pair::new(Scheme::Daemon);
+    let person = pair.clone_machine("person");
+    let look = || {
+        let before = pair.server().traffic();
+        let shown = person.baton(&["status"]).assert_code(0).stdout;
+        let after = pair.server().traffic();
+        assert_eq!((after.looks - before.looks, after.pushes - before.pushes), (1, 0), "{shown}");
+        shown
+    };
+    // A branch of one commit, which has a state: somebody has set the pair up by hand.
+    let state = r#"{"iteration": 1, "expected_actor": "galph", "status": "idle"}"#;
+    person.write("sync/state.json", state);
+    person.git(&["checkout", "--quiet", "--orphan", "alone"]);
+    person.git(&["add", "--all"]);
+    person.git(&["commit", "--quiet", "--message=the whole beginning"]);
+    person.git(&["branch", "--quiet", "-M", "main"]);
+    person.git(&["push", "--quiet", "--force", "origin", "main"]);
+    let shown = look();
+    assert!(shown.contains(": the whole beginning"), "{shown}");
+    for machine in pair.machines() {
+        machine.git(&["fetch", "--quiet", "origin"]);
+        machine.git(&["reset", "--quiet", "--keep", "origin/main"]);
+    }
+    for ended in pair.run(1) {
+        ended.assert_code(0);
+    }
+    let shown = look();
+    assert!(shown.contains("the branch here is"), "{shown}");
 }

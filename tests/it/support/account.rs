@@ -174,6 +174,9 @@ impl Judging {
         rule(is_earlier(state) || at_rest == state["holder"].is_null(), || {
             format!("status {} with holder {}", state["status"], state["holder"])
         })?;
+        rule(state["failure"].is_null() || text(state, "status") == "failed", || {
+            format!("status {} with failure {}", state["status"], state["failure"])
+        })?;
         rule(is_earlier(state) || number(state, "epoch") >= self.epoch, || {
             format!("epoch {} after {}", state["epoch"], self.epoch)
         })
@@ -199,7 +202,7 @@ impl Judging {
             (None, None)
                 if before["token"] != after["token"] && !is_earlier(before) && !is_earlier(after) =>
             {
-                Self::by_hand(entry, before, after)
+                self.by_hand(entry, before, after)
             }
             (Some(_), Some(_)) | (None, None) => Self::other_fields(before, after),
         }
@@ -251,11 +254,21 @@ impl Judging {
             says(entry, &format!("Baton-Turn: {holder}"))?;
             says(entry, "[skip ci]")?;
             id = Some(holder.to_owned());
-            let known = self.account.turns.iter().any(|turn| turn.id == id);
-            rule(!known, || format!("turn {holder} is claimed a second time"))?;
+            if let Some(known) = self.account.turns.iter().position(|turn| turn.id == id) {
+                return self.go_on(known, holder, before);
+            }
         }
         let iteration = number(after, "iteration");
         self.account.turns.push(Turn { id, actor: actor.to_owned(), iteration, ending: Ending::Open });
+        Ok(())
+    }
+
+    /// The newest turn again, whose work was refused where it was done, and waited there.
+    fn go_on(&mut self, known: usize, holder: &str, before: &Value) -> Result<(), String> {
+        let refused = before["failure"]["waits"] == true && text(&before["failure"], "turn") == holder;
+        let newest = known + 1 == self.account.turns.len();
+        rule(refused && newest, || format!("turn {holder} is claimed a second time"))?;
+        self.account.turns[known].ending = Ending::Open;
         Ok(())
     }
 
@@ -309,7 +322,15 @@ impl Judging {
         self.end(ending)
     }
 
-    fn by_hand(entry: &Entry, before: &Value, after: &Value) -> Result<(), String> {
+    fn by_hand(&mut self, entry: &Entry, before: &Value, after: &Value) -> Result<(), String> {
+        if entry.subject.ends_with(" status=released reason=takeover") {
+            // The work of a refused turn is given up: a claim and its end in one.
+            rule(before["failure"]["waits"] == true, || "nobody has the turn that is taken away".to_owned())?;
+            field(after, "expected_actor", text(before, "expected_actor"))?;
+            field(after, "iteration", number(before, "iteration"))?;
+            self.epoch += 1;
+            return Ok(());
+        }
         let actor = other(text(after, "expected_actor"));
         let moved = number(after, "iteration") - number(before, "iteration");
         rule(moved == u64::from(text(after, "status") == "complete"), || format!("moves by {moved}"))?;

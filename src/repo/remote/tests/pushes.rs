@@ -18,6 +18,8 @@ fn a_push_moves_the_branch_from_what_was_seen_and_from_nothing_else(
     let (a, b) = (child(&ours, &base, "a"), child(&theirs, &base, "b"));
     assert_eq!(ours.push(&a, Some(&base), kind).unwrap(), Pushed::Accepted);
     assert_eq!(hub.tip(), a);
+    // The person's own view of the remote moves with it, whichever git has pushed.
+    assert_eq!(one.git(&["rev-parse", "refs/remotes/origin/main"]).trim(), a.as_str());
     // Again, as after an answer that was lost.
     assert_eq!(ours.push(&a, Some(&base), kind).unwrap(), Pushed::Accepted);
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::turn::sync::{Backoff, Pace};
+use crate::turn::sync::{Backoff, Contest, Pace};
 
 /// The random number that makes no jitter.
 const PLAIN: u64 = 250;
@@ -80,4 +80,27 @@ proptest! {
         let wait = pace.wait(random);
         prop_assert!(wait >= plain * 3 / 4 && wait <= plain * 5 / 4);
     }
+}
+
+#[test]
+fn a_publication_that_is_overtaken_goes_on_for_its_time_and_no_longer() {
+    let mut contest = Contest::new(None);
+    let mut waits = Vec::new();
+    for _ in 0..1_000 {
+        waits.push(contest.next_wait(Contest::LIMIT / 2, 0).unwrap());
+    }
+    assert_eq!(contest.lost(), 1_000);
+    assert!(waits.iter().all(|wait| *wait <= Duration::from_secs(3)), "{waits:?}");
+    assert!(waits[0] < waits[999]);
+    assert_eq!(contest.next_wait(Contest::LIMIT, 0), None);
+}
+
+#[test]
+fn who_waits_less_long_for_anything_waits_less_long_for_this() {
+    let second = Duration::from_secs(1);
+    let mut short = Contest::new(Some(second));
+    assert!(short.next_wait(second / 2, 0).is_some());
+    assert_eq!(short.next_wait(second, 0), None);
+    let mut long = Contest::new(Some(Contest::LIMIT * 9));
+    assert_eq!(long.next_wait(Contest::LIMIT, 0), None);
 }

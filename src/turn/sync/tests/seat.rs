@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rstest::rstest;
 
-use crate::model::{Actor, Hold, HoldId, HoldKind, Holder, State, Status, Token};
+use crate::model::{Actor, Hold, HoldId, HoldKind, Holder, State, Status, Token, TurnFailure};
 use crate::turn::sync::{Asked, LeaseHealth, SeatAction, SeatEnd, SeatView, Waiting, decide_seat};
 use crate::turn::{Claim, Input, apply};
 
@@ -112,6 +112,21 @@ fn a_failed_turn_is_taken_again_only_where_a_person_asked_for_it(
     let state = state(RALPH, Status::Failed);
     assert_eq!(decide(RALPH, asked, &state), own);
     assert_eq!(decide(GALPH, asked, &state), failed(RALPH), "the other side ends whatever it was asked for");
+}
+
+/// Its agent has finished and its work waits on one machine: on any other it would be paid for again.
+#[test]
+fn a_turn_whose_work_waits_elsewhere_is_taken_again_by_nobody() {
+    let failure = |waits| {
+        Some(TurnFailure { turn: "turn".into(), host: "there".into(), reason: "refused".into(), waits })
+    };
+    for asked in [LOOP, FIRST, TICK, RETRY] {
+        let refused = State { failure: failure(true), ..state(RALPH, Status::Failed) };
+        assert_eq!(decide(RALPH, asked, &refused), failed(RALPH));
+        assert_eq!(decide(GALPH, asked, &refused), failed(RALPH));
+    }
+    let lost = State { failure: failure(false), ..state(RALPH, Status::Failed) };
+    assert_eq!(decide(RALPH, FIRST, &lost), SeatAction::Reclaim);
 }
 
 #[test]

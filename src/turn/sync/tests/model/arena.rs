@@ -253,7 +253,7 @@ fn stamp(actor: Actor, turn: TurnOf, claim_token: Token, outcome: Outcome, prior
     let spent = Usage { turns: 1, ..Usage::default() };
     let outcome = match outcome {
         Outcome::Pass => StampOutcome::Pass { commit: None, prompt: None, spent },
-        Outcome::Fail => StampOutcome::Fail { commit: None, spent },
+        Outcome::Fail => StampOutcome::Fail { commit: None, spent, failure: None },
         Outcome::Release => StampOutcome::Release {
             prior,
             spent,
