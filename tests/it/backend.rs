@@ -426,9 +426,9 @@ fn a_turn_takes_few_processes() {
         ((three.len() - one.len()) / 2, three)
     };
     let (idle, all) = calls("```sh\ntrue\n```\n");
-    assert_eq!(idle, 12, "in a turn that changes nothing:\n{}", all.join("\n"));
+    assert_eq!(idle, 13, "in a turn that changes nothing:\n{}", all.join("\n"));
     let (busy, all) = calls("```sh\necho x >> notes.txt\n```\n");
-    assert_eq!(busy, 26, "in a turn with a commit:\n{}", all.join("\n"));
+    assert_eq!(busy, 27, "in a turn with a commit:\n{}", all.join("\n"));
 }
 
 /// Before git 2.36.

@@ -10,6 +10,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use git2::{OdbLookupFlags, Oid, Repository};
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
 
 use super::super::library::objects_since;
 use crate::durable::{sync_file_system, syncs_as_a_whole};
@@ -61,7 +62,8 @@ pub(super) fn carry(
         sync(from)?;
     }
     for (here, there) in missing {
-        if !link(&here, &there) {
+        // Young, as a new file would be: a garbage collection that runs there keeps what no reference names yet only for a while.
+        if !link(&here, &there) || !touch(&there) {
             return Ok(false);
         }
     }
@@ -90,6 +92,11 @@ fn link(here: &Path, there: &Path) -> bool {
     is_there(fs::hard_link(here, there))
         || there.parent().is_some_and(|directory| is_there(fs::create_dir(directory)))
             && is_there(fs::hard_link(here, there))
+}
+
+fn touch(path: &Path) -> bool {
+    let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+    utimensat(CWD, path, &Timestamps { last_access: now, last_modification: now }, AtFlags::empty()).is_ok()
 }
 
 /// Both are on one file system whose sync is as good as one of each file and directory.

@@ -12,7 +12,8 @@ use rstest::rstest;
 use rustix::process::Signal;
 
 use crate::support::{
-    Ended, Ending, Fault, Machine, Orchestrator, Pair, SYNC, Scheme, Service, await_event, check_table, start_role,
+    Ended, Ending, Fault, Machine, Orchestrator, Pair, SYNC, Scheme, Service, await_event, check_table,
+    start_role,
 };
 
 use super::kills::{is_of_checks, pair_for, rows};

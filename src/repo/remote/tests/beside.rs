@@ -1,12 +1,16 @@
 //! A remote on the same disk: what is done in place, and what is left to git.
 
+use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use rstest::rstest;
 
 use super::super::super::testing::{TestRepo, Way};
 use super::looks::processes;
 use super::{By, Hub, PushKind, Pushed, child, remote_of, write_hook};
+use crate::publish::ObjectId;
 
 /// Pushes one commit by a clone that something has been done to; the processes of git that it took.
 fn push(hub: &Hub, kind: PushKind, prepare: impl FnOnce(&TestRepo)) -> Vec<String> {
@@ -116,6 +120,32 @@ fn file_urls_are_gits() {
     assert_eq!(push(&Hub::new(By::File), PushKind::Turn, |_| ()), ["push"]);
 }
 
+/// So that a garbage collection that runs there keeps them until the branch names them.
+#[test]
+fn objects_arrive_young_however_old_they_are_here() {
+    let hub = Hub::new(By::Path);
+    let age = |root: &Path, id: &ObjectId| {
+        let file = loose_file(root, id);
+        file.metadata().unwrap().modified().unwrap().elapsed().unwrap()
+    };
+    let old = Duration::from_hours(24 * 30);
+    let clone = hub.clone();
+    let remote = remote_of(&clone, Way::Library);
+    let base = hub.tip();
+    let commit = child(&remote, &base, "x");
+    let file = File::open(loose_file(&clone.root.join(".git"), &commit)).unwrap();
+    file.set_modified(SystemTime::now() - old).unwrap();
+    assert!(age(&clone.root.join(".git"), &commit) >= old);
+    assert_eq!(remote.push(&commit, Some(&base), PushKind::Turn).unwrap(), Pushed::Accepted);
+    assert_eq!(loose_file(&hub.bare, &commit).metadata().unwrap().nlink(), 2);
+    assert!(age(&hub.bare, &commit) < old);
+}
+
+fn loose_file(git_dir: &Path, id: &ObjectId) -> PathBuf {
+    let name = id.to_string();
+    git_dir.join("objects").join(&name[..2]).join(&name[2..])
+}
+
 #[test]
 fn what_is_seen_there_is_the_same_file_here_and_leaves_no_pack() {
     let hub = Hub::new(By::Path);
@@ -135,8 +165,6 @@ fn what_is_seen_there_is_the_same_file_here_and_leaves_no_pack() {
     }
     assert_eq!((started(), packs()), (Vec::new(), before));
     assert_eq!(clone.git(&["rev-parse", "refs/baton/remote/heads/main"]).trim(), tip.as_str());
-    let name = tip.to_string();
-    let file = clone.root.join(".git/objects").join(&name[..2]).join(&name[2..]);
-    assert_eq!(file.metadata().unwrap().nlink(), 3);
+    assert_eq!(loose_file(&clone.root.join(".git"), &tip).metadata().unwrap().nlink(), 3);
     clone.assert_sound();
 }
