@@ -228,8 +228,6 @@ mod tests {
                 while !looked.load(std::sync::atomic::Ordering::Relaxed) {
                     for name in &names {
                         test.remove(name);
-                    }
-                    for name in &names {
                         test.write(name, "2");
                     }
                 }

@@ -23,6 +23,9 @@ use super::open::Library;
 use super::tree::{edit_tree, write_to};
 use crate::publish::{Blob, ObjectId, RepoPath};
 
+/// Each is lost to somebody who writes the file at that very moment.
+const HASH_TRIES: u32 = 20;
+
 impl Library {
     /// libgit2 does not write again what exists, and whoever wrote it may not have synced it.
     fn store(
@@ -107,12 +110,18 @@ impl Backend for Library {
 
     fn hash_files(&self, paths: &[&RepoPath]) -> Result<Vec<Option<Hashed>>, RepoError> {
         let mut hasher = Hasher::new(self)?;
-        let hash = |path: &&RepoPath| match hasher.hash(path) {
-            // Somebody has deleted it in this very moment.
-            Err(_) if self.place.absolute(path).symlink_metadata().is_err() => Ok(None),
-            found => found.map(Some),
+        let mut hash = |path: &&RepoPath| {
+            let mut tries = 1;
+            loop {
+                match hasher.hash(path) {
+                    // Somebody has deleted it in this very moment; or wrote it, and it is there again.
+                    Err(_) if self.place.absolute(path).symlink_metadata().is_err() => return Ok(None),
+                    Err(_) if tries < HASH_TRIES => tries += 1,
+                    found => return found.map(Some),
+                }
+            }
         };
-        paths.iter().map(hash).collect()
+        paths.iter().map(&mut hash).collect()
     }
 
     fn hash_bytes(&self, content: &[u8]) -> Result<ObjectId, RepoError> {

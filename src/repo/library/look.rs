@@ -73,7 +73,17 @@ impl Library {
         }
         let mut options = StatusOptions::new();
         options.include_untracked(true).recurse_untracked_dirs(true).include_ignored(false);
-        let statuses = self.statuses(&mut options).map_err(|error| self.scan_failed(error))?;
+        let statuses = match self.statuses(&mut options) {
+            Ok(statuses) => statuses,
+            // git tells what it can of files that do not hold still.
+            Err(error)
+                if is_passing(&error)
+                    && let Some(scan) = self.program_scan() =>
+            {
+                return scan.complete(|paths| self.known_versions(paths));
+            }
+            Err(error) => return Err(self.scan_failed(error)),
+        };
         let versions = Versions::new(self)?;
         let mut changed = BTreeMap::new();
         for entry in statuses.iter() {
@@ -102,6 +112,10 @@ impl Library {
             if paths.is_empty() { Some(Scan::default()) } else { program.scan_at(&paths).ok() }
         };
         self.suspects().and_then(of_suspects).or_else(|| program.scan().ok())
+    }
+
+    fn program_scan(&self) -> Option<Scan> {
+        self.program.as_ref()?.scan().ok()
     }
 
     fn scanner(&self) -> Option<&GitProgram> {

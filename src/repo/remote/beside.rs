@@ -13,8 +13,8 @@ use git2::{Config, ErrorCode, Oid, ReferenceType, Repository};
 use super::super::library::{configuration, oid};
 use super::answer::{PushKind, RefusalKind};
 use super::carry::{Contents, carry};
-use super::handle::Order;
 use super::library::LibraryPush;
+use super::link::Order;
 use super::opened::HOOKS;
 use super::swap::{Swapped, swap};
 

@@ -11,8 +11,9 @@ use super::super::open::Repo;
 use super::super::program::GitProgram;
 use super::address::{Address, Scheme};
 use super::facts::{Because, Question, RemoteFacts, decide_ways};
-use super::handle::{Link, Remote};
+use super::handle::Remote;
 use super::library::LibraryLink;
+use super::link::Link;
 use super::program::ProgramLink;
 use crate::ambient::Ambient;
 

@@ -5,8 +5,8 @@ use git2::{Direction, ErrorCode, Oid, Repository};
 use super::super::library::object_id;
 use super::super::place::LOCK_PAUSE;
 use super::answer::{LeaseSeen, RemoteSeen};
-use super::handle::{Ask, Link};
 use super::lease::lease_token;
+use super::link::{Ask, Link};
 
 /// What the remote's references name.
 pub(super) struct Found {

@@ -1,8 +1,6 @@
 //! Looks and pushes by libgit2.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,9 +15,10 @@ use super::address::Scheme;
 use super::answer::{RefusalKind, RemoteSeen, refusal_kind};
 use super::beside;
 use super::found::{Found, Wanted, follow};
-use super::handle::{Ask, Link, Order};
 use super::limit::{Within, within};
+use super::link::{Ask, Link, Order};
 use super::opened;
+use super::packs::NewPacks;
 use crate::ambient::{Ambient, Stopwatch};
 use crate::publish::ObjectId;
 
@@ -285,35 +284,12 @@ fn look(git: &Repository, link: &Link, ask: Ask, deadline: Deadline) -> Result<L
             .remote_callbacks(callbacks(deadline))
             .download_tags(AutotagOption::None)
             .update_fetchhead(false);
-        let packs = git.commondir().join("objects/pack");
-        let before = names_in(&packs);
+        let packs = NewPacks::since_now(git);
         connection.remote().download(&refspecs, Some(&mut options))?;
-        // Before anything names them: a reference to commits that a loss of power took would stop every later look.
-        sync_new(&packs, &before).map_err(|error| git2::Error::from_str(&error.to_string()))?;
+        packs.sync().map_err(|error| git2::Error::from_str(&error.to_string()))?;
     }
     found.keep(git, link, &wanted, connection.remote())?;
     Ok(LibraryLook { seen: found.seen(git)?, references, has_downloaded: !refspecs.is_empty() })
-}
-
-fn names_in(directory: &Path) -> BTreeSet<OsString> {
-    let names = std::fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.file_name());
-    names.collect()
-}
-
-/// Makes the packs durable that were not there before: libgit2 does not.
-fn sync_new(packs: &Path, before: &BTreeSet<OsString>) -> std::io::Result<()> {
-    let new: Vec<OsString> = names_in(packs).into_iter().filter(|name| !before.contains(name)).collect();
-    if new.is_empty() {
-        return Ok(());
-    }
-    for name in new {
-        match std::fs::File::open(packs.join(name)).and_then(|file| file.sync_all()) {
-            // Another look's draft, which has its name by now.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            synced => synced?,
-        }
-    }
-    std::fs::File::open(packs)?.sync_all()
 }
 
 /// The same where the remote is open; `None`: what has changed there has to be fetched.

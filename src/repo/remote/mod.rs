@@ -23,7 +23,9 @@ mod handle;
 mod lease;
 mod library;
 mod limit;
+mod link;
 mod opened;
+mod packs;
 mod program;
 mod swap;
 

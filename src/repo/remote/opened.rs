@@ -10,8 +10,8 @@ use git2::{ErrorCode, Oid, Repository};
 
 use super::super::library::oid;
 use super::answer::RefusalKind;
-use super::handle::Order;
 use super::library::LibraryPush;
+use super::link::Order;
 use crate::durable::sync_file_system;
 use crate::publish::ObjectId;
 

@@ -14,8 +14,8 @@ use super::answer::{
     LeaseSeen, PushKind, Pushed, RefLine, RefusalKind, RemoteSeen, is_cut_off, read_porcelain, refusal_kind,
 };
 use super::error::RemoteError;
-use super::handle::{Ask, Link, Order};
 use super::lease::lease_token;
+use super::link::{Ask, Link, Order};
 use crate::publish::ObjectId;
 
 /// The installed git, and how it calls ssh.
