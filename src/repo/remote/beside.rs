@@ -12,7 +12,7 @@ use git2::{Config, ErrorCode, Oid, ReferenceType, Repository};
 
 use super::super::library::{configuration, oid};
 use super::answer::{PushKind, RefusalKind};
-use super::carry::{Contents, carry};
+use super::carry::{Contents, can_share, carry};
 use super::library::LibraryPush;
 use super::link::Order;
 use super::opened::HOOKS;
@@ -36,6 +36,10 @@ pub(super) fn push(
         return Ok(None);
     }
     let there = Repository::open(directory)?;
+    // On a file system of the network a lock may count for this machine alone.
+    if !can_share(here, &there) {
+        return Ok(None);
+    }
     if !takes_pushes_plainly(&there, &order.reference, &configuration(&there, env)?)? {
         return Ok(None);
     }

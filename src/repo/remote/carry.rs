@@ -77,7 +77,9 @@ fn loose(git: &Repository, id: Oid) -> PathBuf {
     git.commondir().join("objects").join(&name[..2]).join(&name[2..])
 }
 
-fn can_share(from: &Repository, to: &Repository) -> bool {
+/// Whether both lie on one file system of this machine, so that a file can have names in both, and a lock on it counts for
+/// everybody.
+pub(super) fn can_share(from: &Repository, to: &Repository) -> bool {
     let objects = [from, to].map(|git| git.commondir().join("objects"));
     let [Ok(here), Ok(there)] = objects.each_ref().map(|path| path.metadata()) else { return false };
     here.dev() == there.dev() && objects.iter().all(|path| syncs_as_a_whole(path))
