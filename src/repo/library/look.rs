@@ -77,7 +77,7 @@ impl Library {
             Ok(statuses) => statuses,
             // git tells what it can of files that do not hold still.
             Err(error)
-                if is_passing(&error)
+                if error.class() == ErrorClass::Os
                     && let Some(scan) = self.program_scan() =>
             {
                 return scan.complete(|paths| self.known_versions(paths));
