@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use rstest::rstest;
 
@@ -124,21 +124,19 @@ fn file_urls_are_gits() {
 #[test]
 fn objects_arrive_young_however_old_they_are_here() {
     let hub = Hub::new(By::Path);
-    let age = |root: &Path, id: &ObjectId| {
-        let file = loose_file(root, id);
-        file.metadata().unwrap().modified().unwrap().elapsed().unwrap()
-    };
-    let old = Duration::from_hours(24 * 30);
+    let modified = |root: &Path, id: &ObjectId| loose_file(root, id).metadata().unwrap().modified().unwrap();
     let clone = hub.clone();
+    let here = clone.root.join(".git");
     let remote = remote_of(&clone, Way::Library);
     let base = hub.tip();
     let commit = child(&remote, &base, "x");
-    let file = File::open(loose_file(&clone.root.join(".git"), &commit)).unwrap();
-    file.set_modified(SystemTime::now() - old).unwrap();
-    assert!(age(&clone.root.join(".git"), &commit) >= old);
+    let young = modified(&here, &commit);
+    let old = young - Duration::from_hours(24 * 30);
+    File::open(loose_file(&here, &commit)).unwrap().set_modified(old).unwrap();
+    assert_eq!(modified(&here, &commit), old);
     assert_eq!(remote.push(&commit, Some(&base), PushKind::Turn).unwrap(), Pushed::Accepted);
     assert_eq!(loose_file(&hub.bare, &commit).metadata().unwrap().nlink(), 2);
-    assert!(age(&hub.bare, &commit) < old);
+    assert!(modified(&hub.bare, &commit) >= young);
 }
 
 fn loose_file(git_dir: &Path, id: &ObjectId) -> PathBuf {
