@@ -60,7 +60,7 @@ fn record(git: Git) -> Recording {
             image.retain(|path, _| OURS.iter().any(|ours| path.starts_with(ours)));
             let written = disk.written();
             let effects = match written.get(Path::new("fake/effects")) {
-                Some(Node::File(content, _)) => content.clone(),
+                Some(Node::File(content)) => content.bytes.clone(),
                 Some(Node::Directory | Node::Symlink(_)) | None => Vec::new(),
             };
             let mut hasher = DefaultHasher::new();

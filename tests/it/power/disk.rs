@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::trace::Event;
@@ -48,9 +48,18 @@ impl Reading {
 /// One thing in an image.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Node {
-    File(Vec<u8>, u32),
+    File(Content),
     Directory,
     Symlink(PathBuf),
+}
+
+/// What a file holds.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Content {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) mode: u32,
+    /// Where it is the second name of a file: the first one.
+    pub(crate) first_name: Option<PathBuf>,
 }
 
 /// A tree of files, by their paths below the disk's root.
@@ -69,19 +78,26 @@ impl Disk {
     /// What is there now, all of it durable.
     pub(crate) fn snapshot(root: &Path) -> Self {
         let mut disk = Self { root: root.to_owned(), inodes: Vec::new(), places: BTreeMap::new() };
-        disk.take(root);
+        disk.take(root, &mut BTreeMap::new());
         disk
     }
 
-    fn take(&mut self, path: &Path) -> usize {
-        let id = self.inodes.len();
-        self.inodes.push(Inode::Symlink(PathBuf::new()));
+    /// `known`: files that were met under another name.
+    fn take(&mut self, path: &Path, known: &mut BTreeMap<(u64, u64), usize>) -> usize {
         let metadata = fs::symlink_metadata(path).unwrap();
+        let id = self.inodes.len();
+        if metadata.is_file() && metadata.nlink() > 1 {
+            let same = *known.entry((metadata.dev(), metadata.ino())).or_insert(id);
+            if same != id {
+                return same;
+            }
+        }
+        self.inodes.push(Inode::Symlink(PathBuf::new()));
         self.inodes[id] = if metadata.is_dir() {
             let mut names = Names::new();
             for entry in fs::read_dir(path).unwrap() {
                 let entry = entry.unwrap();
-                names.insert(entry.file_name().into(), self.take(&entry.path()));
+                names.insert(entry.file_name().into(), self.take(&entry.path(), known));
             }
             Inode::Directory { written: names.clone(), durable: names }
         } else if metadata.is_symlink() {
@@ -241,22 +257,29 @@ impl Disk {
     /// What there is without any loss.
     pub(crate) fn written(&self) -> Image {
         let mut image = Image::new();
-        self.collect(0, Path::new(""), None, &mut image);
+        self.collect((0, Path::new("")), None, &mut image, &mut BTreeMap::new());
         image
     }
 
     /// What there is after a loss of power.
     pub(crate) fn after_power_loss(&self, reading: Reading) -> Image {
         let mut image = Image::new();
-        self.collect(0, Path::new(""), Some(reading), &mut image);
+        self.collect((0, Path::new("")), Some(reading), &mut image, &mut BTreeMap::new());
         image
     }
 
-    fn collect(&self, id: usize, path: &Path, loss: Option<Reading>, image: &mut Image) {
+    /// `known`: the first name of each file.
+    fn collect(
+        &self,
+        (id, path): (usize, &Path),
+        loss: Option<Reading>,
+        image: &mut Image,
+        known: &mut BTreeMap<usize, PathBuf>,
+    ) {
         let node = match &self.inodes[id] {
             Inode::Symlink(target) => Node::Symlink(target.clone()),
             Inode::File { written, durable, mode } => {
-                let content = match loss {
+                let bytes = match loss {
                     None | Some(Reading::ContentsFirst) => written.clone(),
                     Some(Reading::Strict | Reading::NamesFirst) => durable.clone(),
                     Some(Reading::Zeros) if written == durable => durable.clone(),
@@ -265,7 +288,9 @@ impl Disk {
                         known.take(written.len()).collect()
                     }
                 };
-                Node::File(content, *mode)
+                let first_name = known.get(&id).cloned();
+                known.entry(id).or_insert_with(|| path.to_owned());
+                Node::File(Content { bytes, mode: *mode, first_name })
             }
             Inode::Directory { written, durable } => {
                 let names = match loss {
@@ -273,7 +298,7 @@ impl Disk {
                     Some(Reading::Strict | Reading::ContentsFirst) => durable,
                 };
                 for (name, id) in names {
-                    self.collect(*id, &path.join(name), loss, image);
+                    self.collect((*id, &path.join(name)), loss, image, known);
                 }
                 Node::Directory
             }
@@ -305,7 +330,7 @@ mod tests {
 
     fn text(image: &Image, name: &str) -> Option<String> {
         match image.get(Path::new(name))? {
-            Node::File(content, _) => Some(String::from_utf8(content.clone()).unwrap()),
+            Node::File(content) => Some(String::from_utf8(content.bytes.clone()).unwrap()),
             Node::Directory | Node::Symlink(_) => None,
         }
     }
@@ -328,6 +353,20 @@ mod tests {
         assert_eq!(seen(&disk), ["old", "new", "new", "old"]);
         disk.apply(&Event::Sync { path: directory.path().to_owned() });
         assert_eq!(seen(&disk), ["new"; 4]);
+    }
+
+    #[test]
+    fn two_names_of_a_file_are_that_in_an_image_too() {
+        let (directory, mut disk) = disk();
+        let (a, b) = (directory.path().join("a"), directory.path().join("b"));
+        disk.apply(&Event::Link { from: a, to: b });
+        let first_name = |image: Image| match image.get(Path::new("b")) {
+            Some(Node::File(content)) => content.first_name.clone(),
+            Some(Node::Directory | Node::Symlink(_)) | None => None,
+        };
+        assert_eq!(first_name(disk.written()), Some("a".into()));
+        assert_eq!(first_name(disk.after_power_loss(Reading::NamesFirst)), Some("a".into()));
+        assert_eq!(text(&disk.after_power_loss(Reading::Strict), "b"), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::disk::{Disk, Image, Node};
+use super::disk::{Content, Disk, Image, Node};
 use super::trace::{Event, parse_trace};
 use crate::support::Ended;
 
@@ -40,7 +40,9 @@ pub(crate) fn assert_replayed(replayed: &Image, base: &Path, ours: &[&str]) {
             .iter()
             .filter(|(path, _)| ours(path))
             .map(|(path, node)| match node {
-                Node::File(content, _) => (path.clone(), Some(String::from_utf8_lossy(content).into_owned())),
+                Node::File(content) => {
+                    (path.clone(), Some(String::from_utf8_lossy(&content.bytes).into_owned()))
+                }
                 Node::Directory | Node::Symlink(_) => (path.clone(), None),
             })
             .collect()
@@ -56,10 +58,10 @@ pub(crate) fn assert_replayed(replayed: &Image, base: &Path, ours: &[&str]) {
 /// Agents whose end is durable in this image. A supervisor's report of another process does not count.
 pub(crate) fn agents_that_ended(image: &Image, written: &Image) -> usize {
     let is_agents = |path: &Path| match written.get(&path.with_file_name("spec.json")) {
-        Some(Node::File(spec, _)) => String::from_utf8_lossy(spec).contains("FAKE_DIR/agent"),
+        Some(Node::File(spec)) => String::from_utf8_lossy(&spec.bytes).contains("FAKE_DIR/agent"),
         Some(Node::Directory | Node::Symlink(_)) | None => false,
     };
-    let durable = |node: &Node| matches!(node, Node::File(text, _) if text.starts_with(b"{"));
+    let durable = |node: &Node| matches!(node, Node::File(text) if text.bytes.starts_with(b"{"));
     image
         .iter()
         .filter(|(path, node)| path.ends_with("exit.json") && durable(node) && is_agents(path))
@@ -72,17 +74,28 @@ pub(crate) fn materialise(image: &Image, base: &Path, ours: &[&str]) {
         fs::remove_dir_all(base.join(name)).unwrap();
     }
     // A directory comes before what is in it.
-    for (path, node) in image {
-        let path = base.join(path);
+    for (name, node) in image {
+        let path = base.join(name);
         match node {
             Node::Directory => fs::create_dir(&path).unwrap(),
             Node::Symlink(target) => std::os::unix::fs::symlink(target, &path).unwrap(),
-            Node::File(content, mode) => {
-                fs::write(&path, content).unwrap();
-                fs::set_permissions(&path, fs::Permissions::from_mode(*mode)).unwrap();
+            Node::File(content) => {
+                if let Some(first) = first_of(image, content) {
+                    fs::hard_link(base.join(first), &path).unwrap();
+                } else {
+                    fs::write(&path, &content.bytes).unwrap();
+                    fs::set_permissions(&path, fs::Permissions::from_mode(content.mode)).unwrap();
+                }
             }
         }
     }
+}
+
+/// The other name of this file, where the image has both: names on two machines are two files.
+fn first_of<'i>(image: &Image, content: &'i Content) -> Option<&'i PathBuf> {
+    let first = content.first_name.as_ref()?;
+    let same = |node: &Node| matches!(node, Node::File(there) if there.bytes == content.bytes);
+    image.get(first).is_some_and(same).then_some(first)
 }
 
 /// The lock that a start is stopped by, from its message, which is pinned here. Git's lock may be anybody's, so a person
