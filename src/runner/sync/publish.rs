@@ -307,23 +307,32 @@ impl Runner<'_> {
         Ok(())
     }
 
+    /// `Err`: why not, and what to do. The next turn here has the same to do first, and is refused what is refused here.
+    fn bring_publication(&mut self, plan: &PublishPlan) -> Result<Result<(), String>, RunnerError> {
+        let Some(to) = &plan.to else {
+            let (_, exchange) = self.parts()?;
+            let (remote, branch) = (exchange.name(), &exchange.branch);
+            return Ok(Err(format!(
+                "`git pull --rebase {remote} {branch}` brings them together (`git stash` before it, where files are \
+                 changed): commits here do not fit on what is new there"
+            )));
+        };
+        Ok(self.bring(&plan.from, to, "published").map_err(|error| {
+            let why = super::super::select::error_chain(&error);
+            format!("the next turn here brings it along, when nothing is in the way any more: {why}")
+        }))
+    }
+
     /// The remote has it: the branch and the files here follow.
     fn finish_publication(&mut self, turn: &mut TurnRecord, plan: &PublishPlan) -> Result<Step, RunnerError> {
         // Until now: a publication that waits for the network is at work too.
         self.lease = None;
         self.crash_point(Phase::Published, "accepted");
-        let brought = match &plan.to {
-            Some(to) => self.bring(&plan.from, to, "published"),
-            None => Ok(()),
-        };
-        if plan.to.is_none() || brought.is_err() {
+        if let Err(why) = self.bring_publication(plan)? {
             let (_, exchange) = self.parts()?;
-            let (remote, branch) = (exchange.name().to_owned(), exchange.branch.clone());
-            let why = brought.err().map(|error| format!(" ({})", super::super::select::error_chain(&error)));
             self.warn(&format!(
-                "the turn is published, but `{branch}` here could not follow{}: `git pull --rebase {remote} {branch}` \
-                 brings them together",
-                why.unwrap_or_default()
+                "the turn is published, but `{}` here could not follow; {why}",
+                exchange.branch
             ));
         }
         let (repo, _) = self.parts()?;

@@ -1,6 +1,8 @@
 //! People on the branch: they push to other files and to the same, rewrite it, delete it, and commit on a machine of the
 //! pair.
 
+use std::fs;
+
 use rstest::rstest;
 
 use crate::support::{Ended, Machine, Orchestrator, Pair, Scheme, start_role, wait_for_both};
@@ -96,6 +98,80 @@ fn a_publication_that_is_always_overtaken_ends_and_the_next_start_goes_on() {
         ended.assert_code(0);
     }
     pair.assert_undisturbed(1);
+}
+
+/// Published is published: the branch here comes along with the next turn.
+#[rstest]
+fn a_branch_that_a_lock_keeps_from_following_is_brought_along_by_the_next_turn(
+    #[values("galph", "ralph")] role: &str,
+) {
+    let pair = Pair::new(Scheme::Path);
+    let tick = |role: &str| {
+        let role_word = format!("--role={role}");
+        pair.seat(role).spawn(&[], &["tick", &role_word], None).wait()
+    };
+    if role == "ralph" {
+        tick("galph").assert_code(0);
+    }
+    let lock = pair.seat(role).root().join(".git/index.lock");
+    let path = lock.display();
+    pair.write_hook(
+        "post-receive",
+        &format!(
+            "read -r old new ref\ncase $(git log -1 --format=%s $new) in *status=ok*) : > '{path}' ;; esac"
+        ),
+    );
+    let said = format!(
+        "`{path}` exists: another git is at work there, or was killed; if no git is running in this repository, remove the \
+         file and start again"
+    );
+    tick(role).assert_code(0).assert_says(&format!(
+        "warning: the turn is published, but `main` here could not follow; the next turn here brings it along, when \
+         nothing is in the way any more: {said}\n"
+    ));
+    pair.remove_hook("post-receive");
+    for due in if role == "galph" { ["ralph", "galph"] } else { ["galph", "ralph"] } {
+        if due == role {
+            tick(role).assert_code(1).assert_says(&format!("error: {said}\n"));
+            fs::remove_file(&lock).unwrap();
+        }
+        tick(due).assert_code(0);
+    }
+    pair.assert_machines_are_whole();
+    assert_eq!(pair.passed(role), 2);
+    assert_eq!(pair.seat(role).head(), pair.tip());
+}
+
+/// A turn that fails hands nothing over but its failure, and what a person has committed here waits for them.
+#[test]
+fn commits_of_a_person_that_do_not_fit_are_named_with_what_brings_them_together() {
+    let pair = Pair::new(Scheme::Path);
+    let (machine, person) = (pair.galph(), pair.clone_machine("person"));
+    machine.prepare_release();
+    machine.script_once("galph", "wait_for_release; exit 1");
+    let started = machine.spawn(&[], &["tick", "--role=galph"], None);
+    machine.await_waiting("galph");
+    person.git(&["pull", "--quiet", "--rebase", "origin", "main"]);
+    commit(&person, "own.txt", "theirs\n");
+    push(&person);
+    commit(machine, "own.txt", "mine\n");
+    let mine = machine.head();
+    machine.release();
+    started.wait().assert_code(5).assert_says(
+        "warning: the turn is published, but `main` here could not follow; `git pull --rebase origin main` brings them \
+         together (`git stash` before it, where files are changed): commits here do not fit on what is new there\n",
+    );
+    assert_eq!(machine.head(), mine);
+    pair.assert_machines_are_whole();
+    // As it says.
+    machine.git(&["stash", "--quiet"]);
+    machine.try_git(&["pull", "--quiet", "--rebase", "origin", "main"]).unwrap_err();
+    machine.write("own.txt", "both\n");
+    machine.git(&["add", "own.txt"]);
+    machine.git(&["-c", "core.editor=true", "rebase", "--continue"]);
+    machine.git(&["stash", "pop", "--quiet", "--index"]);
+    pair.assert_machines_are_whole();
+    assert_eq!(machine.git(&["merge-base", "HEAD", &pair.tip()]).trim(), pair.tip());
 }
 
 /// The stamp must say which commit it hands over, also when it was made anew.
