@@ -13,7 +13,7 @@ use tempfile::TempPath;
 
 use super::backend::{Difference, InIndex, Versions, WorkTree};
 use super::commit::Commit;
-use super::error::RepoError;
+use super::error::{GitLock, RepoError};
 use super::index_lock::{COPY, IndexLock, LOCK};
 use super::open::Repo;
 use super::place::LOCK_PAUSE;
@@ -59,10 +59,7 @@ impl PreparedIndex {
         match self {
             Self::Ready { lock, copy, git_dir, superseded } => {
                 // The lock stays until the index is the new one: readers see one or the other.
-                let name = copy.to_path_buf();
-                let renamed = copy.persist(git_dir.join("index")).map_err(|error| error.error);
-                // Two names of one file, where nothing had to be written: a rename leaves both.
-                let _ = std::fs::remove_file(name);
+                let renamed = rename_index(copy, &git_dir);
                 drop(lock);
                 // An index of before the commit would show its reverse as staged, after a loss of power.
                 let synced = renamed.and_then(|()| File::open(&git_dir)?.sync_all());
@@ -77,6 +74,15 @@ impl PreparedIndex {
     }
 }
 
+/// The lock is held.
+pub(super) fn rename_index(copy: TempPath, git_dir: &Path) -> std::io::Result<()> {
+    let name = copy.to_path_buf();
+    let renamed = copy.persist(git_dir.join("index")).map_err(|error| error.error);
+    // Two names of one file, where nothing had to be written: a rename leaves both.
+    let _ = std::fs::remove_file(name);
+    renamed
+}
+
 impl Repo {
     pub(super) fn refresh_index(&self, difference: &Difference, work_tree: WorkTree) -> IndexRefresh {
         self.prepare_index(difference, work_tree).put_in_place()
@@ -86,7 +92,7 @@ impl Repo {
     pub(super) fn prepare_index(&self, difference: &Difference, work_tree: WorkTree) -> PreparedIndex {
         let lock = match self.lock_index() {
             Ok(lock) => lock,
-            Err(reason) => return PreparedIndex::Failed { reason },
+            Err(error) => return PreparedIndex::Failed { reason: error.to_string() },
         };
         let paths: Vec<&RepoPath> = difference.keys().collect();
         // One that cannot be read counts as empty here: the refresh itself will say what is wrong.
@@ -155,20 +161,26 @@ impl Repo {
         Ok(copy)
     }
 
-    pub(super) fn lock_index(&self) -> Result<IndexLock, String> {
-        let place = self.backend.place();
-        let waiting = place.ambient.stopwatch();
+    /// Waits for another's lock, with a limit. What a baton that was killed had under way is brought to its end first.
+    pub(super) fn lock_index(&self) -> Result<IndexLock, RepoError> {
+        let waiting = self.place().ambient.stopwatch();
         loop {
             match IndexLock::take(self.git_dir()) {
-                Ok(lock) => return Ok(lock),
-                Err(error)
-                    if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::WouldBlock)
-                        && waiting.elapsed() < place.lock_patience =>
-                {
+                Ok(mut lock) => {
+                    let Some(left) = lock.under_way().cloned() else { return Ok(lock) };
+                    self.settle(&left)?;
+                    lock.end();
+                }
+                Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::WouldBlock) => {
+                    if waiting.elapsed() > self.place().lock_patience {
+                        let path = self.git_dir().join(LOCK);
+                        return Err(RepoError::Locked { lock: GitLock { path } });
+                    }
                     std::thread::sleep(LOCK_PAUSE);
                 }
-                Err(error) => {
-                    return Err(format!("`{}`: {error}", self.git_dir().join(LOCK).display()));
+                Err(source) => {
+                    let path = self.git_dir().join(LOCK);
+                    return Err(RepoError::Io { doing: "make", path, source });
                 }
             }
         }

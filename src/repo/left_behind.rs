@@ -11,8 +11,11 @@ use super::preflight::Operation;
 use crate::publish::ObjectId;
 
 impl Repo {
-    /// Locks that stay, each as the error that names it with its remedy.
+    /// Locks that stay, each as the error that names it with its remedy. Those of a baton that was killed do not.
     pub fn standing_locks(&self, branch: &str) -> Vec<RepoError> {
+        if let Err(error) = self.settle_left_behind(branch) {
+            return vec![error];
+        }
         [
             self.git_dir().join("index.lock"),
             self.git_dir().join("HEAD.lock"),

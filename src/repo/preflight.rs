@@ -4,9 +4,9 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::path::PathBuf;
 
+use super::empty_packs::forget_empty_packs;
 use super::error::{GitLock, RepoError};
 use super::head::Head;
-use super::index_lock::release_stale;
 use super::open::Repo;
 use super::place::LOCK_PAUSE;
 
@@ -88,7 +88,8 @@ const IDENTITY_KEYS: [&str; 6] =
 impl Repo {
     /// Checks everything that would make a turn's commits impossible or unwelcome, before anything is spent.
     ///
-    /// `branch`: the only branch that is welcome (`--branch`); `None` welcomes any. Changes nothing.
+    /// `branch`: the only branch that is welcome (`--branch`); `None` welcomes any. Changes nothing, but that what a
+    /// kill or a loss of power has left half done is brought to its end.
     pub fn preflight(&self, branch: Option<&str>) -> Result<Ready, RepoError> {
         if let Some(operation) = self.operation()? {
             return Err(RepoError::InProgress { operation });
@@ -103,6 +104,8 @@ impl Repo {
             return Err(RepoError::WrongBranch { expected: expected.to_owned(), actual });
         }
         let identity = self.identity()?;
+        self.settle_left_behind(&actual)?;
+        forget_empty_packs(&self.common_dir().join("objects"));
         let locks =
             [self.git_dir().join("index.lock"), self.common_dir().join(format!("refs/heads/{actual}.lock"))];
         for path in locks {
@@ -113,7 +116,6 @@ impl Repo {
 
     /// A person's `git status` takes the lock for a moment too; only one that stays is reported.
     pub(super) fn wait_for_lock(&self, path: PathBuf) -> Result<(), RepoError> {
-        release_stale(self.git_dir());
         let waiting = self.backend.place().ambient.stopwatch();
         while path.symlink_metadata().is_ok() {
             if waiting.elapsed() > self.backend.place().lock_patience {

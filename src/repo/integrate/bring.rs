@@ -8,16 +8,17 @@ use tempfile::{TempDir, TempPath};
 use super::kill_point;
 use super::place_files::Placing;
 use super::plan::Plan;
+use crate::durable;
 use crate::publish::{Blob, FileMode, ObjectId, RepoPath};
 use crate::repo::backend::{Versions, WorkTree};
-use crate::repo::error::{GitLock, RepoError};
+use crate::repo::error::RepoError;
 use crate::repo::head::Head;
-use crate::repo::index::{IndexRefresh, PreparedIndex};
-use crate::repo::index_lock::{IndexLock, LOCK};
+use crate::repo::index::rename_index;
+use crate::repo::index_lock::{ASIDE, LOCK, Move};
 use crate::repo::open::Repo;
 
-/// How the names of directories with new files begin; they lie in the git directory.
-const ASIDE: &str = "baton-checkout-";
+/// Paths at which the index is to change, with both versions.
+pub(super) type Due<'a> = BTreeMap<&'a RepoPath, &'a Versions>;
 
 /// What came of bringing the work tree to a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,8 +48,9 @@ impl Repo {
     /// staged or untracked elsewhere stays as it is; where anything is in the way, nothing is written. Submodules are not
     /// checked out, no hook runs, and what a sparse checkout leaves out stays out.
     ///
-    /// Each file is put in place whole, then the branch moves by compare-and-swap under the lock of the index. After a kill
-    /// at any point, the same call does the rest. `log`: for the reflog.
+    /// All under the lock of the index, which holds what is under way: each file is put in place whole, then the branch
+    /// moves by compare-and-swap, then the index follows. After a kill at any point, whoever takes the lock next takes the
+    /// files back or lets the index follow, and the same call or another one goes on. `log`: for the reflog.
     pub fn bring_to(
         &self,
         from: &Head,
@@ -59,7 +61,7 @@ impl Repo {
         let Some(branch) = from.branch.as_deref() else {
             return Err(RepoError::DetachedHead { commit: from.short.clone() });
         };
-        let lock = self.take_index_lock()?;
+        let mut lock = self.lock_index()?;
         kill_point();
         let now = self.head()?;
         let is_there = now.commit == *to;
@@ -71,11 +73,23 @@ impl Repo {
         if !plan.overlaps.is_empty() {
             return Ok(Brought::Overlaps(plan.overlaps.into_iter().collect()));
         }
-        self.forget_left_aside();
-        let mut advance = || {
-            self.place_files(&mut plan, to)?;
+        let aside = self.new_files(&mut plan, to)?;
+        if !is_there {
+            let under_way = Move {
+                branch: branch.to_owned(),
+                from: from.commit.clone(),
+                to: to.clone(),
+                placed: plan.writes.keys().chain(plan.removals.keys()).cloned().collect(),
+                skipped: plan.skipped.iter().cloned().collect(),
+            };
+            let path = self.git_dir().join(LOCK);
+            lock.begin(under_way).map_err(|source| RepoError::Io { doing: "write", path, source })?;
             kill_point();
-            let copy = self.next_index(&plan)?;
+        }
+        let advance = || {
+            Placing::new(self.place(), aside.path()).carry_out(&plan)?;
+            kill_point();
+            let copy = self.next_index(&plan, due(&plan))?;
             kill_point();
             if !is_there {
                 self.backend.move_branch(branch, &from.commit, to, log)?;
@@ -85,41 +99,36 @@ impl Repo {
         let copy = match advance() {
             Ok(copy) => copy,
             Err(error) => {
-                // What was placed goes back; if that fails too, the same call finds the new files and goes on.
-                if !is_there && let Ok(mut back) = self.plan_move(to, &from.commit, owned) {
-                    let _ = self.place_files(&mut back, &from.commit);
+                // If that fails too, it is left to whoever takes the lock next.
+                if let Some(begun) = lock.under_way()
+                    && self.head().and_then(|head| self.follow_or_take_back(begun, &head)).is_ok()
+                {
+                    lock.end();
                 }
                 return Err(error);
             }
         };
         kill_point();
-        self.put_index_in_place(lock, copy)?;
+        let index = self.git_dir().join("index");
+        let failed = |source| RepoError::Io { doing: "write", path: index.clone(), source };
+        copy.map_or(Ok(()), |copy| rename_index(copy, self.git_dir())).map_err(failed)?;
+        kill_point();
+        drop(aside);
+        lock.end();
+        drop(lock);
+        durable::sync_parent(&index).map_err(failed)?;
         kill_point();
         Ok(Brought::Done)
     }
 
-    fn take_index_lock(&self) -> Result<IndexLock, RepoError> {
-        self.lock_index().map_err(|said| {
-            let path = self.git_dir().join(LOCK);
-            if path.symlink_metadata().is_ok() {
-                return RepoError::Locked { lock: GitLock { path } };
-            }
-            RepoError::Program { doing: "lock the index", place: self.root().to_owned(), said }
-        })
-    }
-
-    /// What a kill has left; under the lock of the index nobody else uses any.
-    fn forget_left_aside(&self) {
-        for entry in std::fs::read_dir(self.git_dir()).into_iter().flatten().flatten() {
-            if entry.file_name().to_str().is_some_and(|name| name.starts_with(ASIDE)) {
-                // It only takes space.
-                let _ = std::fs::remove_dir_all(entry.path());
-            }
-        }
-    }
-
     /// Files as the plan says; durable when it returns.
     pub(super) fn place_files(&self, plan: &mut Plan, to: &ObjectId) -> Result<(), RepoError> {
+        let aside = self.new_files(plan, to)?;
+        Placing::new(self.place(), aside.path()).carry_out(plan)
+    }
+
+    /// The files that come, in a directory beside the index.
+    fn new_files(&self, plan: &mut Plan, to: &ObjectId) -> Result<TempDir, RepoError> {
         let aside = self.make_aside()?;
         let coming: Vec<RepoPath> = plan.writes.keys().cloned().collect();
         self.export_versions(plan, to, coming.iter(), aside.path())?;
@@ -132,7 +141,7 @@ impl Repo {
                 plan.skipped.insert(path);
             }
         }
-        Placing::new(self.place(), aside.path()).carry_out(plan)
+        Ok(aside)
     }
 
     fn make_aside(&self) -> Result<TempDir, RepoError> {
@@ -144,17 +153,10 @@ impl Repo {
         })
     }
 
-    /// A copy of the index with the new versions of all paths that differ; `None` where it has them.
-    fn next_index(&self, plan: &Plan) -> Result<Option<TempPath>, RepoError> {
+    /// A copy of the index with the new versions of these paths; `None` where there are none.
+    pub(super) fn next_index(&self, plan: &Plan, due: Due<'_>) -> Result<Option<TempPath>, RepoError> {
         let failed =
             |said| RepoError::Program { doing: "write the index", place: self.root().to_owned(), said };
-        let is_due = |(path, versions): &(&RepoPath, &Versions)| {
-            let staged = plan.staged.get(*path);
-            staged.and_then(|staged| staged.blob.as_ref()) != versions.new.as_ref()
-                || (staged.is_some() && versions.new.is_none())
-                || plan.writes.contains_key(*path)
-        };
-        let due: BTreeMap<&RepoPath, &Versions> = plan.versions.iter().filter(is_due).collect();
         if due.is_empty() {
             return Ok(None);
         }
@@ -176,11 +178,7 @@ impl Repo {
     }
 
     /// The files whose content git would store as the very version that they are to have: their times can be taken.
-    fn holding_their_version(
-        &self,
-        plan: &Plan,
-        due: &BTreeMap<&RepoPath, &Versions>,
-    ) -> Result<BTreeSet<RepoPath>, RepoError> {
+    fn holding_their_version(&self, plan: &Plan, due: &Due<'_>) -> Result<BTreeSet<RepoPath>, RepoError> {
         let is_link = |blob: &Blob| blob.mode == FileMode::Symlink;
         let is_file = |blob: &Blob| matches!(blob.mode, FileMode::Regular | FileMode::Executable);
         let there = due.iter().filter(|(path, _)| !plan.skipped.contains(**path));
@@ -205,21 +203,24 @@ impl Repo {
         Ok(holding)
     }
 
-    fn put_index_in_place(&self, lock: IndexLock, copy: Option<TempPath>) -> Result<(), RepoError> {
-        let superseded = Vec::new();
-        let prepared = match copy {
-            Some(copy) => PreparedIndex::Ready { lock, copy, git_dir: self.git_dir().to_owned(), superseded },
-            None => PreparedIndex::Unchanged { superseded },
-        };
-        match prepared.put_in_place() {
-            IndexRefresh::Done { .. } => Ok(()),
-            IndexRefresh::Failed { reason } => Err(RepoError::Program {
-                doing: "write the index",
-                place: self.root().to_owned(),
-                said: reason,
-            }),
-        }
+    /// Durably.
+    pub(super) fn put_index_in_place(&self, copy: TempPath) -> Result<(), RepoError> {
+        let path = self.git_dir().join("index");
+        rename_index(copy, self.git_dir())
+            .and_then(|()| durable::sync_parent(&path))
+            .map_err(|source| RepoError::Io { doing: "write", path, source })
     }
+}
+
+/// The paths at which the index has not what it is to have.
+fn due(plan: &Plan) -> Due<'_> {
+    let is_due = |(path, versions): &(&RepoPath, &Versions)| {
+        let staged = plan.staged.get(*path);
+        staged.and_then(|staged| staged.blob.as_ref()) != versions.new.as_ref()
+            || (staged.is_some() && versions.new.is_none())
+            || plan.writes.contains_key(*path)
+    };
+    plan.versions.iter().filter(is_due).collect()
 }
 
 fn is_missing(path: &Path) -> bool {

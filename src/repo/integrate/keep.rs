@@ -39,6 +39,29 @@ mod tests {
 
     use crate::repo::testing::{TestRepo, Way, turn};
 
+    #[test]
+    fn a_lock_of_its_name_that_a_kill_has_left_is_no_obstacle_and_that_of_a_git_is_named() {
+        let test = TestRepo::with(&[("a", "1")]);
+        let repo = test.open();
+        let head = repo.head().unwrap().commit;
+        let name = "refs/baton-rescue/01JD5F3Z8K0000000000000000/work";
+        let (lock, witness) = crate::repo::reference_lock::names(repo.common_dir(), name);
+        std::fs::create_dir_all(lock.parent().unwrap()).unwrap();
+        std::fs::write(&lock, "").unwrap();
+        assert_eq!(
+            repo.keep_work(turn(), &head).unwrap_err().to_string(),
+            format!(
+                "`{}` exists: another git is at work there, or was killed; if no git is running in this repository, remove the \
+                 file and start again",
+                lock.display()
+            )
+        );
+        std::fs::hard_link(&lock, witness).unwrap();
+        assert_eq!(repo.keep_work(turn(), &head).unwrap(), name);
+        assert_eq!(test.git(&["rev-parse", name]).trim(), head.as_str());
+        assert!(!lock.exists());
+    }
+
     #[rstest]
     fn commits_are_kept_and_never_overwritten(#[values(Way::Library, Way::Program)] way: Way) {
         let test = TestRepo::with(&[("a", "1")]);

@@ -14,6 +14,7 @@ mod plan;
 mod raw;
 mod read;
 mod replay;
+mod settle;
 
 #[cfg(test)]
 mod tests;

@@ -69,18 +69,56 @@ impl Plan {
         if !fits {
             self.overlaps.insert(path.clone());
         }
-        if versions.new.is_none() {
-            return;
+        if versions.new.is_some() {
+            let others: Vec<RepoPath> = self.staged_in_the_way(path).cloned().collect();
+            self.overlaps.extend(others);
         }
-        // An index cannot have a file and a directory of one name.
+    }
+
+    /// What the index has in the place of a directory of this path, or below it, and would not go: it cannot have a file
+    /// and a directory of one name.
+    pub(super) fn staged_in_the_way(&self, path: &RepoPath) -> impl Iterator<Item = &RepoPath> {
         let below = [path.as_bytes(), b"/"].concat();
-        let mut others: Vec<RepoPath> =
-            ancestors(path).filter(|parent| self.staged.contains_key(parent)).collect();
-        let first = RepoPath::from_bytes(below.clone());
-        let entries = self.staged.range(first..).map(|(path, _)| path);
-        others.extend(entries.take_while(|path| path.as_bytes().starts_with(&below)).cloned());
-        others.retain(|other| !self.is_to_go(other));
-        self.overlaps.extend(others);
+        let above = ancestors(path).filter_map(|parent| Some(self.staged.get_key_value(&parent)?.0));
+        let entries = self.staged.range(RepoPath::from_bytes(below.clone())..).map(|(path, _)| path);
+        let others = above.chain(entries.take_while(move |path| path.as_bytes().starts_with(&below)));
+        others.filter(|other| !self.is_to_go(other))
+    }
+
+    /// Whether the index has exactly what was there before.
+    pub(super) fn has_old_staged(&self, path: &RepoPath) -> bool {
+        self.versions.get(path).is_some_and(|versions| self.is_staged(path, versions.old.as_ref()))
+    }
+
+    fn is_staged(&self, path: &RepoPath, version: Option<&Blob>) -> bool {
+        match self.staged.get(path) {
+            None => version.is_none(),
+            Some(staged) => staged.blob.is_some() && staged.blob.as_ref() == version,
+        }
+    }
+
+    /// Leaves out everything else than these paths, what is in the way, what is staged otherwise than it is to be, and
+    /// what could not come because of them.
+    pub(super) fn keep_only(&mut self, paths: &[RepoPath]) {
+        let paths: BTreeSet<&RepoPath> = paths.iter().collect();
+        let stays = |(path, versions): &(&RepoPath, &Versions)| {
+            !paths.contains(path)
+                || self.overlaps.contains(*path)
+                || !self.is_staged(path, versions.new.as_ref())
+        };
+        let staying = self.versions.iter().filter(stays).map(|(path, _)| path);
+        let others: BTreeSet<RepoPath> = staying.chain(&self.overlaps).cloned().collect();
+        let above: BTreeSet<RepoPath> = others.iter().flat_map(ancestors).collect();
+        let may_come = |path: &RepoPath| {
+            !others.contains(path)
+                && !above.contains(path)
+                && !ancestors(path).any(|parent| others.contains(&parent))
+        };
+        self.removals.retain(|path, _| !others.contains(path));
+        self.gone.retain(|path| !others.contains(path));
+        self.writes.retain(|path, _| may_come(path));
+        self.vacated.retain(|path| may_come(path));
+        self.directories.retain(|path| may_come(path));
     }
 
     /// What is to be done where the content need not be looked at; else what must be compared.

@@ -5,12 +5,13 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use git2::{ErrorCode, Signature};
 
 use super::super::error::{GitLock, RepoError};
 use super::super::place::LOCK_PAUSE;
+use super::super::reference_lock::ReferenceLock;
 use super::object::oid;
 use super::open::Library;
 use crate::durable::sync_parent;
@@ -25,37 +26,6 @@ enum Tried {
     Locked,
     /// Packed, or a name of another branch: libgit2 knows all ways in which a branch can be kept.
     NotPlain,
-}
-
-/// git's lock of a branch, held; removed when dropped.
-struct Lock {
-    /// None: it is the branch by now, and what is found at its name is another's.
-    path: Option<PathBuf>,
-    file: File,
-}
-
-impl Lock {
-    fn take(path: PathBuf) -> std::io::Result<Self> {
-        let file = File::options().write(true).create_new(true).open(&path)?;
-        Ok(Self { path: Some(path), file })
-    }
-
-    fn put_in_place(mut self, branch: &Path) -> std::io::Result<()> {
-        if let Some(path) = &self.path {
-            fs::rename(path, branch)?;
-        }
-        self.path = None;
-        sync_parent(branch)
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        if let Some(path) = &self.path {
-            // If this fails the lock stays, and the next start reports it.
-            let _ = fs::remove_file(path);
-        }
-    }
 }
 
 impl Library {
@@ -118,10 +88,11 @@ impl Library {
         if !path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
             return Ok(Tried::NotPlain);
         }
-        let lock_path = self.place.common_dir.join(format!("{reference}.lock"));
-        let mut lock = match Lock::take(lock_path) {
+        let lock = match ReferenceLock::take(&self.place.common_dir, reference, &format!("{to}\n")) {
             Ok(lock) => lock,
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(Tried::Locked),
+            Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::WouldBlock) => {
+                return Ok(Tried::Locked);
+            }
             Err(error) => return Err(failed(error)),
         };
         let found = match fs::read(&path) {
@@ -135,8 +106,7 @@ impl Library {
             let is_plain = std::str::from_utf8(found).is_ok_and(|name| name.parse::<ObjectId>().is_ok());
             return Ok(if is_plain { Tried::Elsewhere } else { Tried::NotPlain });
         }
-        let written = writeln!(lock.file, "{to}").and_then(|()| lock.file.sync_data());
-        let written = written.and_then(|()| self.write_logs(reference, from, to, log));
+        let written = self.write_logs(reference, from, to, log);
         written.and_then(|()| lock.put_in_place(&path)).map_err(failed)?;
         Ok(Tried::Moved)
     }

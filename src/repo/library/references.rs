@@ -1,15 +1,19 @@
 //! References and what they name; copies that only references of our own name.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 
-use git2::{ErrorCode, Oid, Reference};
+use git2::{ErrorCode, Reference};
 
 use super::super::backend::{Copy, Found};
-use super::super::error::RepoError;
+use super::super::error::{GitLock, RepoError};
+use super::super::place::LOCK_PAUSE;
+use super::super::reference_lock::ReferenceLock;
 use super::super::surroundings::StashEntry;
 use super::object::{object_id, oid, store_commit};
 use super::open::Library;
 use super::tree::{edit_tree, write_to};
+use crate::durable::create_directories;
 use crate::publish::ObjectId;
 
 impl Library {
@@ -79,12 +83,31 @@ impl Library {
         Ok(id)
     }
 
+    /// Durably, each for itself. Waits for another git's lock, with a limit; one that a killed baton has left is none.
     pub(super) fn write_references(&self, names: &BTreeMap<String, ObjectId>) -> Result<(), RepoError> {
-        let write = |(name, id): (&String, &ObjectId)| -> Result<(), git2::Error> {
-            let id: Oid = oid(id)?;
-            self.git.reference(name, id, true, "baton: before a turn").map(|_| ())
-        };
-        names.iter().try_for_each(write).map_err(self.failed("name the copies of uncommitted changes"))
+        names.iter().try_for_each(|(name, id)| self.write_reference(name, id))
+    }
+
+    fn write_reference(&self, name: &str, id: &ObjectId) -> Result<(), RepoError> {
+        let path = self.place.common_dir.join(name);
+        let failed = |source| RepoError::Io { doing: "write", path: path.clone(), source };
+        if let Some(directory) = path.parent() {
+            create_directories(directory, 0o777).map_err(failed)?;
+        }
+        let waiting = self.place.ambient.stopwatch();
+        loop {
+            match ReferenceLock::take(&self.place.common_dir, name, &format!("{id}\n")) {
+                Ok(lock) => return lock.put_in_place(&path).map_err(failed),
+                Err(error) if !matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::WouldBlock) => {
+                    return Err(failed(error));
+                }
+                Err(_) if waiting.elapsed() > self.place.lock_patience => {
+                    let path = self.place.common_dir.join(format!("{name}.lock"));
+                    return Err(RepoError::Locked { lock: GitLock { path } });
+                }
+                Err(_) => std::thread::sleep(LOCK_PAUSE),
+            }
+        }
     }
 
     pub(super) fn delete_references(&self, names: &[String]) -> Result<(), RepoError> {

@@ -455,6 +455,58 @@ fn while_another_git_writes_the_index_nothing_is_written(#[values(Way::Library, 
 }
 
 #[rstest]
+fn where_the_branch_cannot_move_the_files_are_taken_back(#[values(Way::Library, Way::Program)] way: Way) {
+    let scene = Scene::new(way, &FILES, change_much);
+    let files = scene.files();
+    let lock = scene.test.root.join(".git/refs/heads/main.lock");
+    fs::write(&lock, "").unwrap();
+    let refused = scene.bring();
+    assert!(matches!(refused, Err(RepoError::Locked { .. })), "{refused:?}");
+    assert_eq!((scene.files(), scene.test.status()), (files, String::new()));
+    scene.assert_no_litter();
+    fs::remove_file(lock).unwrap();
+    scene.assert_brought("");
+}
+
+/// As if the kill had come when this file was in its place.
+fn left_by_a_kill(scene: &Scene, branch: &str) {
+    let (from, to) = (&scene.from.commit, &scene.to);
+    let record =
+        format!(r#"{{"branch":"{branch}","from":"{from}","to":"{to}","placed":["changed"],"skipped":[]}}"#);
+    scene.test.write(".git/baton-index-lock", &record);
+    scene.test.write("changed", "2\n");
+}
+
+#[rstest]
+fn what_a_kill_has_left_is_taken_back_on_its_own_branch_and_commit_only(
+    #[values(Way::Library, Way::Program)] way: Way,
+) {
+    let change = |test: &TestRepo| test.write("changed", "2\n");
+    let scene = Scene::new(way, &FILES, change);
+    left_by_a_kill(&scene, "main");
+    scene.repo.preflight(None).unwrap();
+    assert_eq!(scene.test.status(), "");
+    left_by_a_kill(&scene, "other");
+    scene.repo.preflight(None).unwrap();
+    assert_eq!(scene.test.status(), " M changed\n");
+    scene.test.git(&["commit", "-qm", "on", "--allow-empty"]);
+    left_by_a_kill(&scene, "main");
+    scene.repo.preflight(None).unwrap();
+    assert_eq!(scene.test.status(), " M changed\n");
+    scene.assert_no_litter();
+}
+
+#[rstest]
+fn what_a_person_has_staged_since_a_kill_is_not_taken_back(#[values(Way::Library, Way::Program)] way: Way) {
+    let scene = Scene::new(way, &FILES, |test| test.write("changed", "2\n"));
+    left_by_a_kill(&scene, "main");
+    scene.test.git(&["add", "changed"]);
+    scene.repo.preflight(None).unwrap();
+    assert_eq!(scene.test.status(), "M  changed\n");
+    scene.assert_no_litter();
+}
+
+#[rstest]
 fn what_changes_between_look_and_move_is_left_as_it_is(#[values(Way::Library, Way::Program)] way: Way) {
     let scene = Scene::new(way, &FILES, change_much);
     let files = scene.files();

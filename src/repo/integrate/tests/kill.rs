@@ -4,7 +4,7 @@
     reason = "a process of its own is killed, and told by its environment where"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,7 +18,7 @@ use crate::model::Span;
 use crate::repo::Brought;
 use crate::repo::head::Head;
 use crate::repo::open::Repo;
-use crate::repo::testing::TestRepo;
+use crate::repo::testing::{TestRepo, Way};
 
 const KILL_AT: &str = "BATON_TEST_KILL_AT";
 const ROOT: &str = "BATON_TEST_ROOT";
@@ -55,6 +55,8 @@ struct Scene {
     test: TestRepo,
     from: String,
     to: String,
+    /// On top of it: what the other side has done meanwhile.
+    further: String,
     backend: &'static str,
 }
 
@@ -84,13 +86,21 @@ impl Scene {
         test.git(&["add", "-A"]);
         test.git(&["commit", "-qm", "next"]);
         let to = test.git(&["rev-parse", "HEAD"]).trim().to_owned();
+        test.write("changed.txt", "3\n");
+        test.write("dir-to-file", "3\n");
+        std::fs::remove_dir_all(test.root.join("new")).unwrap();
+        test.write("gone/for/good", "3\n");
+        test.write(STATE, "{\"turn\": 2}\n");
+        test.git(&["add", "-A"]);
+        test.git(&["commit", "-qm", "further"]);
+        let further = test.git(&["rev-parse", "HEAD"]).trim().to_owned();
         test.git(&["switch", "-q", "main"]);
         test.write("dirty", "half done\n");
         test.write("staged", "mine\n");
         test.git(&["add", "staged"]);
         test.write("untracked", "mine\n");
         test.write(STATE, "local\n");
-        Self { test, from, to, backend }
+        Self { test, from, to, further, backend }
     }
 
     fn bring(&self, kill_at: Option<u32>) -> ExitStatus {
@@ -110,6 +120,38 @@ impl Scene {
         command.output().unwrap().status
     }
 
+    /// Killed at this step; else `None`.
+    fn killed(backend: &'static str, at: u32) -> Option<Self> {
+        let scene = Self::new(backend);
+        let ended = scene.bring(Some(at));
+        if ended.success() {
+            assert!(at > 20, "only {at} steps");
+            return None;
+        }
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ended), Some(9), "at {at}");
+        Some(scene)
+    }
+
+    fn repo(&self) -> Repo {
+        self.test.open_as(if self.backend == "cli" { Way::Program } else { Way::Library })
+    }
+
+    fn commit(&self) -> String {
+        self.test.git(&["rev-parse", "main"]).trim().to_owned()
+    }
+
+    /// All files are those of where the branch is.
+    #[track_caller]
+    fn assert_whole(&self, at: u32) {
+        self.assert_nothing_is_lost();
+        if self.commit() == self.to {
+            return self.assert_done();
+        }
+        let status = self.test.status().replace(" M sync/state.json\n", "");
+        assert_eq!(status, " M dirty\nM  staged\n?? untracked\n", "at {at}");
+        self.assert_no_litter();
+    }
+
     fn read(&self, path: &str) -> Option<String> {
         std::fs::read_to_string(self.test.root.join(path)).ok()
     }
@@ -118,21 +160,28 @@ impl Scene {
     #[track_caller]
     fn assert_nothing_is_lost(&self) {
         let text = |text: &str| Some(text.to_owned());
-        assert_eq!(self.read("dirty"), text("half done\n"));
-        assert_eq!(self.read("untracked"), text("mine\n"));
-        assert_eq!(self.read("staged"), text("mine\n"));
-        assert_eq!(self.test.git(&["show", ":staged"]), "mine\n");
+        self.assert_persons();
         for (path, old, new) in [
             ("changed.txt", text("1\n"), text("2\r\n")),
             (".gitattributes", text("*.txt text eol=lf\n"), text("*.txt text eol=crlf\n")),
             ("dir-to-file/a", text("1\n"), None),
             ("gone/for/good", text("1\n"), None),
             ("new/dir/c.txt", None, text("2\r\n")),
-            (STATE, text("local\n"), text("{\"turn\": 1}\n")),
         ] {
             let now = self.read(path);
             assert!(now == old || now == new, "{path}: {now:?}");
         }
+        // Owned: it was overwritten, and has been taken back to what is committed.
+        let state = self.read(STATE).unwrap();
+        assert!(["local\n", "{}\n", "{\"turn\": 1}\n"].contains(&state.as_str()), "{state}");
+    }
+
+    #[track_caller]
+    fn assert_persons(&self) {
+        for (path, content) in [("dirty", "half done\n"), ("untracked", "mine\n"), ("staged", "mine\n")] {
+            assert_eq!(self.read(path).as_deref(), Some(content));
+        }
+        assert_eq!(self.test.git(&["show", ":staged"]), "mine\n");
         self.test.assert_sound();
     }
 
@@ -143,6 +192,11 @@ impl Scene {
         assert_eq!(self.read("file-to-dir/b").as_deref(), Some("2\n"));
         assert_eq!(self.read("dir-to-file").as_deref(), Some("2\n"));
         assert!(!self.test.root.join("gone").exists());
+        self.assert_no_litter();
+    }
+
+    #[track_caller]
+    fn assert_no_litter(&self) {
         let names = std::fs::read_dir(self.test.root.join(".git")).unwrap();
         let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
         let left: Vec<String> =
@@ -156,17 +210,83 @@ fn killed_at_any_step_the_same_call_does_the_rest_and_nothing_is_lost(
     #[values("git2", "cli")] backend: &'static str,
 ) {
     for at in 1.. {
-        let scene = Scene::new(backend);
-        let ended = scene.bring(Some(at));
+        let Some(scene) = Scene::killed(backend, at) else { return };
         scene.assert_nothing_is_lost();
-        if ended.success() {
-            assert!(at > 15, "only {at} steps");
-            scene.assert_done();
-            return;
-        }
-        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ended), Some(9), "at {at}");
+        // Killed once more, on the way to the end.
+        let _ = scene.bring(Some(at % 13 + 2));
+        scene.assert_nothing_is_lost();
         assert!(scene.bring(None).success(), "at {at}");
         scene.assert_nothing_is_lost();
         scene.assert_done();
+    }
+}
+
+#[rstest]
+fn killed_at_any_step_the_next_look_leaves_no_half(#[values("git2", "cli")] backend: &'static str) {
+    let mut stood = BTreeSet::new();
+    for at in 1.. {
+        let Some(scene) = Scene::killed(backend, at) else { break };
+        scene.repo().preflight(None).unwrap();
+        scene.assert_whole(at);
+        stood.insert(scene.commit() == scene.to);
+    }
+    assert_eq!(stood, BTreeSet::from([false, true]));
+}
+
+#[rstest]
+fn killed_at_any_step_the_branch_is_brought_to_what_came_meanwhile(
+    #[values("git2", "cli")] backend: &'static str,
+) {
+    for at in 1.. {
+        let Some(scene) = Scene::killed(backend, at) else { return };
+        let repo = scene.repo();
+        let further = scene.further.parse().unwrap();
+        let brought = repo.bring_to(&repo.head().unwrap(), &further, &[STATE.into()], "log").unwrap();
+        assert_eq!(brought, Brought::Done, "at {at}");
+        assert_eq!(scene.commit(), scene.further);
+        assert_eq!(scene.test.status(), " M dirty\nM  staged\n?? untracked\n", "at {at}");
+        assert_eq!(scene.read("changed.txt").as_deref(), Some("3\r\n"));
+        assert!(!scene.test.root.join("new").exists());
+        scene.assert_no_litter();
+    }
+}
+
+#[rstest]
+fn killed_at_any_step_what_a_person_does_next_stays(#[values("git2", "cli")] backend: &'static str) {
+    for at in 1.. {
+        let Some(scene) = Scene::killed(backend, at) else { return };
+        // As git says.
+        let _ = std::fs::remove_file(scene.test.root.join(".git/index.lock"));
+        std::fs::remove_dir_all(scene.test.root.join("dir-to-file")).unwrap_or_default();
+        for (path, text) in [("changed.txt", "mine\n"), ("new/dir/other", "mine\n"), ("both", "mine\n")] {
+            scene.test.write(path, text);
+        }
+        scene.test.git(&["add", "both"]);
+        scene.repo().preflight(None).unwrap();
+        for path in ["changed.txt", "new/dir/other", "both"] {
+            assert_eq!(scene.read(path).as_deref(), Some("mine\n"), "{path}, at {at}");
+        }
+        scene.assert_persons();
+        let status = scene.test.status();
+        let others: Vec<&str> =
+            status.lines().filter(|line| !line.ends_with(STATE) && !line.contains("dir-to-file")).collect();
+        let expected = ["A  both", " M changed.txt", " M dirty", "M  staged", "?? new/", "?? untracked"];
+        let below =
+            ["A  both", " M changed.txt", " M dirty", "M  staged", "?? new/dir/other", "?? untracked"];
+        assert!(others == expected || others == below, "at {at}: {status}");
+        scene.assert_no_litter();
+    }
+}
+
+#[rstest]
+fn killed_at_any_step_a_commit_of_a_persons_ends_the_matter(#[values("git2", "cli")] backend: &'static str) {
+    for at in 1.. {
+        let Some(scene) = Scene::killed(backend, at) else { return };
+        let _ = std::fs::remove_file(scene.test.root.join(".git/index.lock"));
+        scene.test.git(&["commit", "-qm", "mine"]);
+        let (commit, status) = (scene.commit(), scene.test.status());
+        scene.repo().preflight(None).unwrap();
+        assert_eq!((scene.commit(), scene.test.status()), (commit, status), "at {at}");
+        scene.assert_no_litter();
     }
 }
