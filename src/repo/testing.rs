@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::backend::Backend;
@@ -187,8 +189,15 @@ impl TestRepo {
         assert!(output.status.success() && !text.contains("error"), "{text}");
     }
 
-    pub(super) fn spawn_adds(&self, names: &[String]) -> std::thread::JoinHandle<Vec<String>> {
+    /// Adds one after the other, at least so many and until there are `enough`; names those that were added.
+    pub(super) fn spawn_adds(
+        &self,
+        names: &[String],
+        least: usize,
+        enough: &Arc<AtomicBool>,
+    ) -> std::thread::JoinHandle<Vec<String>> {
         let (root, env, names) = (self.root.clone(), self.env.clone(), names.to_vec());
+        let enough = Arc::clone(enough);
         std::thread::spawn(move || {
             let add = |name: &String| {
                 let command = Command::new("git")
@@ -200,7 +209,13 @@ impl TestRepo {
                     .output();
                 command.unwrap().status.success()
             };
-            names.into_iter().filter(add).collect()
+            let mut added = Vec::new();
+            let mut names = names.into_iter();
+            while added.len() < least || !enough.load(Ordering::Relaxed) {
+                let Some(name) = names.next() else { break };
+                added.extend(Some(name).filter(&add));
+            }
+            added
         })
     }
 }

@@ -2,6 +2,8 @@
 
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rstest::rstest;
 
@@ -399,16 +401,18 @@ fn a_conflict_that_came_up_meanwhile_stays_whole(
 #[rstest]
 fn a_concurrent_git_add_loses_nothing(#[values(Way::Library, Way::LibraryAlone, Way::Program)] way: Way) {
     let test = TestRepo::with(&[("ours/a", "0")]);
-    let names: Vec<String> = (0..60).map(|n| format!("theirs-{n}")).collect();
+    let names: Vec<String> = (0..600).map(|n| format!("theirs-{n}")).collect();
     for name in &names {
         test.write(name, "t");
     }
     let repo = test.open_patient(way);
     let before = repo.dirty().unwrap();
-    let adding = test.spawn_adds(&names);
+    let enough = Arc::new(AtomicBool::new(false));
+    let adding = test.spawn_adds(&names, 11, &enough);
     let mut turns = 0;
     while !adding.is_finished() {
         turns += 1;
+        enough.store(turns > 3, Ordering::Relaxed);
         test.write("ours/a", &turns.to_string());
         let (_, committed) = publish(&repo, &before);
         assert_eq!(committed.index, IndexRefresh::Done { superseded: Vec::new() });
