@@ -49,11 +49,17 @@ impl ReferenceLock {
     }
 
     /// It becomes the reference, durably.
-    pub(super) fn put_in_place(mut self, reference: &Path) -> std::io::Result<()> {
+    pub(super) fn put_in_place(self, reference: &Path) -> std::io::Result<()> {
+        self.put_in_place_lightly(reference)?;
+        sync_parent(reference)
+    }
+
+    /// It becomes the reference, which with the power may fall back to what it was.
+    pub(super) fn put_in_place_lightly(mut self, reference: &Path) -> std::io::Result<()> {
         let lock = self.lock.as_ref().ok_or_else(|| Error::from(ErrorKind::NotFound))?;
         fs::rename(lock, reference)?;
         self.lock = None;
-        sync_parent(reference)
+        Ok(())
     }
 }
 

@@ -3,17 +3,18 @@
 //! libgit2 syncs both logs, the directories of both, the branch and its directory. A log that exists needs no sync of its
 //! directory, so a branch with a file of its own is moved here, as git and libgit2 do it: under git's lock, by rename.
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Write as _};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
-use git2::{ErrorCode, Signature};
+use git2::ErrorCode;
 
 use super::super::error::{GitLock, RepoError};
 use super::super::place::LOCK_PAUSE;
 use super::super::reference_lock::ReferenceLock;
 use super::object::oid;
 use super::open::Library;
+use super::reflog::{Appended, append, is_wanted, log_line, writer};
 use crate::durable::sync_parent;
 use crate::publish::ObjectId;
 
@@ -113,35 +114,20 @@ impl Library {
 
     /// The branch's log, and HEAD's where HEAD is on the branch.
     fn write_logs(&self, reference: &str, from: &ObjectId, to: &ObjectId, log: &str) -> std::io::Result<()> {
-        let setting = self.git.config().and_then(|config| config.get_string("core.logallrefupdates"));
-        let wanted = setting.map_or(true, |value| {
-            value.eq_ignore_ascii_case("always") || git2::Config::parse_bool(value).unwrap_or(true)
-        });
-        let who = self.git.signature().or_else(|_| Signature::now("unknown", "unknown"));
-        let who = who.map_err(|error| std::io::Error::other(error.message().to_owned()))?;
-        let (name, email) = (who.name().unwrap_or("unknown"), who.email().unwrap_or("unknown"));
+        let wanted = is_wanted(&self.git, reference);
         let seconds = self.place.ambient.now().as_second();
-        let line = format!("{from} {to} {name} <{email}> {seconds} +0000\t{log}\n");
-        append(&self.place.common_dir.join("logs").join(reference), &line, wanted)?;
+        let line = log_line(&writer(&self.git)?, seconds, (from.as_str(), to.as_str()), log);
+        append_durably(&self.place.common_dir.join("logs").join(reference), &line, wanted)?;
         let head = fs::read(self.place.git_dir.join("HEAD"))?;
         if head.trim_ascii_end() == format!("ref: {reference}").as_bytes() {
-            append(&self.place.git_dir.join("logs/HEAD"), &line, wanted)?;
+            append_durably(&self.place.git_dir.join("logs/HEAD"), &line, wanted)?;
         }
         Ok(())
     }
 }
 
-/// Durably; a log that is there is written even where none is wanted, as git does.
-fn append(log: &Path, line: &str, wanted: bool) -> std::io::Result<()> {
-    let write = |mut file: File| file.write_all(line.as_bytes()).and_then(|()| file.sync_data());
-    match File::options().append(true).open(log) {
-        Ok(file) => write(file),
-        Err(error) if error.kind() == ErrorKind::NotFound && wanted => {
-            log.parent().map_or(Ok(()), fs::create_dir_all)?;
-            write(File::options().append(true).create(true).open(log)?)?;
-            sync_parent(log)
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-    }
+fn append_durably(log: &Path, line: &str, wanted: bool) -> std::io::Result<()> {
+    let Some(Appended { file, is_new }) = append(log, line, wanted)? else { return Ok(()) };
+    file.sync_data()?;
+    if is_new { sync_parent(log) } else { Ok(()) }
 }

@@ -18,31 +18,13 @@ use super::super::preflight::{Operation, Person};
 use super::super::remote::Own;
 use super::super::surroundings::StashEntry;
 use super::content::Hasher;
-use super::object::{is_stored, object_id, oid, store_commit};
+use super::object::{is_stored, object_id, oid, store_commit, store_object};
 use super::open::Library;
 use super::tree::{edit_tree, write_to};
 use crate::publish::{Blob, ObjectId, RepoPath};
 
 /// Each is lost to somebody who writes the file at that very moment.
 const HASH_TRIES: u32 = 20;
-
-impl Library {
-    /// libgit2 does not write again what exists, and whoever wrote it may not have synced it.
-    fn store(
-        &self,
-        expected: &ObjectId,
-        write: impl FnOnce() -> Result<Oid, git2::Error>,
-    ) -> Result<ObjectId, RepoError> {
-        let failed = self.failed("store a file");
-        let expected = oid(expected).map_err(&failed)?;
-        let existed = is_stored(&self.git.odb().map_err(&failed)?, expected);
-        let stored = write().map_err(&failed)?;
-        if existed {
-            self.place.sync_object(&object_id(expected))?;
-        }
-        Ok(object_id(stored))
-    }
-}
 
 impl Backend for Library {
     fn place(&self) -> &Place {
@@ -193,14 +175,27 @@ impl Backend for Library {
     }
 
     fn store_files(&self, files: &[(&RepoPath, &ObjectId)]) -> Result<Vec<ObjectId>, RepoError> {
-        let store = |(path, expected): &(&RepoPath, &ObjectId)| {
-            self.store(expected, || self.git.blob_path(&self.place.absolute(path)))
+        let mut hasher = Hasher::new(self)?;
+        let mut store = |(path, expected): &(&RepoPath, &ObjectId)| {
+            let failed = self.failed("store a file");
+            let existed = is_stored(&self.git.odb().map_err(&failed)?, oid(expected).map_err(&failed)?);
+            let stored = hasher.store(path).map_err(&failed)?;
+            if existed {
+                // libgit2 does not write it again.
+                self.place.sync_object(expected)?;
+            }
+            Ok(object_id(stored))
         };
-        files.iter().map(store).collect()
+        files.iter().map(&mut store).collect()
     }
 
     fn store_contents(&self, links: &[(Vec<u8>, &ObjectId)]) -> Result<Vec<ObjectId>, RepoError> {
-        links.iter().map(|(target, expected)| self.store(expected, || self.git.blob(target))).collect()
+        let store = |(content, _): &(Vec<u8>, &ObjectId)| {
+            store_object(&self.git, ObjectType::Blob, content)
+                .map(object_id)
+                .map_err(self.failed("store a file"))
+        };
+        links.iter().map(store).collect()
     }
 
     fn make_commits(&self, order: &CommitOrder<'_>, changes: &[Changes]) -> Result<Made, RepoError> {

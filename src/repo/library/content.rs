@@ -1,9 +1,15 @@
-//! The object that git would store for a file, computed without storing it.
+//! The object that git stores for a file: computed without storing it, or stored.
 
-use git2::{AttrCheckFlags, AttrValue, ObjectType, Odb, Oid, Repository, RepositoryOpenFlags};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+
+use git2::{AttrCheckFlags, AttrValue, Config, ObjectType, Odb, Oid, Repository, RepositoryOpenFlags};
+use rustix::fs::OFlags;
 
 use super::super::backend::Hashed;
 use super::super::error::RepoError;
+use super::attributes::AttributeFiles;
 use super::object::object_id;
 use super::open::Library;
 use crate::publish::{Obstacle, RepoPath};
@@ -12,6 +18,7 @@ use crate::publish::{Obstacle, RepoPath};
 pub(super) struct Hasher<'a> {
     library: &'a Library,
     converts_by_default: bool,
+    attributes: AttributeFiles<'a>,
     /// Its object database lives in memory: hashing through the line-ending filters stores nothing.
     scratch: Option<Repository>,
 }
@@ -26,10 +33,16 @@ enum Conversion {
 
 impl<'a> Hasher<'a> {
     pub(super) fn new(library: &'a Library) -> Result<Self, RepoError> {
-        let config = library.git.config().map_err(library.failed("read the configuration"))?;
-        let autocrlf = config.get_string("core.autocrlf").unwrap_or_default();
-        let is_off = matches!(autocrlf.to_ascii_lowercase().as_str(), "" | "false" | "no" | "off" | "0");
-        Ok(Self { library, converts_by_default: !is_off, scratch: None })
+        // Of a snapshot the files are looked at once, otherwise for each key.
+        let config = library.git.config().and_then(|mut config| config.snapshot());
+        let config = config.map_err(library.failed("read the configuration"))?;
+        let attributes = AttributeFiles::new(library, &config);
+        Ok(Self { library, converts_by_default: converts_by_default(&config), attributes, scratch: None })
+    }
+
+    /// Whether git stores the very bytes of a file, as far as that is known without asking for its attributes.
+    pub(super) fn stores_as_it_is(&mut self, path: &RepoPath) -> bool {
+        !self.converts_by_default && !self.attributes.may_tell(path)
     }
 
     pub(super) fn hash(&mut self, path: &RepoPath) -> Result<Hashed, RepoError> {
@@ -37,7 +50,8 @@ impl<'a> Hasher<'a> {
         let absolute = library.place.absolute(path);
         let failed = library.failed("hash a file");
         let raw = || Oid::hash_file(ObjectType::Blob, &absolute).map(object_id).map_err(&failed);
-        match self.conversion(path)? {
+        let conversion = if self.stores_as_it_is(path) { Conversion::None } else { self.conversion(path)? };
+        match conversion {
             Conversion::None => Ok(Hashed { id: raw()?, obstacle: None }),
             Conversion::Unavailable(name) => {
                 Ok(Hashed { id: raw()?, obstacle: Some(Obstacle::Filter(name)) })
@@ -57,6 +71,24 @@ impl<'a> Hasher<'a> {
                 }
             }
         }
+    }
+
+    /// Stores a file as an object and names it.
+    pub(super) fn store(&mut self, path: &RepoPath) -> Result<Oid, git2::Error> {
+        let (git, absolute) = (&self.library.git, self.library.place.absolute(path));
+        if !self.stores_as_it_is(path) {
+            return git.blob_path(&absolute);
+        }
+        let said = |error: io::Error| git2::Error::from_str(&format!("`{}`: {error}", absolute.display()));
+        // What has come in its place is no file of ours, and must not be waited for.
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+        let mut file = File::options().read(true).custom_flags(flags).open(&absolute).map_err(said)?;
+        let length = file.metadata().map_err(said)?.len();
+        let odb = git.odb()?;
+        let length = usize::try_from(length).map_err(|error| git2::Error::from_str(&error.to_string()))?;
+        let mut object = odb.writer(length, ObjectType::Blob)?;
+        io::copy(&mut file, &mut object).map_err(said)?;
+        object.finalize()
     }
 
     fn conversion(&self, path: &RepoPath) -> Result<Conversion, RepoError> {
@@ -102,6 +134,12 @@ impl<'a> Hasher<'a> {
         }
         self.scratch.as_ref().ok_or_else(|| git2::Error::from_str("no scratch repository"))
     }
+}
+
+/// Whether line ends are converted of files of which no attribute tells.
+pub(super) fn converts_by_default(config: &Config) -> bool {
+    let autocrlf = config.get_string("core.autocrlf").unwrap_or_default();
+    !matches!(autocrlf.to_ascii_lowercase().as_str(), "" | "false" | "no" | "off" | "0")
 }
 
 /// Reads from the repository's objects, writes to memory that goes with it.

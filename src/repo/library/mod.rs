@@ -3,6 +3,7 @@
 //! It runs no hook, signs nothing, and knows only git's line-ending conversions. Where git is installed, it writes an
 //! index of which libgit2 would lose something, and tells what has changed among very many files.
 
+mod attributes;
 mod branch;
 mod checkout;
 mod commit;
@@ -12,17 +13,20 @@ mod history;
 mod index;
 mod index_file;
 mod introduced;
+mod light;
 mod look;
 mod needs;
 mod object;
 mod open;
 mod references;
+mod reflog;
 mod replay;
 mod shared;
 mod suspects;
 mod tree;
 
 pub(super) use introduced::objects_since;
+pub(super) use light::name_lightly;
 pub(super) use object::{object_id, oid};
 pub(super) use open::{Library, Scans, configuration};
 pub(super) use shared::SharedLibrary;

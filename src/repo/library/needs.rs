@@ -11,6 +11,7 @@ use git2::Config;
 use super::super::choice::Need;
 use super::super::error::Unsupported;
 use super::super::hook::Hook;
+use super::attributes;
 use super::open::Library;
 
 impl Library {
@@ -79,15 +80,10 @@ impl Library {
     }
 
     fn attribute_files(&self, config: &Config) -> Vec<PathBuf> {
-        let env = |name: &str| self.place.ambient.path_var(name);
-        let mut files =
-            vec![self.place.common_dir.join("info/attributes"), self.place.root.join(".gitattributes")];
-        files.extend(config.get_path("core.attributesfile").ok().or_else(|| {
-            let home = env("XDG_CONFIG_HOME").or_else(|| env("HOME").map(|home| home.join(".config")));
-            home.map(|home| home.join("git/attributes"))
-        }));
+        let mut files = self.attribute_files_outside(config);
+        files.push(self.place.root.join(attributes::NAME));
         if let Ok(index) = self.git.index() {
-            let named = |path: &Path| path.file_name() == Some(OsStr::new(".gitattributes"));
+            let named = |path: &Path| path.file_name() == Some(OsStr::new(attributes::NAME));
             let paths = index.iter().map(|entry| PathBuf::from(OsStr::from_bytes(&entry.path)));
             files.extend(paths.filter(|path| named(path)).map(|path| self.place.root.join(path)));
         }

@@ -2,6 +2,7 @@
 
 use git2::{Commit, ObjectType, Odb, OdbLookupFlags, Oid, Repository, Signature, Tree};
 
+use super::super::durable::sync_loose_object;
 use crate::publish::{FileMode, ObjectId};
 
 /// The name as `publish` and the journal write it.
@@ -45,7 +46,7 @@ pub(super) fn is_stored(odb: &Odb<'_>, id: Oid) -> bool {
     odb.exists_ext(id, OdbLookupFlags::NO_REFRESH)
 }
 
-/// Stores a commit that no branch names yet. libgit2's own call returns success where the object could not be written.
+/// Stores a commit durably that no branch names yet. libgit2's own call returns success where the object could not be written.
 pub(super) fn store_commit(
     git: &Repository,
     (author, committer): (&Signature<'_>, &Signature<'_>),
@@ -54,5 +55,17 @@ pub(super) fn store_commit(
     parents: &[&Commit<'_>],
 ) -> Result<Oid, git2::Error> {
     let commit = git.commit_create_buffer(author, committer, message, tree, parents)?;
-    git.odb()?.write(ObjectType::Commit, &commit)
+    store_object(git, ObjectType::Commit, &commit)
+}
+
+/// Stores an object durably. libgit2 does not write again what exists, and whoever wrote it may not have synced it.
+pub(super) fn store_object(git: &Repository, kind: ObjectType, content: &[u8]) -> Result<Oid, git2::Error> {
+    let odb = git.odb()?;
+    let existed = is_stored(&odb, Oid::hash_object(kind, content)?);
+    let id = odb.write(kind, content)?;
+    if existed {
+        let synced = sync_loose_object(&git.commondir().join("objects"), &object_id(id));
+        synced.map_err(|error| git2::Error::from_str(&error.to_string()))?;
+    }
+    Ok(id)
 }

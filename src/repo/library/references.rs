@@ -78,9 +78,7 @@ impl Library {
             let parents: Vec<_> = parents.iter().collect();
             store_commit(&self.git, (&who, &who), copy.message, &tree, &parents)
         };
-        let id = write().map(object_id).map_err(failed)?;
-        self.place.sync_object(&id)?;
-        Ok(id)
+        write().map(object_id).map_err(failed)
     }
 
     /// Durably, each for itself. Waits for another git's lock, with a limit; one that a killed baton has left is none.

@@ -6,7 +6,7 @@ use git2::{IndexEntry, MergeOptions, ObjectType, Tree};
 
 use super::super::backend::{Changes, Merge, Merged, NewCommit, StoredCommit};
 use super::super::error::RepoError;
-use super::object::{object_id, oid, store_commit};
+use super::object::{object_id, oid, store_commit, store_object};
 use super::open::Library;
 use super::tree::{edit_tree, write_to};
 use crate::publish::{ObjectId, RepoPath};
@@ -56,18 +56,16 @@ impl Library {
             let parent = self.git.find_commit(oid(commit.parent)?)?;
             store_commit(&self.git, (&author, &committer), commit.message, &tree, &[&parent])
         };
-        self.made_durable(write())
+        self.named_durably(write())
     }
 
     pub(super) fn write_raw_commit(&self, content: &[u8]) -> Result<ObjectId, RepoError> {
-        self.made_durable(self.git.odb().and_then(|objects| objects.write(ObjectType::Commit, content)))
+        self.named_durably(store_object(&self.git, ObjectType::Commit, content))
     }
 
-    /// libgit2 does not write again what exists, and syncs the directory that an object is put into, not the one in which
-    /// it made that directory.
-    fn made_durable(&self, commit: Result<git2::Oid, git2::Error>) -> Result<ObjectId, RepoError> {
+    /// libgit2 syncs the directory that an object is put into, not the one in which it made that directory.
+    fn named_durably(&self, commit: Result<git2::Oid, git2::Error>) -> Result<ObjectId, RepoError> {
         let id = commit.map(object_id).map_err(self.failed("make a commit"))?;
-        self.place.sync_object(&id)?;
         self.place.sync_objects_directory()?;
         Ok(id)
     }

@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 use git2::{ObjectType, Oid, Repository, Tree};
 
 use super::super::backend::{Changes, Difference, TreeChange, Versions};
-use super::super::durable::sync_loose_object;
-use super::object::{file_mode, is_stored, mode_bits, object_id, oid};
+use super::object::{file_mode, mode_bits, object_id, oid, store_object};
 use crate::publish::{Blob, RepoPath};
 
 /// Stores a serialised tree, or only computes its name.
@@ -184,14 +183,5 @@ fn compare(
 
 /// Writes trees durably into the object database of `git`.
 pub(super) fn write_to(git: &Repository) -> impl Fn(&[u8]) -> Result<Oid, git2::Error> + '_ {
-    move |bytes| {
-        let odb = git.odb()?;
-        let id = Oid::hash_object(ObjectType::Tree, bytes)?;
-        if is_stored(&odb, id) {
-            sync_loose_object(&git.commondir().join("objects"), &object_id(id))
-                .map_err(|error| git2::Error::from_str(&error.to_string()))?;
-            return Ok(id);
-        }
-        odb.write(ObjectType::Tree, bytes)
-    }
+    |bytes| store_object(git, ObjectType::Tree, bytes)
 }

@@ -2,7 +2,7 @@
 
 use git2::{Direction, ErrorCode, Oid, Repository};
 
-use super::super::library::object_id;
+use super::super::library::{name_lightly, object_id};
 use super::super::place::LOCK_PAUSE;
 use super::answer::{LeaseSeen, RemoteSeen};
 use super::lease::lease_token;
@@ -102,7 +102,7 @@ fn keep(git: &Repository, kept: &str, there: Option<Oid>) -> Result<(), git2::Er
         Some(id) => {
             // What cannot be read was not fetched.
             git.find_commit(id)?;
-            git.reference(kept, id, true, "baton: look").map(|_| ())
+            name_lightly(git, kept, id, "baton: look")
         }
         None => match git.find_reference(kept).and_then(|mut reference| reference.delete()) {
             Err(error) if error.code() != ErrorCode::NotFound => Err(error),
@@ -119,7 +119,7 @@ pub(super) fn follow(git: &Repository, remote: &git2::Remote<'_>, reference: &st
             && let Ok(tracking) = refspec.transform(reference)
             && let Ok(tracking) = std::str::from_utf8(&tracking)
         {
-            let _ = git.reference(tracking, tip, true, log);
+            let _ = name_lightly(git, tracking, tip, log);
         }
     }
 }

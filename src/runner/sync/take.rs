@@ -14,7 +14,7 @@ use super::Patience;
 use super::exchange::{Exchange, Seen};
 use crate::ledger::TurnFilter;
 use crate::model::Actor;
-use crate::repo::{LeaseMark, Renewed, Repo, RepoError, StopSign};
+use crate::repo::{LeaseMark, Remote, Renewed, Repo, RepoError, StopSign};
 
 /// A turn that needs a remote where there is none.
 pub(super) const fn not_shared() -> RunnerError {
@@ -145,10 +145,24 @@ impl Runner<'_> {
         let length = self.config.sync.lease.0;
         let mark = LeaseMark { token: claimed.token.clone(), turn: turn.opening.id, length };
         let every = (length / RENEWALS).max(Duration::from_millis(100));
-        // A connection of its own: the thread works while the agent does.
-        let mut remote = repo.remote(exchange.name(), &exchange.branch)?;
-        remote.obey(&self.stop_sign());
-        let renew = move || match remote.renew_lease(&mark) {
+        let (place, git, ambient) =
+            (repo.workspace().to_owned(), self.config.git.clone(), self.ambient.clone());
+        let (name, branch, stop) = (exchange.name().to_owned(), exchange.branch.clone(), self.stop_sign());
+        // A connection of its own, since the thread works while the agent does; most turns are over before they need it.
+        let open = move || {
+            let mut remote = Repo::open_configured(&place, &git, &ambient)?.remote(&name, &branch)?;
+            remote.obey(&stop);
+            Ok::<_, RepoError>(remote)
+        };
+        let mut opened: Option<Remote> = None;
+        let mut renewed = move || {
+            let remote = match &mut opened {
+                Some(remote) => remote,
+                none => none.insert(open()?),
+            };
+            remote.renew_lease(&mark)
+        };
+        let renew = move || match renewed() {
             Ok(Renewed::Done(_)) => Renewal::Renewed,
             // Whether the turn was taken over, its publication finds out; a lease that was deleted begins anew.
             Ok(Renewed::Replaced { by: Some(_), .. }) => Renewal::Superseded,

@@ -1,7 +1,7 @@
 //! Work tree, index and branch brought to a commit, over both ways to work with git.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt, symlink};
 
 use rstest::rstest;
 
@@ -317,6 +317,39 @@ fn line_ends_are_those_that_the_new_commit_asks_for(
     assert_eq!(scene.read("d/old.txt"), "2\r\n");
     assert_eq!(scene.read("d/other"), "new\r\n");
     assert_eq!(scene.read("plain"), "2\r\n");
+}
+
+#[rstest]
+fn a_file_is_made_as_git_makes_it(
+    #[values("plain", "run", "d/.github/it", "-d/a b+c@1=2,3", "~d/ö\\:", ".gitignore")] path: &str,
+    #[values(Way::Library, Way::LibraryAlone, Way::Program)] way: Way,
+) {
+    let scene = Scene::on(way, TestRepo::with(&[("other", "1")]), |test| {
+        test.write(path, "1\r\n\0");
+        if path == "run" {
+            let executable = std::fs::Permissions::from_mode(0o755);
+            std::fs::set_permissions(test.root.join(path), executable).unwrap();
+        }
+    });
+    let git_made = scene.test.root.join("other").metadata().unwrap().mode();
+    scene.assert_brought("");
+    assert_eq!(scene.read(path), "1\r\n\0");
+    let mode = scene.test.root.join(path).metadata().unwrap().mode();
+    assert_eq!(mode, if path == "run" { git_made | (git_made & 0o444) >> 2 } else { git_made });
+}
+
+#[rstest]
+fn line_ends_are_those_that_the_user_asks_for(
+    #[values("core.autocrlf", "core.attributesfile")] setting: &str,
+    #[values(Way::Library, Way::LibraryAlone, Way::Program)] way: Way,
+) {
+    let scene = Scene::on(way, TestRepo::with(&[("other", "1\n")]), |test| test.write("d/new.txt", "n\n"));
+    let told = scene.test.root.with_file_name("told");
+    std::fs::write(&told, "* text eol=crlf\n").unwrap();
+    let value = if setting == "core.autocrlf" { "true" } else { told.to_str().unwrap() };
+    scene.test.git(&["config", setting, value]);
+    scene.assert_brought("");
+    assert_eq!(scene.read("d/new.txt"), "n\r\n");
 }
 
 #[rstest]
