@@ -5,6 +5,12 @@ use super::{Exit, Failure};
 use crate::repo::RemoteError;
 use crate::runner::SyncError;
 
+const STASH: &str = "changes of yours that are not committed are in its way: `git stash` before it, `git stash pop --index` after it; committed, they would be published with the turn";
+
+fn rebase(remote: &str, branch: &str) -> String {
+    format!("`git pull --rebase {remote} {branch}`, resolve what it names, `git rebase --continue`")
+}
+
 /// The failure of a remote.
 pub(crate) fn remote_failure(error: &RemoteError) -> Failure {
     match error {
@@ -32,8 +38,15 @@ pub(crate) fn sync_failure(error: &SyncError, again: &str) -> Failure {
         SyncError::InTheWay { .. } => failure(Exit::Operational)
             .help(format!("commit, move or undo these changes, then `{again}`; nothing was overwritten")),
         SyncError::Conflict { remote, branch, .. } => failure(Exit::Operational)
-            .help(format!("`git pull --rebase {remote} {branch}`, resolve what it names, `git rebase --continue`"))
-            .help("changes of yours that are not committed are in its way: `git stash` before it, `git stash pop --index` after it; committed, they would be published with the turn")
+            .help(rebase(remote, branch))
+            .help(STASH)
+            .help(format!("then `{again}`; nothing was claimed")),
+        SyncError::WorkConflict { remote, branch, .. } => failure(Exit::TurnFailed)
+            .help(rebase(remote, branch))
+            .help(STASH)
+            .help(format!("then `{again}`: it goes on with the publication, and no agent is run again")),
+        SyncError::WorkRefused { branch, .. } => failure(Exit::TurnFailed)
+            .help(format!("nothing is lost: the work is committed on `{branch}` here. Mend there what it names, in a commit on top or by rewriting the turn's"))
             .help(format!("then `{again}`: it goes on with the publication, and no agent is run again")),
         SyncError::Unrelated { remote, branch } => failure(Exit::Usage)
             .help(format!("take another branch, or the remote's: `git branch KEPT` and `git reset --keep {remote}/{branch}`")),
@@ -59,6 +72,7 @@ pub(crate) fn sync_failure(error: &SyncError, again: &str) -> Failure {
 mod tests {
     use super::*;
     use crate::model::{Actor, Span};
+    use crate::repo::{Refusal, RefusalKind};
     use rstest::rstest;
 
     #[rstest]
@@ -117,6 +131,41 @@ mod tests {
          help: `git pull --rebase origin main`, resolve what it names, `git rebase --continue`\n  \
          help: changes of yours that are not committed are in its way: `git stash` before it, `git stash pop --index` \
          after it; committed, they would be published with the turn\n  \
+         help: then `baton run --mode role --role ralph`; nothing was claimed"
+    )]
+    #[case(
+        SyncError::WorkConflict {
+            actor: Actor::Ralph,
+            remote: "origin".into(),
+            branch: "main".into(),
+            commit: "abc1234 work".into(),
+            paths: vec!["src/a.rs".into()],
+        },
+        5,
+        "error: ralph's work does not fit on what is new on `origin`: commit abc1234 work, both change:\n    src/a.rs\n  \
+         help: `git pull --rebase origin main`, resolve what it names, `git rebase --continue`\n  \
+         help: changes of yours that are not committed are in its way: `git stash` before it, `git stash pop --index` \
+         after it; committed, they would be published with the turn\n  \
+         help: then `baton run --mode role --role ralph`: it goes on with the publication, and no agent is run again"
+    )]
+    #[case(
+        SyncError::WorkRefused {
+            actor: Actor::Ralph,
+            branch: "main".into(),
+            refusal: Box::new(Refusal {
+                kind: RefusalKind::Hook,
+                reason: "pre-push".into(),
+                said: vec!["it is ugly".into()],
+                remote: "origin".into(),
+                url: "/srv/repo.git".into(),
+                branch: "main".into(),
+            }),
+        },
+        5,
+        "error: ralph's work cannot be pushed: the hook `pre-push` refused the push to `main` of the remote `origin`; put right \
+         what it names, or the hook:\n        it is ugly\n  \
+         help: nothing is lost: the work is committed on `main` here. Mend there what it names, in a commit on top or by \
+         rewriting the turn's\n  \
          help: then `baton run --mode role --role ralph`: it goes on with the publication, and no agent is run again"
     )]
     #[case(

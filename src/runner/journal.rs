@@ -35,12 +35,10 @@ pub(super) enum Record {
     VerifyDone(ChecksFound),
     CommitBegin(CommitPlan),
     CommitDone(Committed),
-    /// The commits were refused, and the remote is about to be told.
+    /// The work must not be published as it is, and the remote is about to be told.
     Refused(RefusedPlan),
     StampBegin(Box<StampPlan>),
     StampDone,
-    /// A refused turn that can be published now is about to be claimed once more.
-    ClaimedAgain(Box<ClaimedState>),
     PublishBegin(PublishPlan),
     PublishDone(Published),
 }
@@ -58,11 +56,12 @@ impl Record {
             Self::RunDone(_) => (Phase::Running, Edge::Done),
             Self::VerifyBegin(_) => (Phase::Verified, Edge::Begin),
             Self::VerifyDone(_) => (Phase::Verified, Edge::Done),
-            Self::CommitBegin(_) | Self::Refused(_) => (Phase::Committed, Edge::Begin),
+            Self::CommitBegin(_) => (Phase::Committed, Edge::Begin),
+            Self::Refused(plan) => (plan.at, Edge::Begin),
             Self::CommitDone(_) => (Phase::Committed, Edge::Done),
             Self::StampBegin(_) => (Phase::Stamped, Edge::Begin),
             Self::StampDone => (Phase::Stamped, Edge::Done),
-            Self::ClaimedAgain(_) | Self::PublishBegin(_) => (Phase::Published, Edge::Begin),
+            Self::PublishBegin(_) => (Phase::Published, Edge::Begin),
             Self::PublishDone(_) => (Phase::Published, Edge::Done),
         }
     }
@@ -289,6 +288,8 @@ pub(super) struct CommitMade {
 /// A turn whose work must not be published as it is, as the remote is told of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct RefusedPlan {
+    /// Where it came out: `committed` or `published`.
+    pub(super) at: Phase,
     /// The token of the claim that stood before it.
     pub(super) claim: Token,
     /// The token under which the turn has failed.

@@ -35,7 +35,6 @@ impl Record {
         };
         match self {
             Self::ClaimBegin(plan) => plan.state.iter_mut().for_each(claimed),
-            Self::ClaimedAgain(again) => claimed(again),
             Self::SelectDone(selected) => {
                 text(&mut selected.reason);
                 ended(&mut selected.ended);

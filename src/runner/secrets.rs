@@ -28,16 +28,36 @@ const NAMED: usize = 20;
 /// Where the piece of a commit that is no file is.
 const MESSAGE: &str = "its message";
 
-/// Work that holds what looks like secrets; the journal waits at `committed`.
+/// Work that holds what looks like secrets; the journal waits where it was found.
 #[derive(Debug, thiserror::Error)]
-#[error("{actor}'s work holds what looks like secrets, and nothing is committed:{}", listed(.findings))]
+#[error("{actor}'s work holds what looks like secrets, and nothing is {}:{}", .at.undone(), listed(.findings))]
 pub struct SecretsFound {
     /// Whose work.
     pub actor: Actor,
+    /// Where it was found.
+    pub at: FoundAt,
     /// One line a finding: place, rule, fingerprint; never the value.
     pub findings: Vec<String>,
     /// How to go on, in full sentences and commands.
     pub remedies: Vec<String>,
+}
+
+/// Where secrets were found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FoundAt {
+    /// Before the turn's commits.
+    Commit,
+    /// Before its publication, in what a person has put on top of others' commits.
+    Publication,
+}
+
+impl FoundAt {
+    const fn undone(self) -> &'static str {
+        match self {
+            Self::Commit => "committed",
+            Self::Publication => "published",
+        }
+    }
 }
 
 fn listed(findings: &[String]) -> String {
@@ -86,7 +106,7 @@ impl Runner<'_> {
         };
         let actor = turn.opening.actor;
         if !found.is_empty() {
-            let error = refusal(actor, &again_of(turn), &found, from.as_str());
+            let error = refusal(actor, FoundAt::Commit, &again_of(turn), &found, from.as_str());
             self.flush()?;
             return Err(RunnerError::Secrets(Box::new(error)));
         }
@@ -113,7 +133,8 @@ impl Runner<'_> {
             return Ok(());
         }
         let actor = turn.opening.actor;
-        Err(RunnerError::Secrets(Box::new(refusal(actor, &again_of(turn), &found, from.as_str()))))
+        let error = refusal(actor, FoundAt::Publication, &again_of(turn), &found, from.as_str());
+        Err(RunnerError::Secrets(Box::new(error)))
     }
 
     /// The settings of the scan. Those of the claim count until a person has edited the configuration after the agent
@@ -254,33 +275,30 @@ fn new_hits(
     Ok(hits)
 }
 
-fn refusal(actor: Actor, again: &str, found: &[Finding], base: &str) -> SecretsFound {
+fn refusal(actor: Actor, at: FoundAt, again: &str, found: &[Finding], base: &str) -> SecretsFound {
     let shown = &found[..found.len().min(NAMED)];
     let mut findings: Vec<String> = shown.iter().map(described).collect();
     if found.len() > shown.len() {
         findings.push(format!("and {} more", found.len() - shown.len()));
     }
+    let goes_on = match at {
+        FoundAt::Commit => "at the commit",
+        FoundAt::Publication => "with the publication",
+    };
     let mut remedies = vec![format!(
-        "nothing is lost: the work is still there. Remove what is named, then `{again}`: it goes on at the commit, the \
+        "nothing is lost: the work is still there. Remove what is named, then `{again}`: it goes on {goes_on}, the \
              agent is not run again"
     )];
     if shown.iter().any(|finding| finding.commit.is_some()) {
-        let paths: BTreeSet<String> = shown
-            .iter()
-            .filter(|finding| finding.commit.is_some())
-            .filter_map(|finding| finding.path.as_ref())
-            .map(|path| quoted(&path.as_path().display().to_string()))
-            .collect();
-        let unstage = if paths.is_empty() {
-            String::new()
-        } else {
-            format!(" && git reset --quiet -- {}", paths.into_iter().collect::<Vec<_>>().join(" "))
-        };
-        remedies.push(format!(
-            "where a commit is named, first take the commits since the claim out of the history; what they changed stays \
-             in the work tree and becomes the turn's:\n      git reset --soft {}{unstage}",
-            short(base)
-        ));
+        remedies.push(match at {
+            FoundAt::Commit => out_of_history(shown, base),
+            FoundAt::Publication => format!(
+                "the commits must be made anew, since a history leaks: put changes of yours aside (`git stash`, and `git stash \
+                 pop --index` at the end), then\n      git reset --soft {}\n    remove what is named, `git add` it, and \
+                 `git commit`",
+                short(base)
+            ),
+        });
     }
     let fingerprints: BTreeSet<&str> = shown.iter().map(|finding| finding.hit.fingerprint.as_str()).collect();
     let lines = fingerprints.iter().fold(String::new(), |lines, fingerprint| {
@@ -290,7 +308,26 @@ fn refusal(actor: Actor, again: &str, found: &[Finding], base: &str) -> SecretsF
         "what is no secret can be allowed in {}, then `{again}`:\n    publish:\n      secrets:\n        allow:{lines}",
         config::PROJECT_FILE
     ));
-    SecretsFound { actor, findings, remedies }
+    SecretsFound { actor, at, findings, remedies }
+}
+
+fn out_of_history(shown: &[Finding], base: &str) -> String {
+    let paths: BTreeSet<String> = shown
+        .iter()
+        .filter(|finding| finding.commit.is_some())
+        .filter_map(|finding| finding.path.as_ref())
+        .map(|path| quoted(&path.as_path().display().to_string()))
+        .collect();
+    let unstage = if paths.is_empty() {
+        String::new()
+    } else {
+        format!(" && git reset --quiet -- {}", paths.into_iter().collect::<Vec<_>>().join(" "))
+    };
+    format!(
+        "where a commit is named, first take the commits since the claim out of the history; what they changed stays \
+         in the work tree and becomes the turn's:\n      git reset --soft {}{unstage}",
+        short(base)
+    )
 }
 
 /// The command that goes on with the turn.
@@ -330,7 +367,13 @@ mod tests {
         };
         let found =
             [at(None, Some("src/a.rs")), at(Some("1a2b3c4"), Some("it's")), at(Some("1a2b3c4"), None)];
-        let error = refusal(Actor::Ralph, "baton run", &found, "0123456789abcdef0123456789abcdef01234567");
+        let error = refusal(
+            Actor::Ralph,
+            FoundAt::Commit,
+            "baton run",
+            &found,
+            "0123456789abcdef0123456789abcdef01234567",
+        );
         assert_eq!(
             error.to_string(),
             format!(
@@ -358,5 +401,23 @@ mod tests {
             ]
         );
         assert!(!format!("{error:?}").contains(&token));
+        let late = refusal(Actor::Ralph, FoundAt::Publication, "baton run", &found[1..2], "0123456789abcdef");
+        assert_eq!(
+            late.to_string(),
+            format!(
+                "ralph's work holds what looks like secrets, and nothing is published:\n    \
+                 commit 1a2b3c4, it's:2:3: github-token, fingerprint {fingerprint}"
+            )
+        );
+        assert_eq!(
+            late.remedies[..2],
+            [
+                "nothing is lost: the work is still there. Remove what is named, then `baton run`: it goes on with the \
+                 publication, the agent is not run again",
+                "the commits must be made anew, since a history leaks: put changes of yours aside (`git stash`, and \
+                 `git stash pop --index` at the end), then\n      git reset --soft 0123456\n    remove what is named, \
+                 `git add` it, and `git commit`",
+            ]
+        );
     }
 }

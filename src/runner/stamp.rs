@@ -184,8 +184,9 @@ pub(super) fn stamped_state(
 }
 
 fn stamp_input(turn: &TurnRecord, plan: &StampPlan, claimed: &ClaimedState, ambient: &Ambient) -> Input {
-    // What a refused turn had cost was counted when it was refused.
-    let spent = if turn.refused.is_some() { Usage::default() } else { turn.spent() };
+    // A claim that was made again follows a refusal, and with that the cost was counted.
+    let is_again = turn.claimed_state().is_some_and(|own| own.token != claimed.token);
+    let spent = if is_again { Usage::default() } else { turn.spent() };
     let outcome = match turn.facts.verdict {
         Some(Verdict::Pass) | None => StampOutcome::Pass {
             commit: plan.commit.clone(),

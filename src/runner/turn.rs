@@ -274,7 +274,10 @@ impl<'a> Runner<'a> {
             }
             Phase::Stamped if turn.pushed_claim().is_some() => self.stamp_for_remote(turn),
             Phase::Stamped => self.stamp(turn),
-            Phase::Published => self.publish(turn),
+            Phase::Published => {
+                let ended = self.publish(turn);
+                self.tell_refusal(turn, ended)
+            }
         }
     }
 
@@ -292,7 +295,10 @@ impl<'a> Runner<'a> {
             }
             Phase::Stamped if turn.pushed_claim().is_some() => self.stamp_for_remote(turn),
             Phase::Stamped => self.examine_stamp(turn),
-            Phase::Published => self.examine_publication(turn),
+            Phase::Published => {
+                let ended = self.examine_publication(turn);
+                self.tell_refusal(turn, ended)
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use super::journal::{
 };
 use super::naming::TurnFiles;
 use crate::ledger::{Edge, PhaseRecord, TurnOpening};
-use crate::model::{AttemptId, PromptName, Usage, Verdict};
+use crate::model::{AttemptId, PromptName, State, Token, Usage, Verdict};
 use crate::publish::ObjectId;
 use crate::turn::{Facts, Features};
 
@@ -38,8 +38,8 @@ pub(super) struct TurnRecord {
     pub(super) refused: Option<RefusedPlan>,
     /// Whether the remote is known to say so.
     pub(super) refusal_stands: bool,
-    /// Whether the refused turn was about to be claimed once more: then the claimed state is that claim's.
-    pub(super) claimed_again: bool,
+    /// Whether it was found fit since then, so that its publication goes on without a person.
+    pub(super) is_mended: bool,
     pub(super) stamp: Option<StampPlan>,
     /// The newest of the stamps that were pushed.
     pub(super) publish: Option<PublishPlan>,
@@ -68,7 +68,7 @@ impl TurnRecord {
             committed: Committed::default(),
             refused: None,
             refusal_stands: false,
-            claimed_again: false,
+            is_mended: false,
             stamp: None,
             publish: None,
             published: None,
@@ -119,15 +119,12 @@ impl TurnRecord {
             }
             Record::CommitBegin(plan) => self.commit = Some(plan),
             Record::CommitDone(committed) => self.committed = committed,
-            Record::Refused(plan) => self.refused = Some(plan),
-            Record::ClaimedAgain(claimed) => {
-                self.claimed_again = true;
-                if let Some(claim) = &mut self.claim {
-                    claim.state = Some(*claimed);
-                }
-            }
+            Record::Refused(plan) => (self.refused, self.is_mended) = (Some(plan), false),
             Record::StampBegin(plan) => self.stamp = Some(*plan),
-            Record::PublishBegin(plan) => self.publish = Some(plan),
+            Record::PublishBegin(plan) => {
+                self.publish = Some(plan);
+                self.is_mended = self.refused.is_some();
+            }
             Record::PublishDone(published) => self.published = Some(published),
         }
     }
@@ -164,6 +161,17 @@ impl TurnRecord {
 
     pub(super) fn claimed_state(&self) -> Option<&ClaimedState> {
         self.claim.as_ref().and_then(|claim| claim.state.as_ref())
+    }
+
+    /// The tokens under which the turn may stand on the remote until it is handed over.
+    pub(super) fn standing_tokens(&self) -> Vec<&Token> {
+        let claimed = self.claimed_state().map(|claimed| &claimed.token);
+        claimed.into_iter().chain(self.refused.iter().map(|plan| &plan.token)).collect()
+    }
+
+    /// Whether this state says that the turn was refused.
+    pub(super) fn is_refused_in(&self, state: &State) -> bool {
+        self.refused.as_ref().is_some_and(|plan| state.token.as_ref() == Some(&plan.token))
     }
 
     /// The prompt that was selected, or that would have been.

@@ -9,6 +9,7 @@ mod happy;
 mod harness;
 mod isolated;
 mod kills;
+mod late;
 mod long;
 mod people;
 #[cfg(feature = "faults")]

@@ -1,5 +1,6 @@
 //! Why a turn cannot be exchanged with the other machine.
 
+use crate::model::{Actor, Span};
 use crate::publish::RepoPath;
 use crate::repo::Refusal;
 
@@ -64,7 +65,7 @@ pub enum SyncError {
         /// The files.
         paths: Vec<RepoPath>,
     },
-    /// Commits here and there change the same lines.
+    /// Commits that are here before a turn, and some there, change the same lines.
     #[error("commit {commit} does not fit on what is new on `{remote}`; both change:{}", listed_paths(.paths))]
     Conflict {
         /// The remote.
@@ -75,6 +76,33 @@ pub enum SyncError {
         commit: String,
         /// The files.
         paths: Vec<RepoPath>,
+    },
+    /// A turn's work, and what others have pushed meanwhile, change the same lines.
+    #[error(
+        "{actor}'s work does not fit on what is new on `{remote}`: commit {commit}, both change:{}",
+        listed_paths(.paths)
+    )]
+    WorkConflict {
+        /// Whose work.
+        actor: Actor,
+        /// The remote.
+        remote: String,
+        /// The branch.
+        branch: String,
+        /// Short name and subject of the turn's commit.
+        commit: String,
+        /// The files.
+        paths: Vec<RepoPath>,
+    },
+    /// A hook, or a rule of the server's, forbids this work.
+    #[error("{actor}'s work cannot be pushed: {refusal}")]
+    WorkRefused {
+        /// Whose work.
+        actor: Actor,
+        /// The branch.
+        branch: String,
+        /// In the server's words.
+        refusal: Box<Refusal>,
     },
     /// The two branches have no commit in common.
     #[error("`{branch}` here and `{branch}` on `{remote}` have no commit in common")]
@@ -133,11 +161,11 @@ pub enum SyncError {
         /// The branch.
         branch: String,
         /// Whose turn.
-        actor: crate::model::Actor,
+        actor: Actor,
         /// How often others were faster.
         times: u32,
         /// How long it was tried.
-        waited: crate::model::Span,
+        waited: Span,
         /// Short name and subject of each commit of work, oldest first.
         commits: Vec<String>,
     },
@@ -153,7 +181,7 @@ pub enum SyncError {
     #[error("waited {waited} (`sync.max_wait`): {why}")]
     WaitedTooLong {
         /// How long.
-        waited: crate::model::Span,
+        waited: Span,
         /// For what, or what was in the way.
         why: String,
     },

@@ -32,7 +32,7 @@ impl Runner<'_> {
                 Ok(seen) => seen,
                 Err(error) if error.is_outage() => {
                     // Under the token of a refusal nothing runs.
-                    if turn.refused.is_none() || turn.claimed_again {
+                    if turn.refused.is_none() {
                         self.keep_lease(turn)?;
                     }
                     return Ok(Step::Go);

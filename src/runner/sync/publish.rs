@@ -1,8 +1,6 @@
 //! Work and stamp in one push. Where others were faster, the work is put on top of theirs and stamped anew, as long as
 //! the turn is still ours.
 
-use std::time::Duration;
-
 use super::super::RunnerError;
 use super::super::commit::short;
 use super::super::journal::{
@@ -16,7 +14,8 @@ use super::claim::Way;
 use super::error::SyncError;
 use super::exchange::{Seen, refused, too_busy};
 use super::take::not_shared;
-use crate::model::{Actor, Span, State, Verdict};
+use super::work::Source;
+use crate::model::{Actor, State, Verdict};
 use crate::publish::ObjectId;
 use crate::repo::{PushKind, Pushed, Replayed};
 use crate::state;
@@ -24,13 +23,13 @@ use crate::turn::sync::{Answer, Backoff, Contest, PublishFate, SyncEvent, decide
 use crate::turn::{Phase, decide_blocked};
 
 /// What stands on the remote, as far as the next push builds on it.
-struct Onto {
-    tip: ObjectId,
-    state: State,
+pub(super) struct Onto {
+    pub(super) tip: ObjectId,
+    pub(super) state: State,
 }
 
 /// What is pushed next.
-enum Publication {
+pub(super) enum Publication {
     /// The commit that was pushed before.
     Same(PublishPlan),
     /// One that is made on top of this.
@@ -50,14 +49,11 @@ impl Runner<'_> {
 
     pub(in super::super) fn publish(&mut self, turn: &mut TurnRecord) -> Result<Step, RunnerError> {
         let Some(pushed) = turn.pushed_claim().cloned() else { return Ok(Step::Go) };
-        let onto = match self.claim_again(turn)? {
-            Patiently::Done(Some(seen)) => onto(turn, seen)?,
-            Patiently::Done(None) => {
-                let Some(claimed) = turn.claimed_state().cloned() else { return Ok(Step::Go) };
-                Onto { tip: pushed.commit, state: claimed.after }
-            }
-            Patiently::Interrupted => return Ok(self.suspended()),
-        };
+        let Some(claimed) = turn.claimed_state().cloned() else { return Ok(Step::Go) };
+        if turn.refused.is_some() {
+            return self.publish_refused(turn);
+        }
+        let onto = Onto { tip: pushed.commit, state: claimed.after };
         self.push_stamp(turn, Publication::On(Box::new(onto)))
     }
 
@@ -66,7 +62,9 @@ impl Runner<'_> {
         &mut self,
         turn: &mut TurnRecord,
     ) -> Result<Step, RunnerError> {
-        let Some(plan) = turn.publish.clone() else { return self.publish(turn) };
+        let Some(plan) = turn.publish.clone().filter(|_| turn.refused.is_none()) else {
+            return self.publish(turn);
+        };
         let looked = self.look_for_stamp(turn, &plan, Answer::Unknown)?;
         let next = match looked {
             Patiently::Interrupted => return Ok(self.suspended()),
@@ -78,7 +76,11 @@ impl Runner<'_> {
         self.push_stamp(turn, next)
     }
 
-    fn push_stamp(&mut self, turn: &mut TurnRecord, first: Publication) -> Result<Step, RunnerError> {
+    pub(super) fn push_stamp(
+        &mut self,
+        turn: &mut TurnRecord,
+        first: Publication,
+    ) -> Result<Step, RunnerError> {
         let (mut next, mut backoff, mut outage) = (first, Backoff::for_push(), None);
         let (mut contest, clock) = (Contest::new(self.longest_wait()), self.ambient.stopwatch());
         loop {
@@ -121,7 +123,7 @@ impl Runner<'_> {
             if let (Publication::Same(_), Some(refusal)) =
                 (&next, refusal.as_ref().filter(|it| !it.may_pass()))
             {
-                return Err(refused("the work", refusal.clone()).into());
+                return Err(self.not_taken(turn, refusal.clone())?.into());
             }
             if let (Publication::Same(_), Some(error)) = (&next, failed) {
                 match self.sit_out(&mut outage, error.into())? {
@@ -147,27 +149,6 @@ impl Runner<'_> {
         }
     }
 
-    /// The time is over; the journal waits at `published`.
-    fn overtaken(&self, turn: &TurnRecord, times: u32, waited: Duration) -> Result<SyncError, RunnerError> {
-        let (repo, exchange) = self.parts()?;
-        let head = turn.committed.fingerprint.as_ref().filter(|_| turn.passed()).map(|work| &work.head);
-        let commits = match (turn.pushed_claim(), head) {
-            (Some(pushed), Some(head)) => repo.commits_between(&pushed.commit, head)?,
-            _ => Vec::new(),
-        };
-        Ok(SyncError::Overtaken {
-            remote: exchange.name().to_owned(),
-            branch: exchange.branch.clone(),
-            actor: turn.opening.actor,
-            times,
-            waited: Span::from_secs(waited.as_secs()),
-            commits: commits
-                .iter()
-                .map(|commit| format!("{} {}", short(commit.id.as_str()), commit.subject))
-                .collect(),
-        })
-    }
-
     /// Whether the stamp stands, from a look at the remote.
     fn look_for_stamp(
         &mut self,
@@ -175,20 +156,23 @@ impl Runner<'_> {
         plan: &PublishPlan,
         answer: Answer,
     ) -> Result<Patiently<(PublishFate, Seen)>, RunnerError> {
-        let (Some(claimed), Some(stamp)) = (turn.claimed_state().cloned(), turn.stamp.clone()) else {
-            return Ok(Patiently::Interrupted);
-        };
+        let Some(stamp) = turn.stamp.clone() else { return Ok(Patiently::Interrupted) };
         self.patiently(|runner| {
             let seen = runner.look()?;
             let (repo, _) = runner.parts()?;
             let tip = seen.after_push(repo, &plan.commit, &plan.onto)?;
             runner.refuse_rewritten(turn, &seen, tip.contains_ours)?;
-            Ok((decide_publish(answer, Some(&tip), &claimed.token, &stamp.token), seen))
+            Ok((decide_publish(answer, Some(&tip), &turn.standing_tokens(), &stamp.token), seen))
         })
     }
 
     /// A branch that was rewritten on the remote has lost our claim: whose work is on it cannot be told.
-    fn refuse_rewritten(&self, turn: &TurnRecord, seen: &Seen, published: bool) -> Result<(), RunnerError> {
+    pub(super) fn refuse_rewritten(
+        &self,
+        turn: &TurnRecord,
+        seen: &Seen,
+        published: bool,
+    ) -> Result<(), RunnerError> {
         let Some(pushed) = turn.pushed_claim().filter(|_| !published) else { return Ok(()) };
         let (repo, exchange) = self.parts()?;
         if repo.contains(&seen.tip, &pushed.commit)? {
@@ -210,37 +194,26 @@ impl Runner<'_> {
         else {
             return Err(not_shared());
         };
-        let (repo, exchange) = self.parts()?;
-        let from = repo.head()?;
-        let own = std::slice::from_ref(&exchange.file);
-        let is_others = onto.tip != pushed.commit;
-        let work = match turn.committed.fingerprint.as_ref().filter(|_| turn.passed()) {
-            None => onto.tip.clone(),
-            Some(committed) if !is_others => committed.head.clone(),
-            // A person has put the work on top of the others' by hand, as the conflict asked for.
-            Some(_) if from.commit != onto.tip && repo.contains(&from.commit, &onto.tip)? => {
-                self.refuse_secrets_since(turn, &onto.tip)?;
-                from.commit.clone()
-            }
-            Some(committed) => match repo.replay(&pushed.commit, &committed.head, &onto.tip, own)? {
-                Replayed::Tip(tip) => tip,
-                Replayed::Conflict { commit, paths } => {
-                    return Err(SyncError::Conflict {
-                        remote: exchange.name().to_owned(),
-                        branch: exchange.branch.clone(),
-                        commit: format!("{} {}", short(commit.id.as_str()), commit.subject),
-                        paths,
-                    }
-                    .into());
-                }
-            },
-        };
-        stamp.commit = Some(short(work.as_str()).to_owned());
-        if is_others && self.brings_others_work(&pushed.commit, &onto.tip)? {
-            refuse_completion(&mut stamp);
+        let from = self.parts()?.0.head()?;
+        let work = self.work_to_publish(turn, &from, &onto.tip)?;
+        stamp.commit = Some(short(work.tip.as_str()).to_owned());
+        if work.source == Source::Mended {
+            refuse_completion(&mut stamp, "a person has mended the work when it was to be published");
+        } else if onto.tip != pushed.commit && self.brings_others_work(&pushed.commit, &onto.tip)? {
+            refuse_completion(&mut stamp, "others' changes came in while the turn was published");
         }
-        let found = self.found_for_stamp(turn, &claimed, &onto.state);
-        let mut state = stamped_state(turn, &stamp, &claimed, &found, self.ambient)?;
+        let (mut parent, mut running) = (work.tip.clone(), claimed.clone());
+        let mut there = onto.state.clone();
+        if turn.is_refused_in(&onto.state) {
+            running = self.claim_again(turn, &claimed, &onto.state)?;
+            there = running.after.clone();
+            let (repo, exchange) = self.parts()?;
+            let event = SyncEvent::Claimed { iteration: there.iteration, actor: turn.opening.actor };
+            let message = sync_message(&event, Some(turn.opening.id));
+            parent = exchange.write(repo, &parent, &there, &message)?;
+        }
+        let found = self.found_for_stamp(turn, &claimed, &there);
+        let mut state = stamped_state(turn, &stamp, &running, &found, self.ambient)?;
         state.notes = notes_for_other(turn, &self.masker);
         self.masker.mask_in_place(&mut state.exit_reason);
         state.holds.iter_mut().for_each(|hold| self.masker.mask_in_place(&mut hold.reason));
@@ -248,9 +221,10 @@ impl Runner<'_> {
         let (repo, exchange) = self.parts()?;
         let own = std::slice::from_ref(&exchange.file);
         let message = sync_message(&event_of(turn, &state, &stamp), Some(turn.opening.id));
-        let commit = exchange.write(repo, &work, &state, &message)?;
+        let commit = exchange.write(repo, &parent, &state, &message)?;
         let to = match turn.committed.fingerprint.as_ref().filter(|_| turn.passed()) {
-            Some(committed) if committed.head == from.commit || work == from.commit => Some(commit.clone()),
+            Some(_) if work.source == Source::Mended => Some(commit.clone()),
+            Some(committed) if committed.head == from.commit => Some(commit.clone()),
             Some(committed) => target(repo.replay(&committed.head, &from.commit, &commit, own)?),
             None => match self.way(repo, &from.commit, &onto.tip, &commit)? {
                 Way::To(to) => Some(to),
@@ -324,7 +298,11 @@ impl Runner<'_> {
     }
 
     /// The remote has it: the branch and the files here follow.
-    fn finish_publication(&mut self, turn: &mut TurnRecord, plan: &PublishPlan) -> Result<Step, RunnerError> {
+    pub(super) fn finish_publication(
+        &mut self,
+        turn: &mut TurnRecord,
+        plan: &PublishPlan,
+    ) -> Result<Step, RunnerError> {
         // Until now: a publication that waits for the network is at work too.
         self.lease = None;
         self.crash_point(Phase::Published, "accepted");
@@ -344,7 +322,7 @@ impl Runner<'_> {
     }
 }
 
-fn onto(turn: &TurnRecord, seen: Seen) -> Result<Onto, RunnerError> {
+pub(super) fn onto(turn: &TurnRecord, seen: Seen) -> Result<Onto, RunnerError> {
     let state = seen.state.or_else(|| turn.claimed_state().map(|claimed| claimed.after.clone()));
     Ok(Onto { tip: seen.tip, state: state.ok_or_else(not_shared)? })
 }
@@ -365,12 +343,9 @@ fn peer_has_written(claimed: &ClaimedState) -> bool {
 }
 
 /// Evidence for a tree is none for another one.
-fn refuse_completion(stamp: &mut StampPlan) {
+fn refuse_completion(stamp: &mut StampPlan, why: &str) {
     if let Some(Completion::Accepted { .. }) = stamp.completion {
-        let reason =
-            "others' changes came in while the turn was published, so what was verified is not what is \
-                      published; promise it again"
-                .to_owned();
+        let reason = format!("{why}, so what was verified is not what is published; promise it again");
         stamp.completion = Some(Completion::Refused { reason });
     }
 }

@@ -1,23 +1,27 @@
-//! A turn whose work must not be published as it is. The agent has finished and was paid for, so that the turn stays open in
-//! the journal and waits for a person; the remote is told at once that it failed and where its work waits, and when it
-//! can be published the turn is claimed once more and handed over.
+//! A turn whose work must not be published as it is: at its commit, or only when it is to be handed over, since others have
+//! pushed or a hook says no. The agent has finished and was paid for, so that the turn stays open in the journal and waits
+//! for a person; the remote is told at once that it failed and where its work waits.
 //!
-//! The three states of such a turn have a token each, journalled before it is pushed: the claim's, the refusal's, and that of
-//! the claim made again. Whatever else stands on the remote is somebody else's turn.
+//! The states of such a turn have a token each, journalled before it is pushed: the claim's, the refusal's, the stamp's.
+//! Whatever else stands on the remote is somebody else's turn. When the work is mended, the turn is claimed again and
+//! handed over in one push: there is no moment in which it runs and nobody is at work.
 
 use std::time::Duration;
 
 use super::super::RunnerError;
 use super::super::commit::short;
-use super::super::journal::{ClaimedState, Record, RefusedPlan, TurnRecord};
+use super::super::journal::{ClaimedState, PublishPlan, Record, RefusedPlan, TurnRecord};
 use super::super::turn::{Runner, Step, TurnKind};
 use super::Patiently;
+use super::error::SyncError;
 use super::exchange::{Change, Seen, change_seen};
+use super::publish::{Publication, onto};
 use super::take::not_shared;
-use crate::model::{Actor, State, Token, TurnFailure, TurnId};
+use crate::model::{Actor, State, TurnFailure, TurnId};
 use crate::publish::{LeftReason, RepoPath, Selection};
-use crate::turn::sync::SyncEvent;
-use crate::turn::{Input, Refusal, Stamp, StampOutcome, apply};
+use crate::repo::RefusalKind;
+use crate::turn::sync::{RefusalFate, SyncEvent, Tip, decide_refusal};
+use crate::turn::{Input, Phase, Refusal, Stamp, StampOutcome, apply};
 
 /// How many paths a message names.
 const NAMED_PATHS: usize = 20;
@@ -26,15 +30,12 @@ const TELL_PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_s
 /// After so long it is left to the next start: the person here waits for what they have to mend.
 const TELL_LIMIT: Duration = Duration::from_secs(5);
 
-/// Which of a refused turn's own states stands on the remote.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    /// The claim: nobody there knows of the refusal.
-    Claimed,
+/// What stands on the remote of a refused turn.
+enum Told {
     /// The refusal.
-    Refused,
-    /// The claim that was made again.
-    ClaimedAgain,
+    Stands,
+    /// The work: it had arrived before it was refused.
+    Published(Box<PublishPlan>),
 }
 
 impl Runner<'_> {
@@ -55,7 +56,7 @@ impl Runner<'_> {
             let records = self.workspace.ledger.phases(id)?;
             let turn = TurnRecord::fold(opening, &records)
                 .map_err(|source| RunnerError::Journal { turn: id, source })?;
-            if turn.refused.is_some() && !turn.claimed_again {
+            if turn.refused.is_some() && !turn.is_mended {
                 return Ok(Some(id));
             }
         }
@@ -89,8 +90,8 @@ impl Runner<'_> {
         Err(RunnerError::OthersPaths { actor: turn.opening.actor, paths: named + &more })
     }
 
-    /// Hands on how the commits ended. Where they were refused in role mode, the other side is told first: it would take
-    /// the turn for a running one, and wait.
+    /// Hands on how commits or publication ended. Where the work was refused in role mode, the other side is told first: it
+    /// would take the turn for a running one, and wait.
     pub(in super::super) fn tell_refusal(
         &mut self,
         turn: &mut TurnRecord,
@@ -98,11 +99,12 @@ impl Runner<'_> {
     ) -> Result<Step, RunnerError> {
         let reason = ended.as_ref().err().and_then(refusal_in_words);
         let (Some(reason), Some(_)) = (reason, turn.pushed_claim()) else { return ended };
-        if turn.refusal_stands {
+        if turn.refusal_stands && !turn.is_mended {
             return ended;
         }
         match self.stand_failed(turn, reason) {
-            Ok(_) => turn.refusal_stands = true,
+            Ok(Told::Stands) => turn.refusal_stands = true,
+            Ok(Told::Published(plan)) => return self.finish_publication(turn, &plan),
             // The turn is not ours any more: that counts for more than what it held.
             Err(fenced @ RunnerError::Refused(_)) => return Err(fenced),
             Err(error) => self.warn(&format!(
@@ -114,20 +116,10 @@ impl Runner<'_> {
         ended
     }
 
-    fn stand_failed(&mut self, turn: &mut TurnRecord, reason: &str) -> Result<Seen, RunnerError> {
+    fn stand_failed(&mut self, turn: &mut TurnRecord, reason: &str) -> Result<Told, RunnerError> {
         self.lease = None;
-        if turn.refused.is_none() {
-            let Some(claimed) = turn.claimed_state() else { return Err(not_shared()) };
-            let plan = RefusedPlan {
-                claim: claimed.token.clone(),
-                token: self.ambient.new_token(),
-                failure: TurnFailure {
-                    turn: turn.opening.id.to_string(),
-                    host: self.ambient.host(),
-                    reason: reason.to_owned(),
-                    waits: true,
-                },
-            };
+        if turn.refused.is_none() || turn.is_mended {
+            let plan = self.plan_refusal(turn, reason)?;
             self.journal_begin(turn, Record::Refused(plan))?;
         }
         let clock = self.ambient.stopwatch();
@@ -140,15 +132,41 @@ impl Runner<'_> {
         self.put_refusal(turn)
     }
 
-    /// Sees to it that the refusal stands on the remote.
-    fn put_refusal(&mut self, turn: &TurnRecord) -> Result<Seen, RunnerError> {
+    /// The same once more where what was mended is refused again: the remote says it already.
+    fn plan_refusal(&self, turn: &TurnRecord, reason: &str) -> Result<RefusedPlan, RunnerError> {
+        let at = if turn.facts.is_done(Phase::Committed) { Phase::Published } else { Phase::Committed };
+        if let Some(plan) = turn.refused.clone() {
+            return Ok(RefusedPlan { at, ..plan });
+        }
+        let claimed = turn.claimed_state().ok_or_else(not_shared)?;
+        Ok(RefusedPlan {
+            at,
+            claim: claimed.token.clone(),
+            token: self.ambient.new_token(),
+            failure: TurnFailure {
+                turn: turn.opening.id.to_string(),
+                host: self.ambient.host(),
+                reason: reason.to_owned(),
+                waits: true,
+            },
+        })
+    }
+
+    /// Sees to it that the refusal stands on the remote, unless the work does.
+    fn put_refusal(&mut self, turn: &TurnRecord) -> Result<Told, RunnerError> {
         let Some(plan) = turn.refused.clone() else { return Err(not_shared()) };
         loop {
             let seen = self.look()?;
-            match standing(turn, &seen) {
-                Some(Standing::Refused) => return Ok(seen),
-                Some(Standing::Claimed) => {}
-                Some(Standing::ClaimedAgain) | None => return self.fence(turn, &seen).map(|_| seen),
+            match (self.fate_of_refusal(turn, &seen)?, &turn.publish) {
+                (RefusalFate::Stands, _) => return Ok(Told::Stands),
+                (RefusalFate::Published, Some(publish)) => {
+                    return Ok(Told::Published(Box::new(publish.clone())));
+                }
+
+                (RefusalFate::Tell, _) => {}
+                (RefusalFate::Fenced | RefusalFate::Published, _) => {
+                    return self.fence(turn, &seen).map(|_| Told::Stands);
+                }
             }
             let (actor, now) = (turn.opening.actor, self.ambient.now());
             let stamp = Stamp {
@@ -175,103 +193,85 @@ impl Runner<'_> {
                 initial: None,
                 only_initial: false,
             };
-            if let Some(seen) = self.change_own(seen, &change)? {
-                return Ok(seen);
+            if self.change_own(seen, &change)? {
+                return Ok(Told::Stands);
             }
         }
     }
 
-    /// A change that rests on one of our tokens; `None`: it was gone by then, and the branch wants another look.
-    fn change_own(&mut self, seen: Seen, change: &Change<'_>) -> Result<Option<Seen>, RunnerError> {
+    fn fate_of_refusal(&self, turn: &TurnRecord, seen: &Seen) -> Result<RefusalFate, RunnerError> {
+        let (repo, _) = self.parts()?;
+        let claimed = turn.claimed_state().ok_or_else(not_shared)?;
+        let contains_ours = match &turn.publish {
+            Some(plan) => repo.contains(&seen.tip, &plan.commit)?,
+            None => false,
+        };
+        self.refuse_rewritten(turn, seen, contains_ours)?;
+        let token = seen.state.as_ref().and_then(|state| state.token.as_ref());
+        let tip = Tip { contains_ours, is_expected: false, token };
+        let refusal = turn.refused.as_ref().map(|plan| &plan.token);
+        let stamp = turn.stamp.as_ref().map(|plan| &plan.token);
+        Ok(decide_refusal(&tip, &claimed.token, refusal, stamp))
+    }
+
+    /// A change that rests on our token; `false`: it was gone by then, and the branch wants another look.
+    fn change_own(&mut self, seen: Seen, change: &Change<'_>) -> Result<bool, RunnerError> {
         let (Some(repo), Some(exchange)) = (&self.workspace.repo, &mut self.exchange) else {
             return Err(not_shared());
         };
         match change_seen(exchange, repo, seen, change) {
-            Ok(seen) => Ok(Some(seen.ok_or_else(not_shared)?)),
-            Err(RunnerError::Refused(refusal)) if matches!(*refusal, Refusal::Fenced { .. }) => Ok(None),
+            Ok(seen) => seen.map(|_| true).ok_or_else(not_shared),
+            Err(RunnerError::Refused(refusal)) if matches!(*refusal, Refusal::Fenced { .. }) => Ok(false),
             Err(error) => Err(error),
         }
     }
 
-    /// Before a refused turn's work is handed over, the turn is claimed once more. `None`: it was not refused.
-    pub(super) fn claim_again(
-        &mut self,
-        turn: &mut TurnRecord,
-    ) -> Result<Patiently<Option<Seen>>, RunnerError> {
-        if turn.refused.is_none() {
-            return Ok(Patiently::Done(None));
-        }
-        let claimed = match self.patiently(|runner| runner.put_claim_again(turn))? {
-            Patiently::Done(seen) => seen,
-            Patiently::Interrupted => return Ok(Patiently::Interrupted),
+    /// Hands a refused turn over, on top of its refusal or, where nobody was told of that, of its claim.
+    pub(super) fn publish_refused(&mut self, turn: &mut TurnRecord) -> Result<Step, RunnerError> {
+        let looked = self.patiently(|runner| {
+            let seen = runner.look()?;
+            Ok((runner.fate_of_refusal(turn, &seen)?, seen))
+        })?;
+        let (fate, seen) = match looked {
+            Patiently::Interrupted => return Ok(self.suspended()),
+            Patiently::Done(looked) => looked,
         };
-        if self.lease.is_none() {
-            self.keep_lease(turn)?;
+        match (fate, turn.publish.clone()) {
+            (RefusalFate::Stands, _) => turn.refusal_stands = true,
+            (RefusalFate::Tell, _) => {}
+            (RefusalFate::Published, Some(plan)) => return self.finish_publication(turn, &plan),
+            (RefusalFate::Fenced | RefusalFate::Published, _) => return self.fence(turn, &seen),
         }
-        Ok(Patiently::Done(Some(claimed)))
+        let here = self.parts()?.0.head()?.commit;
+        // A push whose answer was lost may still arrive: only what a person has mended since takes its place.
+        let same = turn.publish.clone().filter(|plan| plan.onto == seen.tip && plan.from.commit == here);
+        let first = match same {
+            Some(plan) => Publication::Same(plan),
+            None => Publication::On(Box::new(onto(turn, seen)?)),
+        };
+        self.push_stamp(turn, first)
     }
 
-    fn put_claim_again(&mut self, turn: &mut TurnRecord) -> Result<Seen, RunnerError> {
-        loop {
-            let mut seen = self.look()?;
-            match standing(turn, &seen) {
-                Some(Standing::ClaimedAgain) => return Ok(seen),
-                Some(Standing::Refused) => {}
-                // Whether the refusal is on its way nobody knows: arriving later, it would fence us off.
-                Some(Standing::Claimed) => seen = self.put_refusal(turn)?,
-                None => return self.fence(turn, &seen).map(|_| seen),
-            }
-            let refused = turn.refused.as_ref().map(|plan| plan.token.clone()).ok_or_else(not_shared)?;
-            let now = self.ambient.now();
-            let token = match turn.claimed_state() {
-                Some(claimed) if turn.claimed_again => claimed.token.clone(),
-                Some(_) | None => self.ambient.new_token(),
-            };
-            let input = self.claim_input(turn, TurnKind::Again, &token, now);
-            if !turn.claimed_again {
-                let found = seen.state.as_ref().ok_or_else(not_shared)?;
-                let after = apply(found, input.clone(), now)?;
-                let before = turn.claimed_state().ok_or_else(not_shared)?.before.clone();
-                let claimed = ClaimedState { before, after, token };
-                self.journal_begin(turn, Record::ClaimedAgain(Box::new(claimed)))?;
-            }
-            let actor = turn.opening.actor;
-            let change = Change {
-                event: &|_, after| SyncEvent::Claimed { iteration: after.iteration, actor },
-                apply: &|state| {
-                    if state.token.as_ref() == Some(&refused) {
-                        return apply(state, input.clone(), now);
-                    }
-                    let found = state.token.as_ref().map_or_else(|| "none".to_owned(), Token::to_string);
-                    Err(Refusal::Fenced { actor, ours: refused.clone(), found })
-                },
-                initial: None,
-                only_initial: false,
-            };
-            if let Some(seen) = self.change_own(seen, &change)? {
-                return Ok(seen);
-            }
-        }
+    /// The claim of a refused turn that is made again, from the refusal's state.
+    pub(super) fn claim_again(
+        &self,
+        turn: &TurnRecord,
+        claimed: &ClaimedState,
+        found: &State,
+    ) -> Result<ClaimedState, RunnerError> {
+        let (now, token) = (self.ambient.now(), self.ambient.new_token());
+        let after = apply(found, self.claim_input(turn, TurnKind::Again, &token, now), now)?;
+        Ok(ClaimedState { before: claimed.before.clone(), after, token })
     }
 }
 
 /// Whether the state on the remote is one of this turn's own; notes whether a refusal stands there.
 pub(super) fn is_ours_there(turn: &mut TurnRecord, seen: &Seen) -> bool {
-    let standing = standing(turn, seen);
-    turn.refusal_stands = standing == Some(Standing::Refused);
-    standing.is_some()
-}
-
-fn standing(turn: &TurnRecord, seen: &Seen) -> Option<Standing> {
-    let found = seen.state.as_ref().and_then(|state| state.token.as_ref())?;
-    let claimed = turn.claimed_state().map(|claimed| &claimed.token);
-    match &turn.refused {
-        Some(plan) if *found == plan.token => Some(Standing::Refused),
-        Some(plan) if *found == plan.claim => Some(Standing::Claimed),
-        Some(_) if turn.claimed_again && Some(found) == claimed => Some(Standing::ClaimedAgain),
-        None if Some(found) == claimed => Some(Standing::Claimed),
-        Some(_) | None => None,
-    }
+    let found = seen.state.as_ref().and_then(|state| state.token.as_ref());
+    let refusal = turn.refused.as_ref().map(|plan| &plan.token);
+    turn.refusal_stands = refusal.is_some() && found == refusal;
+    let claim = turn.claimed_state().map(|claimed| &claimed.token);
+    turn.refusal_stands || (found.is_some() && found == claim)
 }
 
 /// What the other machine is told of an error that a person must mend here; `None`: it is of another kind. No path and
@@ -282,6 +282,14 @@ fn refusal_in_words(error: &RunnerError) -> Option<&'static str> {
         RunnerError::Scanner { .. } => Some("refused to publish what the scanner for secrets objects to"),
         RunnerError::OthersPaths { .. } => Some("refused to publish what the other seat publishes"),
         RunnerError::Unpublishable { .. } => Some("refused to publish the work as it is"),
+        RunnerError::Sync(error) => match error.as_ref() {
+            SyncError::WorkConflict { .. } => Some("met a conflict with what others have pushed"),
+            SyncError::WorkRefused { refusal, .. } if refusal.kind == RefusalKind::Hook => {
+                Some("was kept from pushing the work by a hook")
+            }
+            SyncError::WorkRefused { .. } => Some("was not allowed to push the work"),
+            _ => None,
+        },
         _ => None,
     }
 }

@@ -1,4 +1,4 @@
-//! What became of a push: of a claim, and of a turn's work with its stamp.
+//! What became of a push: of a claim, of a turn's work with its stamp, and of the word that the work must not leave.
 //!
 //! A push that was accepted is won, and every other answer proves nothing: a refusal may be the refusal of the second
 //! try of a push whose first has arrived. Then the remote is looked at, and its history and its token decide.
@@ -70,16 +70,17 @@ pub enum PublishFate {
     Look,
 }
 
-/// What became of a publication; `tip` is `None` where nobody has looked since the answer. `claim` is the token that the
-/// stamp replaces, `stamp` the one that it writes, the same in every rebuilt stamp of a turn.
-pub fn decide_publish(answer: Answer, tip: Option<&Tip<'_>>, claim: &Token, stamp: &Token) -> PublishFate {
+/// What became of a publication; `tip` is `None` where nobody has looked since the answer. `ours` are the tokens that the
+/// stamp may replace: the claim's and, of a refused turn, the refusal's; `stamp` is the one that it writes, the same in every
+/// rebuilt stamp of a turn.
+pub fn decide_publish(answer: Answer, tip: Option<&Tip<'_>>, ours: &[&Token], stamp: &Token) -> PublishFate {
     match (answer, tip) {
         (Answer::Accepted, _) => PublishFate::Published,
         (Answer::Refused | Answer::Unknown, None) => PublishFate::Look,
         (Answer::Refused | Answer::Unknown, Some(tip)) => {
             if tip.contains_ours || tip.token == Some(stamp) {
                 PublishFate::Published
-            } else if tip.token != Some(claim) {
+            } else if !tip.token.is_some_and(|found| ours.contains(&found)) {
                 PublishFate::Fenced
             } else if tip.is_expected {
                 PublishFate::PushAgain
@@ -87,5 +88,40 @@ pub fn decide_publish(answer: Answer, tip: Option<&Tip<'_>>, claim: &Token, stam
                 PublishFate::Rebuild
             }
         }
+    }
+}
+
+/// What there is to do about a turn whose work must not be handed over as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalFate {
+    /// The remote says that the turn has failed: on top of that it is claimed again and handed over, once it is mended.
+    Stands,
+    /// The claim stands there: on top of it the remote is told or, once the work is mended, the turn handed over.
+    Tell,
+    /// A push of the work whose answer was lost had arrived: there is nothing to refuse any more.
+    Published,
+    /// The turn was taken away: nothing of it is published.
+    Fenced,
+}
+
+/// What there is to do about a refused turn, from a look; `tip` says whether its newest stamp is there. The tokens are
+/// those of the claim, of the refusal and of the stamp, where each has one.
+pub fn decide_refusal(
+    tip: &Tip<'_>,
+    claim: &Token,
+    refusal: Option<&Token>,
+    stamp: Option<&Token>,
+) -> RefusalFate {
+    let Some(found) = tip.token.filter(|_| !tip.contains_ours) else {
+        return if tip.contains_ours { RefusalFate::Published } else { RefusalFate::Fenced };
+    };
+    if Some(found) == stamp {
+        RefusalFate::Published
+    } else if Some(found) == refusal {
+        RefusalFate::Stands
+    } else if found == claim {
+        RefusalFate::Tell
+    } else {
+        RefusalFate::Fenced
     }
 }

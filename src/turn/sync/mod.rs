@@ -11,7 +11,9 @@ mod peer;
 mod seat;
 mod subject;
 
-pub use fate::{Answer, ClaimFate, PublishFate, Tip, decide_claim, decide_publish};
+pub use fate::{
+    Answer, ClaimFate, PublishFate, RefusalFate, Tip, decide_claim, decide_publish, decide_refusal,
+};
 pub use lease::{LeaseHealth, LeaseSight, LeaseWatch, lease_length};
 pub use pace::{Backoff, Contest, Pace};
 pub use peer::{Remembered, restore_forgotten};

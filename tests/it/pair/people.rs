@@ -1,4 +1,4 @@
-//! People on the branch: they push to other files and to the same, rewrite it, delete it, and commit on a machine of the
+//! People on the branch: they push to other files (to the same: `late`), rewrite it, delete it, and commit on a machine of the
 //! pair.
 
 use std::fs;
@@ -190,35 +190,6 @@ fn people_who_push_again_and_again_cost_a_turn_nothing() {
         pair.ralph().release();
         ralph.wait().assert_code(0);
     });
-    galph.wait().assert_code(0);
-    pair.assert_undisturbed(1);
-}
-
-#[test]
-fn what_people_push_to_the_same_file_stops_the_publication_until_it_is_resolved() {
-    let (pair, started, person) = in_mid_turn("ralph", Scheme::Path);
-    commit(&person, "src/counter.rs", "theirs\n");
-    push(&person);
-    pair.ralph().release();
-    let [galph, ralph] = started;
-    ralph
-        .wait()
-        .assert_code(1)
-        .assert_says("both change:\n    src/counter.rs")
-        .assert_says("`git pull --rebase origin main`")
-        .assert_says("`git stash` before it, `git stash pop --index` after it")
-        .assert_says("then `baton run --mode role --role ralph`: it goes on with the publication");
-    // The same again, as long as nobody has resolved it; no agent is started.
-    pair.start("ralph", 1, None).wait().assert_code(1).assert_says("src/counter.rs");
-    // A person does as they are told; what they had changed themselves they put aside for that.
-    let machine = pair.ralph();
-    machine.git(&["stash", "--quiet"]);
-    machine.try_git(&["pull", "--quiet", "--rebase", "origin", "main"]).unwrap_err();
-    machine.write("src/counter.rs", "1\n");
-    machine.git(&["add", "src/counter.rs"]);
-    machine.git(&["-c", "core.editor=true", "rebase", "--continue"]);
-    machine.git(&["stash", "pop", "--quiet", "--index"]);
-    pair.start("ralph", 1, None).wait().assert_code(0);
     galph.wait().assert_code(0);
     pair.assert_undisturbed(1);
 }

@@ -157,7 +157,9 @@ fn a_server_that_refuses_is_named_and_what_is_done_waits(
     pair.ralph().await_waiting("ralph");
     pair.write_hook("pre-receive", "echo 'the branch is frozen' >&2; exit 1");
     pair.ralph().release();
-    let said = ralph.wait().assert_code(1).stderr;
+    let ended =
+        ralph.wait().assert_code(5).assert_says("the other side could not be told that this turn is refused");
+    let said = ended.stderr;
     assert!(said.contains("the branch is frozen") || said.contains("pre-receive hook declined"), "{said}");
     pair.remove_hook("pre-receive");
     let restart = pair.start("ralph", 1, None);

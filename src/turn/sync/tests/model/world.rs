@@ -303,12 +303,12 @@ impl Game {
                 let (ours, stamp) = (turn.claim_token(), turn.stamp_token());
                 let seen = look_at(arena, tip, commit, on, token.as_ref());
                 let mut fate =
-                    self.mistake.publish(answer, None, decide_publish(answer, None, &ours, &stamp));
+                    self.mistake.publish(answer, None, decide_publish(answer, None, &[&ours], &stamp));
                 if fate == PublishFate::Look {
                     fate = self.mistake.publish(
                         answer,
                         Some(&seen),
-                        decide_publish(answer, Some(&seen), &ours, &stamp),
+                        decide_publish(answer, Some(&seen), &[&ours], &stamp),
                     );
                 }
                 arena.note(fate);
