@@ -106,7 +106,7 @@ impl Target {
         let located = locate_loop(context, &overrides, place.branch.branch.as_deref())?;
         let file = state_file(&located.root, &located.config.config.state_file);
         let mut target = Self { located, file, shared: None, alone: None, no_pull: false };
-        match find_shared(&target.located, &context.ambient) {
+        match find_shared(&target.located, context) {
             Ok(Lies::There(_)) if place.local => target.alone = Some(Alone::Asked),
             Ok(Lies::There(_)) if context.ambient.path_var(ATTEMPT_MARKER).is_some() => {
                 target.alone = Some(Alone::Agent);
@@ -114,9 +114,10 @@ impl Target {
             Ok(Lies::There(shared)) => target.shared = Some(shared),
             Ok(Lies::Perhaps(mut shared)) if !place.local && !target.file.path().exists() => {
                 // Another clone may have begun since this one was made; without an answer there is no state here.
-                let looked = shared.look(&target.located, Lease::No);
-                if looked.is_ok_and(|(seen, _)| seen.state.is_some()) {
-                    target.shared = Some(shared);
+                match shared.look(&target.located, Lease::No) {
+                    Ok((seen, _)) if seen.state.is_some() => target.shared = Some(shared),
+                    Err(failure) if failure.is_stop() => return Err(failure),
+                    Ok(_) | Err(_) => {}
                 }
             }
             Ok(Lies::Perhaps(_) | Lies::Here) => {}

@@ -55,6 +55,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         ambient: context.ambient.clone().with_env(environment(context.ambient.env())),
         directory: context.directory.clone(),
         output: context.output,
+        signals: context.signals.clone(),
     };
     let person = Person { name: "Baton Demo".to_owned(), email: "demo@baton.invalid".to_owned() };
     let beginning = Beginning { branch: "main", person: &person, files: &FILES, message: FIRST_COMMIT };

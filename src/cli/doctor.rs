@@ -153,7 +153,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         repairs = fix::repair(&site)?;
         site = Site::open(args, context)?;
     }
-    Ok(tell(&site, &repairs, &site.examine(), args.json))
+    let findings = site.examine();
+    context.signals.go_on()?;
+    Ok(tell(&site, &repairs, &findings, args.json))
 }
 
 fn tell(site: &Site<'_>, repairs: &[String], findings: &[Finding], json: bool) -> Exit {

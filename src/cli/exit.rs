@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::attempt::InterruptSignal;
+
 /// How the process ended; the numbers are a contract with scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -19,13 +21,21 @@ pub enum Exit {
     TurnFailed,
     /// 6: the claim was lost, or this machine was fenced off.
     Fenced,
-    /// 130: stopped by SIGINT, with the state saved.
+    /// 130: stopped by SIGINT, with what was done saved.
     Interrupted,
-    /// 143: stopped by SIGTERM or SIGHUP, with the state saved.
+    /// 143: stopped by SIGTERM or SIGHUP, with what was done saved.
     Terminated,
 }
 
 impl Exit {
+    /// Stopped by this signal.
+    pub const fn by(signal: InterruptSignal) -> Self {
+        match signal {
+            InterruptSignal::Interrupt => Self::Interrupted,
+            InterruptSignal::Terminate => Self::Terminated,
+        }
+    }
+
     /// The number that the shell sees.
     pub const fn code(self) -> u8 {
         match self {

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use super::Exit;
+use crate::attempt::InterruptSignal;
 use crate::publish::secret::Masker;
 
 /// A failure as it is shown: `error`, `caused by` and `help` lines, and the exit code.
@@ -50,6 +51,16 @@ impl Failure {
     pub(crate) fn help(mut self, text: impl Into<String>) -> Self {
         self.help.push(text.into());
         self
+    }
+
+    /// The same, to which a signal has led.
+    pub(crate) fn stopped_by(self, signal: InterruptSignal) -> Self {
+        Self { exit: Exit::by(signal), ..self }
+    }
+
+    /// Whether a signal has led to it.
+    pub(crate) const fn is_stop(&self) -> bool {
+        matches!(self.exit, Exit::Interrupted | Exit::Terminated)
     }
 
     /// The same without secrets: errors may carry the words of an agent.

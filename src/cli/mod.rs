@@ -22,6 +22,7 @@ mod records;
 mod route;
 mod run;
 mod shared;
+mod signals;
 mod status;
 mod stop;
 mod supervise;
@@ -44,6 +45,7 @@ use crate::ambient::Ambient;
 pub use exit::Exit;
 pub(crate) use failure::Failure;
 pub(crate) use output::Output;
+pub(crate) use signals::Signals;
 
 /// Two coding agents, one repository, strict turns.
 #[derive(Debug, Parser)]
@@ -87,6 +89,8 @@ pub(crate) struct Context {
     pub(crate) directory: PathBuf,
     /// Standard output and standard error.
     pub(crate) output: Output,
+    /// The signals to this process.
+    pub(crate) signals: Signals,
 }
 
 /// Runs the command line of this process and says how it ended.
@@ -118,7 +122,7 @@ fn context(directory: Option<PathBuf>, output: Output) -> Result<Context, Failur
             .caused_by(error)
             .help("give an existing directory with `-C DIR`")
     })?;
-    Ok(Context { ambient: Ambient::real(), directory: absolute, output })
+    Ok(Context { ambient: Ambient::real(), directory: absolute, output, signals: Signals::default() })
 }
 
 fn dispatch(verb: Verb, context: &Context) -> Result<Exit, Failure> {

@@ -5,7 +5,7 @@ use super::failures::{PLAIN_RUN, repo_failure, runner_failure};
 use super::records::{Records, RecordsKind, find_git_dir, find_records};
 use super::words::in_words;
 use super::workspace::Located;
-use super::{Exit, Failure};
+use super::{Context, Exit, Failure, Signals};
 use crate::ambient::Ambient;
 use crate::ledger::{Home, HomeError, Ledger, Lock, TurnFilter};
 use crate::model::{Actor, Holder};
@@ -24,6 +24,7 @@ pub(super) struct Shared {
     pub(super) repo: Repo,
     pub(super) exchange: Exchange,
     seen: Option<Seen>,
+    signals: Signals,
 }
 
 /// Where the state of a workspace lies, as far as that is known here.
@@ -38,7 +39,8 @@ pub(super) enum Lies {
 
 /// Where the state lies. It is shared where the remote is configured and the state file is committed: in HEAD, or in
 /// the branch as it was seen last. Makes no connection.
-pub(super) fn find_shared(located: &Located, ambient: &Ambient) -> Result<Lies, RepoError> {
+pub(super) fn find_shared(located: &Located, context: &Context) -> Result<Lies, RepoError> {
+    let ambient = &context.ambient;
     let without_git = find_records(&located.root, ambient).is_some_and(|it| it.kind == RecordsKind::NoGit);
     if without_git || find_git_dir(&located.root).is_none() {
         return Ok(Lies::Here);
@@ -71,7 +73,7 @@ pub(super) fn find_shared(located: &Located, ambient: &Ambient) -> Result<Lies, 
     // A state there that cannot be read is one all the same.
     let seen =
         has_it || exchange.seen_last(&repo).map_or(true, |seen| seen.is_some_and(|it| it.state.is_some()));
-    let shared = Box::new(Shared { repo, exchange, seen: None });
+    let shared = Box::new(Shared { repo, exchange, seen: None, signals: context.signals.clone() });
     Ok(if seen { Lies::There(shared) } else { Lies::Perhaps(shared) })
 }
 
@@ -80,9 +82,9 @@ pub(super) fn find_shared(located: &Located, ambient: &Ambient) -> Result<Lies, 
 pub(super) fn find_or_guess(
     located: &Located,
     ask: Ask,
-    ambient: &Ambient,
+    context: &Context,
 ) -> Result<Option<(Box<Shared>, Sure)>, RepoError> {
-    Ok(match find_shared(located, ambient)? {
+    Ok(match find_shared(located, context)? {
         Lies::There(shared) => Some((shared, Sure::Yes)),
         Lies::Perhaps(shared) if ask == Ask::Remote && located.is_bare_of_state() => Some((shared, Sure::No)),
         Lies::Perhaps(_) | Lies::Here => None,
@@ -102,12 +104,14 @@ impl Shared {
         located: &Located,
         lease: Lease,
     ) -> Result<(Seen, Option<LeaseSeen>), Failure> {
+        self.exchange.obey(&self.signals.sign()?);
         let looked = match lease {
             Lease::No => self.exchange.look(&self.repo).map(|seen| (seen, None)),
             Lease::Yes => self.exchange.look_with_lease(&self.repo),
         };
-        let (seen, lease) =
-            looked.map_err(|error| runner_failure(&error, &located.config.config, PLAIN_RUN))?;
+        let (seen, lease) = looked
+            .map_err(|error| self.signals.judge(runner_failure(&error, &located.config.config, PLAIN_RUN)))?;
+        self.signals.go_on()?;
         self.seen = Some(seen.clone());
         Ok((seen, lease))
     }
@@ -156,9 +160,10 @@ impl Shared {
             Some(seen) => seen,
             None => self.look(located, Lease::No)?.0,
         };
+        self.exchange.obey(&self.signals.sign()?);
         let changed = change_seen(&mut self.exchange, &self.repo, seen, change);
         changed.map_err(|error| {
-            let failure = runner_failure(&error, &located.config.config, PLAIN_RUN);
+            let failure = self.signals.judge(runner_failure(&error, &located.config.config, PLAIN_RUN));
             if error.is_transient() {
                 return failure
                     .help("whether the change has arrived is not known: `baton status` tells, when the remote answers");

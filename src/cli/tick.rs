@@ -14,7 +14,6 @@ use super::records::find_git_dir;
 use super::run::{Progress, Role, Style, exit_of, failure_of, own_executable};
 use super::workspace::{Located, load_at, locate};
 use super::{Context, Exit, Failure};
-use crate::attempt::Interrupts;
 use crate::config::{Config, Overrides};
 use crate::ledger::{Home, HomeError};
 use crate::mode::{FailedTurn, Idle, TickEnd, TickFile, TickOptions, TickReport, Ticked, run_tick};
@@ -117,9 +116,7 @@ impl Site {
 fn tick(site: &Site, args: &Args, actor: Actor, context: &Context) -> Result<TickReport, Failure> {
     let (config, ambient) = (&site.config, &context.ambient);
     let fail = |error: RunnerError| failed(&error, config, actor);
-    let interrupts = Interrupts::install().map_err(|error| {
-        Failure::new(Exit::Operational, "cannot take over the signals of this process").caused_by(error)
-    })?;
+    let interrupts = context.signals.take_over()?;
     let opening = Opening {
         root: &site.root,
         config,

@@ -138,10 +138,10 @@ fn shared_account(
     ask: Ask,
     context: &Context,
 ) -> Result<Option<(Option<State>, SharedAccount)>, Failure> {
-    let Ok(Some((mut shared, sure))) = find_or_guess(located, ask, &context.ambient) else { return Ok(None) };
+    let Ok(Some((mut shared, sure))) = find_or_guess(located, ask, context) else { return Ok(None) };
     let looked = match shared.look_or_recall(located, ask) {
         Ok(looked) => looked,
-        Err(_) if sure == Sure::No => return Ok(None),
+        Err(failure) if sure == Sure::No && !failure.is_stop() => return Ok(None),
         Err(failure) => return Err(failure),
     };
     if sure == Sure::No && looked.seen.as_ref().is_none_or(|seen| seen.state.is_none()) {

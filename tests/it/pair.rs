@@ -19,4 +19,5 @@ mod refused;
 mod remote_faults;
 mod signals;
 mod trips;
+mod verb_signals;
 mod verbs;

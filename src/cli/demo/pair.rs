@@ -56,9 +56,7 @@ pub(super) fn run(
     context: &Context,
 ) -> Result<Exit, Failure> {
     let output = context.output;
-    let interrupts = Interrupts::install().map_err(|error| {
-        Failure::new(Exit::Operational, "cannot take over the signals of this process").caused_by(error)
-    })?;
+    let interrupts = context.signals.take_over()?;
     let made = place::make_in(wanted, context, |directory| make(directory, beginning, context))?;
     output.say(ending::pair_introduction(&made.root));
     let ended = take_turns(&made.root, quiet, &interrupts, context).and_then(|(seats, end)| match end {
@@ -171,11 +169,7 @@ fn end_in_words(seat: &Seat) -> String {
 }
 
 fn interruption(signal: InterruptSignal) -> Failure {
-    let exit = match signal {
-        InterruptSignal::Interrupt => Exit::Interrupted,
-        InterruptSignal::Terminate => Exit::Terminated,
-    };
-    Failure::new(exit, "stopped by a signal, with the state saved").help(
+    Failure::new(Exit::by(signal), "stopped by a signal, with the state saved").help(
         "`baton run --mode role --role galph` in laptop/ and `baton run --mode role --role ralph` in gpu-box/ go on from here",
     )
 }

@@ -17,7 +17,7 @@ use crate::agent::{
     AgentOptions, CommandSpec, CustomCommand, Permission, Places, PromptDelivery, SessionWish, Sought,
     Wanted, decide_agent, known_agents, login_remedy, resolve, verified_version,
 };
-use crate::attempt::{InterruptSignal, seek_program};
+use crate::attempt::seek_program;
 use crate::cli::change::refuse_in_attempt;
 use crate::cli::failures::{PLAIN_RUN, runner_failure};
 use crate::cli::{Exit, Failure};
@@ -53,7 +53,7 @@ pub(super) fn run(site: &Site<'_>, smoke: Option<&str>, json: bool) -> Result<Ex
     let mut missing = Vec::new();
     for name in search.names(&used, &asked) {
         if let Some(signal) = bench.interrupted() {
-            return Ok(stopped_by(signal));
+            return Ok(Exit::by(signal));
         }
         let used_by = used.get(&name).cloned().unwrap_or_default();
         match search.find(&name) {
@@ -62,7 +62,7 @@ pub(super) fn run(site: &Site<'_>, smoke: Option<&str>, json: bool) -> Result<Ex
         }
     }
     if let Some(signal) = bench.interrupted() {
-        return Ok(stopped_by(signal));
+        return Ok(Exit::by(signal));
     }
     if json {
         let healthy = agents.iter().all(|agent| agent.level() != Level::Fail);
@@ -75,13 +75,6 @@ pub(super) fn run(site: &Site<'_>, smoke: Option<&str>, json: bool) -> Result<Ex
     }
     let failed = agents.iter().any(|agent| agent.level() == Level::Fail);
     Ok(if failed { Exit::Operational } else { Exit::Done })
-}
-
-const fn stopped_by(signal: InterruptSignal) -> Exit {
-    match signal {
-        InterruptSignal::Interrupt => Exit::Interrupted,
-        InterruptSignal::Terminate => Exit::Terminated,
-    }
 }
 
 fn examine(

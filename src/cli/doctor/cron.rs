@@ -51,6 +51,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
         ambient: bare(&context.ambient),
         directory: context.directory.clone(),
         output: context.output,
+        signals: context.signals.clone(),
     };
     let site = Site::open(args, &bare)?;
     let mut findings = vec![home(&bare.ambient)];
@@ -58,6 +59,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Result<Exit, Failure> {
     findings.extend(Actor::ALL.iter().filter_map(|actor| interpreter(&site, *actor, &context.ambient)));
     findings.extend(site.examine());
     findings.extend(Actor::ALL.map(|actor| crontab(&site, actor)));
+    context.signals.go_on()?;
     Ok(tell(&site, &[], &findings, args.json))
 }
 

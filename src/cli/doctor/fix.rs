@@ -4,7 +4,7 @@ use super::Site;
 use super::attempts::{end, find_orphans};
 use super::setup::exclude_patterns;
 use super::state::newest_valid;
-use crate::cli::failures::{PLAIN_RUN, repo_failure, runner_failure, state_failure};
+use crate::cli::failures::{repo_failure, state_failure};
 use crate::cli::workspace::state_file;
 use crate::cli::{Exit, Failure};
 use crate::ledger::{Home, HomeError, Lock};
@@ -24,10 +24,7 @@ pub(super) fn repair(site: &Site<'_>) -> Result<Vec<String>, Failure> {
         }
     }
     repairs.extend(restore_state(site)?);
-    if let Some(config) = site.config() {
-        repairs
-            .extend(super::remote::repair(site).map_err(|error| runner_failure(&error, config, PLAIN_RUN))?);
-    }
+    repairs.extend(super::remote::repair(site)?);
     if let Some(records) = &site.records {
         let orphans = find_orphans(site, records).map_err(|told| {
             Failure::new(Exit::Operational, format!("the attempts cannot be looked at: {told}"))

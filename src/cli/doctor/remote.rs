@@ -8,13 +8,15 @@ use std::time::Duration;
 use super::finding::Finding;
 use super::setup::chain;
 use super::{Asking, Site};
+use crate::cli::Failure;
+use crate::cli::failures::{PLAIN_RUN, runner_failure};
 use crate::cli::words::{in_words, one_line};
 use crate::config::{Config, Takeover};
 use crate::ledger::TurnFilter;
 use crate::model::{Actor, State, Token};
 use crate::publish::{ObjectId, RepoPath};
 use crate::repo::{Commit, LeaseSeen, Remote, RemoteSeen, Repo, RepoError};
-use crate::runner::{ROLE, WatchFile, newest_readable, state_path};
+use crate::runner::{ROLE, WatchFile, newest_readable, restore_state, state_path};
 use crate::state;
 use crate::turn::sync::{LeaseHealth, LeaseSight, LeaseWatch, lease_length};
 
@@ -34,7 +36,7 @@ pub(super) fn examine(site: &Site<'_>) -> Vec<Finding> {
     let file = state_path(repo, &config.state_file);
     let shared = Shared { site, config, repo, branch, file };
     let name = &config.git.remote;
-    let remote = match (repo.remote(name, &shared.branch), site.asking) {
+    let mut remote = match (repo.remote(name, &shared.branch), site.asking) {
         (Err(RepoError::NoRemote { .. }), Asking::WhereShared | Asking::Never) if !shared.was_shared() => {
             return Vec::new();
         }
@@ -48,6 +50,10 @@ pub(super) fn examine(site: &Site<'_>) -> Vec<Finding> {
         }
         (Ok(remote), Asking::WhereShared | Asking::Always) => remote,
     };
+    match site.context.signals.sign() {
+        Ok(sign) => remote.obey(&sign),
+        Err(failure) => return vec![Finding::fail("remote", failure.in_one_line())],
+    }
     let clock = site.context.ambient.stopwatch();
     let seen = remote.look_with_lease();
     let took = clock.elapsed();
@@ -64,7 +70,7 @@ pub(super) fn examine(site: &Site<'_>) -> Vec<Finding> {
 }
 
 /// Repairs the state on the remote, where it is shared through it; what was done, in words.
-pub(super) fn repair(site: &Site<'_>) -> Result<Option<String>, crate::runner::RunnerError> {
+pub(super) fn repair(site: &Site<'_>) -> Result<Option<String>, Failure> {
     let (Some(config), Some(repo)) = (site.config(), site.repo()) else { return Ok(None) };
     let Some(branch) = repo.head().ok().and_then(|head| head.branch) else { return Ok(None) };
     let file = state_path(repo, &config.state_file);
@@ -74,10 +80,13 @@ pub(super) fn repair(site: &Site<'_>) -> Result<Option<String>, crate::runner::R
         Asking::WhereShared => shared.is_shared(),
         Asking::Never => false,
     };
-    if !is_asked || repo.remote(&config.git.remote, &shared.branch).is_err() {
-        return Ok(None);
-    }
-    let restored = crate::runner::restore_state(repo, &config.git, &shared.branch, &config.state_file)?;
+    let remote = repo.remote(&config.git.remote, &shared.branch).ok();
+    let Some(mut remote) = remote.filter(|_| is_asked) else { return Ok(None) };
+    let signals = &site.context.signals;
+    remote.obey(&signals.sign()?);
+    let restored = restore_state(repo, &remote, &config.state_file)
+        .map_err(|error| signals.judge(runner_failure(&error, config, PLAIN_RUN)))?;
+    signals.go_on()?;
     Ok(restored.map(|restored| {
         let state = &restored.state;
         format!(

@@ -61,8 +61,7 @@ impl<'a> Bench<'a> {
             environment: environment_without_turn(config, ambient.env()),
             ambient,
             supervisor: own_executable()?,
-            interrupts: Interrupts::install()
-                .map_err(|error| failed("take over the signals of this process", error))?,
+            interrupts: site.context.signals.take_over()?,
             scratch: tempfile::Builder::new().prefix("baton-doctor-").tempdir().map_err(|error| {
                 failed(&format!("make a directory in `{}`", std::env::temp_dir().display()), error)
                     .help("set TMPDIR to a directory that can be written")

@@ -15,7 +15,6 @@ pub(crate) use report::{exit_of, failed_in_words, failure_of, report_end};
 
 use std::path::{Path, PathBuf};
 
-use crate::attempt::Interrupts;
 use crate::config::{Config, Isolation, Loaded, pending_notices};
 use crate::ledger::TurnFilter;
 use crate::mode::{
@@ -172,9 +171,7 @@ pub(crate) fn run_loop(
 ) -> Result<LoopReport, Failure> {
     let config = &order.loaded.config;
     let ambient = &context.ambient;
-    let interrupts = Interrupts::install().map_err(|error| {
-        Failure::new(Exit::Operational, "cannot take over the signals of this process").caused_by(error)
-    })?;
+    let interrupts = context.signals.take_over()?;
     let again = order.plan.command();
     let fail = |error: RunnerError| runner_failure(&error, config, &again);
     let seats: &[Actor] = match &order.plan {

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use crate::agent::{known_agents, login_remedy};
-use crate::attempt::InterruptSignal;
 use crate::cli::words::one_line;
 use crate::cli::{Exit, Failure, Output};
 use crate::config::Config;
@@ -49,8 +48,7 @@ pub(crate) const fn exit_of(end: &LoopEnd) -> Exit {
         LoopEnd::TurnFailed { .. } | LoopEnd::OtherFailed { .. } | LoopEnd::LastFailed { .. } => {
             Exit::TurnFailed
         }
-        LoopEnd::Interrupted(InterruptSignal::Interrupt) => Exit::Interrupted,
-        LoopEnd::Interrupted(InterruptSignal::Terminate) => Exit::Terminated,
+        LoopEnd::Interrupted(signal) => Exit::by(*signal),
         LoopEnd::AttemptStopped(_) => Exit::Operational,
     }
 }
@@ -173,6 +171,7 @@ fn remedy(class: OutcomeClass, agent: Option<&str>, config: &Config) -> Option<S
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attempt::InterruptSignal;
     use crate::config::Overrides;
     use rstest::rstest;
 

@@ -85,7 +85,7 @@ pub(super) fn look(
     records: Option<&Records>,
     context: &Context,
 ) -> Result<Option<(Option<State>, SharedFacts)>, Failure> {
-    let (mut shared, sure) = match find_or_guess(located, ask, &context.ambient) {
+    let (mut shared, sure) = match find_or_guess(located, ask, context) {
         Ok(Some(found)) => found,
         Err(error @ RepoError::DetachedHead { .. }) => {
             return Err(failures::repo_failure(&error)
@@ -96,7 +96,7 @@ pub(super) fn look(
     };
     let Looked { seen, lease, was_asked } = match shared.look_or_recall(located, ask) {
         Ok(looked) => looked,
-        Err(_) if sure == Sure::No => return Ok(None),
+        Err(failure) if sure == Sure::No && !failure.is_stop() => return Ok(None),
         Err(failure) => return Err(failure),
     };
     let state = seen.as_ref().and_then(|seen| seen.state.clone());

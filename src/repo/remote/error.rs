@@ -119,6 +119,11 @@ impl RemoteError {
         matches!(self, Self::NoRepository { .. })
     }
 
+    /// Whether this process was asked to stop: nothing is tried again.
+    pub const fn is_stopped(&self) -> bool {
+        matches!(self, Self::Stopped { .. })
+    }
+
     /// Whether a push that ended so may have arrived all the same: only a look at the remote tells.
     pub const fn may_have_arrived(&self) -> bool {
         match self {

@@ -5,7 +5,9 @@ use std::time::Duration;
 use crate::config::GitConfig;
 use crate::model::{State, TurnId};
 use crate::publish::{ObjectId, RepoPath};
-use crate::repo::{self, FileCommit, LeaseSeen, PushKind, Pushed, Remote, RemoteError, RemoteSeen, Repo};
+use crate::repo::{
+    self, FileCommit, LeaseSeen, PushKind, Pushed, Remote, RemoteError, RemoteSeen, Repo, StopSign,
+};
 use crate::state::{self, FormatError};
 use crate::turn::Refusal;
 use crate::turn::sync::{Backoff, Remembered, SyncEvent, Tip, restore_forgotten, sync_message};
@@ -55,6 +57,11 @@ impl Exchange {
         let remote = repo.remote(&git.remote, branch)?;
         let file = RepoPath::from_path(&repo.prefix().as_path().join(state_file));
         Ok(Self { remote, branch: branch.to_owned(), file, seen: None })
+    }
+
+    /// Answers are not waited for any longer once this asks to stop.
+    pub fn obey(&mut self, stop: &StopSign) {
+        self.remote.obey(stop);
     }
 
     /// The remote's name, for messages.
@@ -220,6 +227,7 @@ pub fn change_seen(
             Ok(Pushed::Accepted) => return exchange.read(repo, commit).map(Some),
             Ok(Pushed::Refused(refusal)) => said = Some(refusal),
             // Whether it has arrived, the next look tells.
+            Err(error) if error.is_stopped() => failed = Some(error),
             Err(error) if error.is_transient() || error.is_no_repository() => {}
             Err(error) if error.may_have_arrived() => failed = Some(error),
             Err(error) => return Err(error.into()),

@@ -3,10 +3,9 @@
 use super::super::RunnerError;
 use super::error::SyncError;
 use super::exchange::refused;
-use crate::config::GitConfig;
 use crate::model::State;
 use crate::publish::{ObjectId, RepoPath};
-use crate::repo::{FileCommit, PushKind, Pushed, RemoteError, Repo};
+use crate::repo::{FileCommit, PushKind, Pushed, Remote, RemoteError, Repo};
 use crate::state;
 use crate::turn::sync::{SyncEvent, sync_message};
 
@@ -43,11 +42,9 @@ pub fn newest_readable(
 /// lost it. `None`: the state there is in order, or there never was one that could be read.
 pub fn restore_state(
     repo: &Repo,
-    git: &GitConfig,
-    branch: &str,
+    remote: &Remote,
     state_file: &std::path::Path,
 ) -> Result<Option<RestoredState>, RunnerError> {
-    let remote = repo.remote(&git.remote, branch)?;
     let file = state_path(repo, state_file);
     let mut made: Option<RestoredState> = None;
     let mut refusal = None;
@@ -73,11 +70,12 @@ pub fn restore_state(
         match remote.push(&commit, Some(&tip), PushKind::Turn) {
             Ok(Pushed::Accepted) => return Ok(Some(restored)),
             Ok(Pushed::Refused(said)) => refusal = Some(said).filter(|said| !said.may_pass()),
+            Err(error) if error.is_stopped() => return Err(error.into()),
             Err(error) if error.is_transient() => {}
             Err(error) => return Err(RemoteError::into(error)),
         }
         made = Some(restored);
     }
-    let remote = git.remote.clone();
+    let remote = remote.facts().name.clone();
     Err(SyncError::TooBusy { remote, what: "the restored state", tries: TRIES }.into())
 }

@@ -38,7 +38,7 @@ impl Runner<'_> {
         patience: Patience,
         publish_existing: bool,
     ) -> Self {
-        exchange.remote.obey(&self.stop_sign());
+        exchange.obey(&self.stop_sign());
         (self.exchange, self.patience, self.publish_existing) = (Some(exchange), patience, publish_existing);
         self
     }

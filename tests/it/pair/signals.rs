@@ -247,7 +247,7 @@ fn a_second_signal_to_a_role_ends_its_agent_at_once(
 /// Longer than any test is waited for: what ends sooner was ended by the signal.
 const PATIENT: &str = "git: { timeout: 1h, backend: BACKEND }\n";
 
-fn patient_pair(backend: &str) -> Pair {
+pub(super) fn patient_pair(backend: &str) -> Pair {
     Pair::configured(Scheme::Daemon, 2, &format!("{SYNC}{}", PATIENT.replace("BACKEND", backend)))
 }
 
@@ -324,6 +324,20 @@ fn a_signal_ends_a_look_over_an_ssh_that_hangs_and_leaves_no_ssh() {
         seen.lines().next()?.parse::<i32>().ok()
     });
     assert_ends(machine, waiting, Signal::INT, 1);
+    await_end_of_ssh(pid);
+    // A verb leaves none either.
+    std::fs::remove_file(&seen).unwrap();
+    let asking = machine.spawn(&[], &["status"], fault);
+    let pid = await_event("ssh", || {
+        let seen = std::fs::read_to_string(&seen).ok()?;
+        seen.lines().next()?.parse::<i32>().ok()
+    });
+    asking.signal(Signal::TERM);
+    asking.wait().assert_code(143);
+    await_end_of_ssh(pid);
+}
+
+fn await_end_of_ssh(pid: i32) {
     // A zombie, which only its new parent can remove, has no command line any more.
     await_event("the end of ssh", || {
         let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
