@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use crate::model::{Actor, Hold, HoldId, HoldKind, Holder, State, Status, Token, Usage};
+use crate::model::{Actor, Hold, HoldId, HoldKind, Holder, State, Status, Token, TurnFailure, Usage};
 use crate::turn::sync::{Remembered, restore_forgotten};
 use crate::turn::{
     ByHand, Claim, Failed, Input, OverRunning, Refusal, Stamp, StampOutcome, apply, status_before,
@@ -27,6 +27,15 @@ impl TurnOf {
 
     pub(super) fn stamp_token(self) -> Token {
         Token::from_random(4096 + u128::from(self.machine) * 64 + u128::from(self.number))
+    }
+
+    pub(super) fn refusal_token(self) -> Token {
+        Token::from_random(8192 + u128::from(self.machine) * 64 + u128::from(self.number))
+    }
+
+    /// Of the claim that is made again. Each such claim has a fresh one; that they are alike here is worse.
+    pub(super) fn again_token(self) -> Token {
+        Token::from_random(16384 + u128::from(self.machine) * 64 + u128::from(self.number))
     }
 }
 
@@ -58,11 +67,36 @@ pub(super) enum Stamping {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     Root(Root),
-    Claim { turn: TurnOf, actor: Actor, how: How },
-    Work { turn: TurnOf },
-    Stamp { turn: TurnOf, actor: Actor, outcome: Outcome, stamping: Stamping, claim: Id },
+    Claim {
+        turn: TurnOf,
+        actor: Actor,
+        how: How,
+    },
+    Work {
+        turn: TurnOf,
+    },
+    /// The word that the work of a turn must not leave its machine.
+    Refusal {
+        turn: TurnOf,
+        actor: Actor,
+    },
+    /// The claim of such a turn, made again when its work is handed over.
+    Again {
+        turn: TurnOf,
+        actor: Actor,
+    },
+    Stamp {
+        turn: TurnOf,
+        actor: Actor,
+        outcome: Outcome,
+        stamping: Stamping,
+        claim: Id,
+    },
     Person(Person),
-    Peer { actor: Actor, does: Peer },
+    Peer {
+        actor: Actor,
+        does: Peer,
+    },
 }
 
 /// How a pair begins.
@@ -225,13 +259,18 @@ impl Arena {
                 };
                 apply(&parent.seen, input, at(0))
             }
+            Kind::Refusal { turn, actor } => apply(&parent.seen, refusal(actor, turn), at(0)),
+            Kind::Again { turn, actor } => {
+                apply(&parent.seen, Input::Reclaim(self::claim(actor, turn.again_token())), at(0))
+            }
             Kind::Stamp { turn, actor, outcome, stamping, claim } => {
                 let on = match stamping {
                     Stamping::Honest | Stamping::Forged => &parent.seen,
                     Stamping::Stale => &self.commit(claim).seen,
                 };
+                let again = on.token.clone().filter(|token| *token == turn.again_token());
                 let under = match stamping {
-                    Stamping::Honest | Stamping::Stale => turn.claim_token(),
+                    Stamping::Honest | Stamping::Stale => again.unwrap_or_else(|| turn.claim_token()),
                     Stamping::Forged => on.token.clone().unwrap_or_else(|| turn.claim_token()),
                 };
                 let prior = self.commit(self.commit(claim).parent.unwrap()).seen.status;
@@ -247,6 +286,21 @@ impl Arena {
 fn claim(actor: Actor, token: Token) -> Claim {
     let holder = Holder { id: token.to_string(), host: "host".into(), pid: 7, since: at(0) };
     Claim { actor, token, holder, lease_expires_at: at(600) }
+}
+
+fn refusal(actor: Actor, turn: TurnOf) -> Input {
+    let failure = TurnFailure {
+        turn: turn.claim_token().to_string(),
+        host: "host".into(),
+        reason: "refused".into(),
+        waits: true,
+    };
+    let outcome = StampOutcome::Fail {
+        commit: None,
+        spent: Usage { turns: 1, ..Usage::default() },
+        failure: Some(failure),
+    };
+    Input::Stamp(Stamp { actor, claim_token: turn.claim_token(), token: turn.refusal_token(), outcome })
 }
 
 fn stamp(actor: Actor, turn: TurnOf, claim_token: Token, outcome: Outcome, prior: Status) -> Input {

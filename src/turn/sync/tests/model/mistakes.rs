@@ -20,6 +20,11 @@ pub(super) enum Mistake {
     ForgetsWhatAPeerDropped,
     PushesBeforeTheJournal,
     StartsBeforeTheJournal,
+    TakesWorkThatWaitsElsewhere,
+    PublishForgetsItsRefusal,
+    PublishForgetsItsClaim,
+    RefusalIgnoresWhatHasArrived,
+    RefusalIgnoresTheToken,
 }
 
 impl Mistake {
@@ -60,6 +65,12 @@ impl Mistake {
             state.status.runner() == Some(view.role) && view.lease == crate::turn::sync::LeaseHealth::Expired;
         match self {
             Self::TakesOverUnderAHold if lapsed && state.token.is_some() => SeatAction::Takeover,
+            Self::TakesWorkThatWaitsElsewhere
+                if state.failure.as_ref().is_some_and(|failure| failure.waits)
+                    && state.expected_actor == view.role =>
+            {
+                SeatAction::Reclaim
+            }
             Self::TakesOverWithoutAToken if lapsed && state.holds.is_empty() => SeatAction::Takeover,
             _ => right,
         }

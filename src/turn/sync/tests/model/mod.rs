@@ -3,6 +3,7 @@
 
 mod arena;
 mod mistakes;
+mod refusal;
 mod search;
 mod walks;
 mod world;
@@ -30,7 +31,7 @@ fn three_clones() -> Scenario {
         root: Root::Galph,
         machines: vec![GALPH, RALPH, GALPH],
         peer: None,
-        left: Left { crashes: 1 + more, network: 2 + more, expiries: 1, people: 0, peer: 0 },
+        left: Left { crashes: 1 + more, network: 2 + more, expiries: 1, people: 0, peer: 0, refusals: 0 },
         claims: 2,
         outcomes: &[Outcome::Pass, Outcome::Release],
         people: &[],
@@ -43,7 +44,7 @@ fn with_people() -> Scenario {
     Scenario {
         root: Root::Ralph,
         machines: vec![RALPH, GALPH],
-        left: Left { crashes: 1, network: 1 + more, expiries: 1, people: 2 + more, peer: 0 },
+        left: Left { crashes: 1, network: 1 + more, expiries: 1, people: 2 + more, peer: 0, refusals: 0 },
         outcomes: &[Outcome::Pass, Outcome::Fail, Outcome::Release],
         people: &Person::ALL,
         ..three_clones()
@@ -55,7 +56,7 @@ fn with_a_peer() -> Scenario {
     Scenario {
         machines: vec![GALPH, GALPH],
         peer: Some(RALPH),
-        left: Left { crashes: 1, network: 1, expiries: 1, people: 1, peer: 4 },
+        left: Left { crashes: 1, network: 1, expiries: 1, people: 1, peer: 4, refusals: 0 },
         people: &[Person::Hold, Person::Clear, Person::Exit],
         ..three_clones()
     }
@@ -67,8 +68,26 @@ fn with_a_peer_in_our_seat() -> Scenario {
         root: Root::NineFields,
         machines: vec![GALPH, RALPH],
         peer: Some(GALPH),
-        left: Left { crashes: 1, network: 1, expiries: 1, people: 1, peer: 4 },
+        left: Left { crashes: 1, network: 1, expiries: 1, people: 1, peer: 4, refusals: 0 },
         people: &[Person::Hold, Person::Takeover],
+        ..three_clones()
+    }
+}
+
+/// Two clones in galph's seat, whose work may have to stay where it is, one in ralph's, and a person.
+fn with_refusals() -> Scenario {
+    let more = u8::from(DEEP);
+    Scenario {
+        left: Left {
+            crashes: 1,
+            network: 1 + more,
+            expiries: 0,
+            people: 1 + more,
+            peer: 0,
+            refusals: 1 + more,
+        },
+        outcomes: &[Outcome::Pass],
+        people: &[Person::Takeover, Person::Commit, Person::Hold],
         ..three_clones()
     }
 }
@@ -83,6 +102,7 @@ fn searched(scenario: Scenario, mistake: Mistake, bounds: Bounds) -> Searched {
 #[case::clones_and_people(with_people(), [11, 15], [40_000, 2_000_000], &["Rebuild", "Reclaim"])]
 #[case::a_peer_in_the_other_seat(with_a_peer(), [13, 20], [80_000, 900_000], &["Takeover", "Rebuild"])]
 #[case::a_peer_in_the_same_seat(with_a_peer_in_our_seat(), [14, 24], [80_000, 500_000], &["Rebuild", "Reclaim"])]
+#[case::refused_work(with_refusals(), [14, 18], [30_000, 1_000_000], &["Rebuild", "Tell", "Stands"])]
 fn no_order_of_events_breaks_a_rule(
     #[case] scenario: Scenario,
     #[case] depth: [usize; 2],
@@ -124,9 +144,14 @@ fn let_it_be_seen(text: &str) {
 #[case(Mistake::ForgetsWhatAPeerDropped, 8, "epoch 1 follows epoch 1")]
 #[case(Mistake::PushesBeforeTheJournal, 2, "nothing goes on from `running-galph`")]
 #[case(Mistake::StartsBeforeTheJournal, 4, "starts the agent of one claim twice")]
+#[case(Mistake::TakesWorkThatWaitsElsewhere, 6, "claims a turn whose work waits elsewhere")]
+#[case(Mistake::PublishForgetsItsRefusal, 9, "nothing goes on from `failed`")]
+#[case(Mistake::PublishForgetsItsClaim, 7, "nothing goes on from `running-galph`")]
+#[case(Mistake::RefusalIgnoresWhatHasArrived, 8, "believes lost what is published")]
+#[case(Mistake::RefusalIgnoresTheToken, 6, "believes told what nobody knows")]
 fn every_mistake_is_found(#[case] mistake: Mistake, #[case] events: usize, #[case] leads_to: &str) {
     let bounds = Bounds { depth: events, recover_every: 1 };
-    let found = [three_clones(), with_people(), with_a_peer(), with_a_peer_in_our_seat()]
+    let found = [three_clones(), with_people(), with_a_peer(), with_a_peer_in_our_seat(), with_refusals()]
         .into_iter()
         .find_map(|scenario| searched(scenario, mistake, bounds).wrong);
     let (wrong, way) = found.expect("a mistake is found");

@@ -14,7 +14,7 @@ fn crowd(root: Root, peer: Option<Actor>) -> Scenario {
         root,
         machines: vec![Actor::Galph, Actor::Ralph, Actor::Galph, Actor::Ralph],
         peer,
-        left: Left { crashes: 40, network: 40, expiries: 40, people: 40, peer: 40 },
+        left: Left { crashes: 40, network: 40, expiries: 40, people: 40, peer: 40, refusals: 40 },
         claims: 9,
         outcomes: &[Outcome::Pass, Outcome::Fail, Outcome::Release],
         people: &Person::ALL,

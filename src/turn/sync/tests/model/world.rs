@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use super::arena::{Arena, How, Id, Kind, Outcome, Peer, Person, Root, TurnOf, at};
 use super::mistakes::Mistake;
+use super::refusal::Refused;
 use crate::model::{Actor, Token};
 use crate::turn::sync::{
     Answer, Asked, ClaimFate, LeaseHealth, PublishFate, SeatAction, SeatView, Tip, decide_claim,
@@ -36,10 +37,12 @@ pub(super) struct Left {
     pub(super) expiries: u8,
     pub(super) people: u8,
     pub(super) peer: u8,
+    /// Work that is refused.
+    pub(super) refusals: u8,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Journal {
+pub(super) enum Journal {
     Closed,
     /// `claimed` has begun.
     Claiming {
@@ -60,15 +63,19 @@ enum Journal {
         commit: Id,
         on: Id,
         outcome: Outcome,
+        /// Whether it was refused before.
+        again: bool,
     },
+    /// The work must not leave, and the remote is told.
+    Refused(Refused),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Machine {
-    journal: Journal,
+pub(super) struct Machine {
+    pub(super) journal: Journal,
     claims: u8,
     /// Lost in a crash, which leaves what an unknown answer leaves.
-    answer: Option<Answer>,
+    pub(super) answer: Option<Answer>,
     /// After a crash the token is looked at before anything goes on.
     resumed: bool,
 }
@@ -76,12 +83,12 @@ struct Machine {
 /// One moment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct World {
-    tip: Id,
-    machines: Vec<Machine>,
+    pub(super) tip: Id,
+    pub(super) machines: Vec<Machine>,
     peer_runs: bool,
     /// Pushes under way: the commit, and what it expects.
     flights: Vec<(Id, Id)>,
-    left: Left,
+    pub(super) left: Left,
     /// Claims whose agent was started, a bit each.
     started: u64,
 }
@@ -99,13 +106,43 @@ pub(super) enum Net {
 /// What happens next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Act {
-    Look { machine: u8, expired: bool },
-    Push { machine: u8, net: Net },
-    Judge { machine: u8 },
-    Start { machine: u8 },
-    End { machine: u8, outcome: Outcome },
-    Crash { machine: u8 },
-    Arrive { commit: Id, on: Id },
+    Look {
+        machine: u8,
+        expired: bool,
+    },
+    Push {
+        machine: u8,
+        net: Net,
+    },
+    Judge {
+        machine: u8,
+    },
+    Start {
+        machine: u8,
+    },
+    End {
+        machine: u8,
+        outcome: Outcome,
+    },
+    /// Its work turns out to be unfit: at its commit, or when it is handed over.
+    Refuse {
+        machine: u8,
+    },
+    /// A refused turn looks whether it is known.
+    Tell {
+        machine: u8,
+    },
+    /// A person has mended it.
+    Mend {
+        machine: u8,
+    },
+    Crash {
+        machine: u8,
+    },
+    Arrive {
+        commit: Id,
+        on: Id,
+    },
     Person(Person),
     Peer(Peer),
 }
@@ -156,7 +193,9 @@ impl Game {
                 }
                 Journal::Claiming { .. } | Journal::Publishing { .. } if now.answer.is_some() => {
                     acts.push(Act::Judge { machine });
+                    acts.extend(Self::refuse(now, left, machine));
                 }
+                Journal::Refused(refused) => acts.extend(refused.acts(machine, left.network > 0)),
                 Journal::Claiming { .. } | Journal::Publishing { .. } => {
                     acts.push(Act::Push { machine, net: Net::Good });
                     if left.network > 0 {
@@ -167,6 +206,7 @@ impl Game {
                 Journal::Ready { .. } => acts.push(Act::Start { machine }),
                 Journal::Running { .. } => {
                     acts.extend(self.scenario.outcomes.iter().map(|&outcome| Act::End { machine, outcome }));
+                    acts.extend(Self::refuse(now, left, machine));
                 }
             }
             let fresh = now.answer.is_none() && !now.resumed;
@@ -199,6 +239,9 @@ impl Game {
             Act::Judge { machine } => self.judge(arena, &mut next, machine)?,
             Act::Start { machine } => self.start_agent(arena, &mut next, machine)?,
             Act::End { machine, outcome } => self.end_agent(arena, &mut next, machine, outcome)?,
+            Act::Refuse { machine } => Self::refused(arena, &mut next, machine),
+            Act::Tell { machine } => self.tell(arena, &mut next, machine)?,
+            Act::Mend { machine } => self.mend(arena, &mut next, machine)?,
             Act::Crash { machine } => {
                 next.left.crashes -= 1;
                 crash(&mut next.machines[usize::from(machine)]);
@@ -234,12 +277,16 @@ impl Game {
             lease: if expired { LeaseHealth::Expired } else { LeaseHealth::Unwatched },
             takeover_after_lease: true,
         };
+        let waits = seen.failure.as_ref().is_some_and(|failure| failure.waits);
         let how = match self.mistake.seat(&view, decide_seat(&view)) {
             SeatAction::Claim => How::Claim,
             SeatAction::Reclaim => How::Reclaim,
             SeatAction::Takeover => How::Takeover,
             SeatAction::Begin | SeatAction::Wait(_) | SeatAction::End(_) => return Ok(()),
         };
+        if waits {
+            return Err(format!("machine {machine} claims a turn whose work waits elsewhere"));
+        }
         arena.note(how);
         let seen = &arena.commit(world.tip).seen;
         if how == How::Takeover {
@@ -272,7 +319,7 @@ impl Game {
         let tip = world.tip;
         let token = arena.commit(tip).state.token.clone();
         match now.journal {
-            Journal::Closed | Journal::Ready { .. } | Journal::Running { .. } => Ok(()),
+            Journal::Closed | Journal::Ready { .. } | Journal::Running { .. } | Journal::Refused(_) => Ok(()),
             Journal::Claiming { commit, on } => {
                 let turn = turn_of(arena, commit);
                 let ours = turn.claim_token();
@@ -298,19 +345,10 @@ impl Game {
                 settle(world, machine, journal);
                 Ok(())
             }
-            Journal::Publishing { claim, commit, on, outcome } => {
+            Journal::Publishing { claim, commit, on, outcome, again } => {
                 let turn = turn_of(arena, claim);
-                let (ours, stamp) = (turn.claim_token(), turn.stamp_token());
                 let seen = look_at(arena, tip, commit, on, token.as_ref());
-                let mut fate =
-                    self.mistake.publish(answer, None, decide_publish(answer, None, &[&ours], &stamp));
-                if fate == PublishFate::Look {
-                    fate = self.mistake.publish(
-                        answer,
-                        Some(&seen),
-                        decide_publish(answer, Some(&seen), &[&ours], &stamp),
-                    );
-                }
+                let fate = self.fate_of_publication(turn, answer, &seen, again);
                 arena.note(fate);
                 let was_published = arena.contains(tip, commit);
                 let journal = match fate {
@@ -322,10 +360,11 @@ impl Game {
                     }
                     PublishFate::Published | PublishFate::Fenced => Journal::Closed,
                     PublishFate::PushAgain => now.journal,
-                    PublishFate::Rebuild => {
-                        let commit = self.build(arena, tip, claim, outcome)?;
-                        Journal::Publishing { claim, commit, on: tip, outcome }
-                    }
+                    PublishFate::Rebuild => match self.build(arena, tip, claim, outcome)? {
+                        Some(commit) => Journal::Publishing { claim, commit, on: tip, outcome, again },
+                        // A hold keeps it from being claimed again.
+                        None => return Ok(()),
+                    },
                     PublishFate::Look => return Err("looking leads to looking".to_owned()),
                 };
                 settle(world, machine, journal);
@@ -334,17 +373,46 @@ impl Game {
         }
     }
 
-    /// The work, where there is some to publish, and the stamp.
-    fn build(&self, arena: &mut Arena, on: Id, claim: Id, outcome: Outcome) -> Result<Id, Wrong> {
+    fn fate_of_publication(&self, turn: TurnOf, answer: Answer, seen: &Tip<'_>, again: bool) -> PublishFate {
+        let (claim, refusal, stamp) = (turn.claim_token(), turn.refusal_token(), turn.stamp_token());
+        let ours: &[&Token] = match (again, self.mistake) {
+            (false, _) | (true, Mistake::PublishForgetsItsRefusal) => &[&claim],
+            (true, Mistake::PublishForgetsItsClaim) => &[&refusal],
+            (true, _) => &[&claim, &refusal],
+        };
+        let fate = self.mistake.publish(answer, None, decide_publish(answer, None, ours, &stamp));
+        if fate != PublishFate::Look {
+            return fate;
+        }
+        self.mistake.publish(answer, Some(seen), decide_publish(answer, Some(seen), ours, &stamp))
+    }
+
+    /// The work, where there is some to publish, and the stamp; on top of a refusal the claim again before it.
+    pub(super) fn build(
+        &self,
+        arena: &mut Arena,
+        on: Id,
+        claim: Id,
+        outcome: Outcome,
+    ) -> Result<Option<Id>, Wrong> {
         let turn = turn_of(arena, claim);
         let refused = |refusal| format!("the stamp is refused: {refusal}");
         let Kind::Claim { actor, .. } = arena.commit(claim).kind else { return Err("no claim".to_owned()) };
-        let parent = match outcome {
+        let mut parent = match outcome {
             Outcome::Pass => arena.make(Some(on), Kind::Work { turn }).map_err(refused)?,
             Outcome::Fail | Outcome::Release => on,
         };
+        if arena.commit(on).state.token == Some(turn.refusal_token()) {
+            match arena.make(Some(parent), Kind::Again { turn, actor }) {
+                Ok(again) => parent = again,
+                Err(_) => return Ok(None),
+            }
+        }
         let stamping = self.mistake.stamping();
-        arena.make(Some(parent), Kind::Stamp { turn, actor, outcome, stamping, claim }).map_err(refused)
+        arena
+            .make(Some(parent), Kind::Stamp { turn, actor, outcome, stamping, claim })
+            .map(Some)
+            .map_err(refused)
     }
 
     fn start_agent(&self, arena: &Arena, world: &mut World, machine: u8) -> Result<(), Wrong> {
@@ -377,8 +445,8 @@ impl Game {
         if !still_ours(arena, world, machine, claim) {
             return Ok(());
         }
-        let commit = self.build(arena, claim, claim, outcome)?;
-        settle(world, machine, Journal::Publishing { claim, commit, on: claim, outcome });
+        let Some(commit) = self.build(arena, claim, claim, outcome)? else { return Ok(()) };
+        settle(world, machine, Journal::Publishing { claim, commit, on: claim, outcome, again: false });
         Ok(())
     }
 
@@ -409,7 +477,7 @@ impl Game {
     /// have set, peers go on too. Nobody takes anything over.
     pub(super) fn recovers(&self, arena: &mut Arena, world: &World) -> Result<(), Wrong> {
         let mut now = world.clone();
-        now.left = Left { crashes: 0, network: 0, expiries: 0, people: 200, peer: 200 };
+        now.left = Left { crashes: 0, network: 0, expiries: 0, people: 200, peer: 200, refusals: 0 };
         let patient = Self {
             scenario: Rc::new(Scenario { claims: 15, ..(*self.scenario).clone() }),
             mistake: self.mistake,
@@ -424,6 +492,7 @@ impl Game {
                     Act::Judge { machine },
                     Act::Start { machine },
                     Act::End { machine, outcome: Outcome::Pass },
+                    Act::Mend { machine },
                 ]);
             }
             acts.extend([Act::Peer(Peer::Claim), Act::Peer(Peer::Pass)]);
@@ -440,6 +509,9 @@ impl Game {
                     Act::Judge { .. }
                     | Act::Start { .. }
                     | Act::End { .. }
+                    | Act::Refuse { .. }
+                    | Act::Tell { .. }
+                    | Act::Mend { .. }
                     | Act::Crash { .. }
                     | Act::Arrive { .. } => false,
                 };
@@ -462,7 +534,10 @@ impl Game {
 fn push(arena: &Arena, world: &mut World, machine: u8, net: Net) -> Result<(), Wrong> {
     let (commit, on) = match world.machines[usize::from(machine)].journal {
         Journal::Claiming { commit, on } | Journal::Publishing { commit, on, .. } => (commit, on),
-        Journal::Closed | Journal::Ready { .. } | Journal::Running { .. } => return Ok(()),
+        Journal::Refused(Refused { push: Some(push), .. }) => push,
+        Journal::Closed | Journal::Ready { .. } | Journal::Running { .. } | Journal::Refused(_) => {
+            return Ok(());
+        }
     };
     let answer = match net {
         Net::Good if world.tip == on => {
@@ -485,11 +560,16 @@ fn push(arena: &Arena, world: &mut World, machine: u8, net: Net) -> Result<(), W
             Answer::Unknown
         }
     };
-    world.machines[usize::from(machine)].answer = Some(answer);
+    let now = &mut world.machines[usize::from(machine)];
+    match &mut now.journal {
+        // Whatever the answer was, it is looked at.
+        Journal::Refused(refused) => refused.push = None,
+        _ => now.answer = Some(answer),
+    }
     Ok(())
 }
 
-fn look_at<'t>(arena: &Arena, tip: Id, commit: Id, on: Id, token: Option<&'t Token>) -> Tip<'t> {
+pub(super) fn look_at<'t>(arena: &Arena, tip: Id, commit: Id, on: Id, token: Option<&'t Token>) -> Tip<'t> {
     Tip { contains_ours: arena.contains(tip, commit), is_expected: tip == on, token }
 }
 
@@ -509,16 +589,20 @@ fn crash(machine: &mut Machine) {
     match machine.journal {
         Journal::Claiming { .. } | Journal::Publishing { .. } => machine.answer = Some(Answer::Unknown),
         Journal::Ready { .. } | Journal::Running { .. } => machine.resumed = true,
+        Journal::Refused(mut refused) => {
+            refused.push = None;
+            machine.journal = Journal::Refused(refused);
+        }
         Journal::Closed => {}
     }
 }
 
-fn settle(world: &mut World, machine: u8, journal: Journal) {
+pub(super) fn settle(world: &mut World, machine: u8, journal: Journal) {
     let now = &mut world.machines[usize::from(machine)];
     *now = Machine { journal, answer: None, resumed: false, ..*now };
 }
 
-fn turn_of(arena: &Arena, claim: Id) -> TurnOf {
+pub(super) fn turn_of(arena: &Arena, claim: Id) -> TurnOf {
     match arena.commit(claim).kind {
         Kind::Claim { turn, .. } => turn,
         other => unreachable!("{other:?} is no claim"),
@@ -536,17 +620,18 @@ fn advance(arena: &Arena, world: &mut World, new: Id) -> Result<(), Wrong> {
         let commit = arena.commit(id);
         let parent = arena.commit(commit.parent.unwrap());
         let (before, after) = (&parent.seen, &commit.state);
-        if let Kind::Work { turn } | Kind::Stamp { turn, .. } = commit.kind
+        if let Kind::Work { turn } | Kind::Stamp { turn, .. } | Kind::Again { turn, .. } = commit.kind
             && base.state.token != Some(turn.claim_token())
+            && base.state.token != Some(turn.refusal_token())
         {
             return Err(format!("{turn:?} publishes under another's token"));
         }
-        let by_us = matches!(commit.kind, Kind::Claim { .. } | Kind::Work { .. } | Kind::Stamp { .. });
+        let by_us = !matches!(commit.kind, Kind::Root(_) | Kind::Person(_) | Kind::Peer { .. });
         if by_us && (after.exit != before.exit || !before.holds.iter().all(|hold| after.holds.contains(hold)))
         {
             return Err(format!("{:?} takes back what a person has set", commit.kind));
         }
-        if let Kind::Claim { .. } = commit.kind
+        if let Kind::Claim { .. } | Kind::Again { .. } = commit.kind
             && after.epoch != parent.top_epoch + 1
         {
             return Err(format!("epoch {} follows epoch {}", after.epoch, parent.top_epoch));
