@@ -1,8 +1,7 @@
 //! The index after a commit: just the committed paths, under git's own lock.
 //!
-//! The lock is taken here, and a copy is brought up to date: by libgit2 where it loses nothing, else by `git
-//! update-index`. The branch moves while the lock is held, as in `git commit`: otherwise a commit that somebody makes in
-//! between would be made from the index of before, and undo ours.
+//! The lock is taken here, and a copy is brought up to date. The branch moves while the lock is held, as in `git
+//! commit`: otherwise a commit that somebody makes in between would be made from the index of before, and undo ours.
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -25,7 +25,7 @@ use crate::publish::{
 /// The ways to work with git that one suite runs over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
-    /// libgit2, and the installed git for an index that libgit2 would not keep.
+    /// libgit2, and the installed git for an index that is out of the ordinary.
     Library,
     /// libgit2, and the installed git looks at all files, as it does where they are very many.
     LargeLibrary,
@@ -172,10 +172,17 @@ impl TestRepo {
         self.git(&["rm", "--quiet", "--cached", "--ignore-unmatch", path]);
         let [one, two, three] = [1, 2, 3].map(|side| format!("100644 {blob} {side}\t{path}\n"));
         let sides = one + &two + &three;
-        let mut command = self.command(&self.root, &["update-index", "--index-info"]);
-        let mut running = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
-        std::io::Write::write_all(&mut running.stdin.take().unwrap(), sides.as_bytes()).unwrap();
-        assert!(running.wait().unwrap().success());
+        self.git_with(&["update-index", "--index-info"], sides.as_bytes());
+    }
+
+    /// What git prints that reads this; it must succeed.
+    pub(super) fn git_with(&self, arguments: &[&str], input: &[u8]) -> String {
+        let mut file = tempfile::tempfile().unwrap();
+        std::io::Write::write_all(&mut file, input).unwrap();
+        std::io::Seek::rewind(&mut file).unwrap();
+        let output = self.command(&self.root, arguments).stdin(file).output().unwrap();
+        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     pub(super) fn status(&self) -> String {

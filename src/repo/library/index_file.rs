@@ -1,32 +1,25 @@
 //! An index as bytes: what libgit2 does not tell of it.
 
 use std::fs::Metadata;
+use std::ops::Range;
 use std::os::unix::fs::MetadataExt as _;
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::publish::RepoPath;
+use sha1::{Digest as _, Sha1};
 
 const HEADER: usize = 12;
-const CHECKSUM: usize = 20;
+/// The bytes of the checksum that an index ends with.
+pub(super) const CHECKSUM: usize = 20;
 /// The bytes of an entry before its path.
-const ENTRY: usize = 62;
+pub(super) const ENTRY: usize = 62;
+/// Where in an entry the size of the file stands.
+pub(super) const SIZE: usize = 36;
+/// From this length on, that of a path is not told by its entry's flags.
+pub(super) const LONGEST_NOTED: u16 = 0xfff;
 /// Flags of an entry: more flags follow, so that the path begins two bytes later.
 const EXTENDED: u16 = 0x4000;
 const ASSUMED: u16 = 0x8000;
 const STAGE: u16 = 0x3000;
-
-/// What libgit2 keeps. Not what git adds to a large index, so as to read it with several threads.
-const KEPT: [&[u8; 4]; 2] = [b"TREE", b"REUC"];
-
-/// What is to be known before libgit2 writes an index.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Layout {
-    /// Whether libgit2 would lose nothing of it.
-    pub(super) is_kept: bool,
-    /// Files that are not older than the index: one may have been changed in the same moment, which its times do not
-    /// tell. In an index that is newer they would count as unchanged.
-    pub(super) racy: Vec<RepoPath>,
-}
 
 /// An index of SHA-1 names in the versions 2 and 3.
 #[derive(Debug)]
@@ -34,6 +27,9 @@ pub(super) struct IndexFile<'a> {
     /// In the order of their paths.
     pub(super) entries: Vec<Entry<'a>>,
     pub(super) extensions: Vec<Extension<'a>>,
+    /// All but the checksum.
+    pub(super) content: &'a [u8],
+    checksum: &'a [u8],
 }
 
 /// A name of four letters, and its content.
@@ -45,7 +41,8 @@ pub(super) type AttributesFiles = Vec<(Vec<u8>, Vec<u8>)>;
 /// An entry: the version of a path, and what its file looked like when it was known to hold it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry<'a> {
-    fields: &'a [u8],
+    /// All of it, with the zeros after the path.
+    bytes: &'a [u8],
     /// None: no more flags than all have.
     more_flags: Option<u16>,
     pub(super) path: &'a [u8],
@@ -53,7 +50,16 @@ pub(super) struct Entry<'a> {
 
 impl<'a> Entry<'a> {
     fn number(&self, at: usize) -> u32 {
-        number(self.fields, at).unwrap_or_default()
+        number(self.bytes, at).unwrap_or_default()
+    }
+
+    pub(super) fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// By this the entries of an index are in order.
+    pub(super) fn key(&self) -> (&'a [u8], u16) {
+        (self.path, self.side())
     }
 
     /// Seconds and nanoseconds.
@@ -80,21 +86,26 @@ impl<'a> Entry<'a> {
     }
 
     pub(super) fn size(&self) -> u32 {
-        self.number(36)
+        self.number(SIZE)
     }
 
     /// The bytes of the object's name.
-    pub(super) fn object(&self) -> &'a [u8] {
-        &self.fields[40..ENTRY - 2]
+    pub(super) fn object(&self) -> [u8; 20] {
+        self.bytes.get(SIZE + 4..).and_then(|rest| rest.first_chunk().copied()).unwrap_or_default()
     }
 
     fn flags(&self) -> u16 {
-        u16::from_be_bytes([self.fields[ENTRY - 2], self.fields[ENTRY - 1]])
+        flags(self.bytes)
+    }
+
+    /// Which side of a conflict it is, from 1 to 3; otherwise 0.
+    pub(super) fn side(&self) -> u16 {
+        (self.flags() & STAGE) >> 12
     }
 
     /// One of several versions of a path that are yet to be merged.
     pub(super) fn is_unmerged(&self) -> bool {
-        self.flags() & STAGE != 0
+        self.side() != 0
     }
 
     /// Git is told not to look at the file (`assume-unchanged`).
@@ -106,41 +117,63 @@ impl<'a> Entry<'a> {
     pub(super) fn is_special(&self) -> bool {
         self.more_flags.is_some_and(|flags| flags != 0)
     }
+
+    /// Only an index of version 3 has any.
+    pub(super) fn has_more_flags(&self) -> bool {
+        self.more_flags.is_some()
+    }
 }
 
 impl<'a> IndexFile<'a> {
+    /// An index that is not there.
+    pub(super) const fn absent() -> Self {
+        Self { entries: Vec::new(), extensions: Vec::new(), content: b"", checksum: b"none" }
+    }
+
     /// `None` for any other index, or where it is broken.
     pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
         let end = bytes.len().checked_sub(CHECKSUM)?;
-        if bytes.get(..4)? != b"DIRC" || !matches!(number(bytes, 4)?, 2 | 3) {
+        let (content, checksum) = bytes.split_at(end);
+        if content.get(..4)? != b"DIRC" || !matches!(number(content, 4)?, 2 | 3) {
             return None;
         }
-        let count = number(bytes, 8)?;
+        let count = number(content, 8)?;
         let mut entries = Vec::with_capacity((count as usize).min(bytes.len() / ENTRY));
         let mut at = HEADER;
         for _ in 0..count {
-            let fields = bytes.get(at..at + ENTRY)?;
-            let has_more = u16::from_be_bytes([fields[ENTRY - 2], fields[ENTRY - 1]]) & EXTENDED != 0;
-            let start = at + ENTRY + if has_more { 2 } else { 0 };
+            let rest = content.get(at..)?;
+            let has_more = flags(rest.get(..ENTRY)?) & EXTENDED != 0;
+            let start = ENTRY + if has_more { 2 } else { 0 };
             let more_flags = if has_more {
-                let two = bytes.get(start - 2..start)?;
+                let two = rest.get(start - 2..start)?;
                 Some(u16::from_be_bytes([two[0], two[1]]))
             } else {
                 None
             };
-            let length = bytes.get(start..end)?.iter().position(|byte| *byte == 0)?;
-            entries.push(Entry { fields, more_flags, path: &bytes[start..start + length] });
+            let length = path_length(rest, start)?;
             // Padded with one to eight zeros.
-            at += (start + length - at) / 8 * 8 + 8;
+            let size = (start + length) / 8 * 8 + 8;
+            entries.push(Entry { bytes: rest.get(..size)?, more_flags, path: &rest[start..start + length] });
+            at += size;
         }
         let mut extensions = Vec::new();
         while at < end {
-            let (name, size) = (bytes.get(at..at + 4)?, number(bytes, at + 4)? as usize);
+            let (name, size) = (content.get(at..at + 4)?, number(content, at + 4)? as usize);
             at += 8;
-            extensions.push((name, bytes.get(at..at.checked_add(size)?)?));
+            extensions.push((name, content.get(at..at.checked_add(size)?)?));
             at += size;
         }
-        (at == end).then_some(Self { entries, extensions })
+        (at == end).then_some(Self { entries, extensions, content, checksum })
+    }
+
+    /// git leaves it out where `index.skipHash` is set.
+    pub(super) fn has_checksum(&self) -> bool {
+        self.checksum.iter().any(|byte| *byte != 0)
+    }
+
+    /// Whether it is as it was written, as far as that can be known.
+    pub(super) fn is_intact(&self) -> bool {
+        !self.has_checksum() || Sha1::digest(self.content).as_slice() == self.checksum
     }
 
     /// Whether its entries are all there is: an extension whose name begins with a small letter changes what they mean.
@@ -159,6 +192,21 @@ impl<'a> IndexFile<'a> {
         Some(&self.entries[at])
     }
 
+    /// Where the entries of a path are: several while it is yet to be merged.
+    pub(super) fn all_of(&self, path: &[u8]) -> Range<usize> {
+        let start = self.entries.partition_point(|entry| entry.path < path);
+        let count = self.entries[start..].iter().take_while(|entry| entry.path == path).count();
+        start..start + count
+    }
+
+    /// Where the entries below a directory are.
+    pub(super) fn all_below(&self, directory: &[u8]) -> Range<usize> {
+        let prefix = [directory, b"/"].concat();
+        let start = self.entries.partition_point(|entry| entry.path < prefix.as_slice());
+        let count = self.entries[start..].partition_point(|entry| entry.path.starts_with(&prefix));
+        start..start + count
+    }
+
     /// The versions of all attributes files, to see whether one has changed.
     pub(super) fn attributes(&self) -> AttributesFiles {
         let is_attributes = |path: &[u8]| {
@@ -170,22 +218,10 @@ impl<'a> IndexFile<'a> {
     }
 }
 
-/// Reads an index that was written at this moment (seconds, nanoseconds). `None` for one that is not of the versions 2
-/// and 3, or where it is broken.
-pub(super) fn layout(bytes: &[u8], written: (u32, u32)) -> Option<Layout> {
-    let index = IndexFile::parse(bytes)?;
-    let racy = index.entries.iter().filter(|entry| entry.changed() >= written);
-    Some(Layout {
-        racy: racy.map(|entry| RepoPath::from_bytes(entry.path)).collect(),
-        is_kept: index.extensions.iter().all(|(name, _)| KEPT.iter().any(|kept| kept.as_slice() == *name)),
-    })
-}
-
-/// When a file was changed, as an index keeps it.
-pub(super) fn changed_at(metadata: &Metadata) -> (u32, u32) {
-    let since = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+/// A time as an index keeps it: seconds and nanoseconds.
+pub(super) fn moment(time: SystemTime) -> (u32, u32) {
     #[expect(clippy::cast_possible_truncation, reason = "the index keeps the low 32 bits")]
-    since.map_or((0, 0), |since| (since.as_secs() as u32, since.subsec_nanos()))
+    time.duration_since(UNIX_EPOCH).map_or((0, 0), |since| (since.as_secs() as u32, since.subsec_nanos()))
 }
 
 /// Whether a file was left alone between two looks, as far as the file system tells.
@@ -193,6 +229,21 @@ pub(super) fn is_same(one: &Metadata, other: &Metadata) -> bool {
     let times = |it: &Metadata| (it.mtime(), it.mtime_nsec(), it.ctime(), it.ctime_nsec());
     let file = |it: &Metadata| (it.dev(), it.ino(), it.len(), it.mode());
     times(one) == times(other) && file(one) == file(other)
+}
+
+/// Of the bytes of an entry.
+fn flags(entry: &[u8]) -> u16 {
+    u16::from_be_bytes([entry[ENTRY - 2], entry[ENTRY - 1]])
+}
+
+/// Of the path that begins there. The flags tell it, of long ones only that they are long.
+fn path_length(entry: &[u8], start: usize) -> Option<usize> {
+    let noted = flags(entry) & LONGEST_NOTED;
+    if noted < LONGEST_NOTED {
+        let length = usize::from(noted);
+        return (*entry.get(start + length)? == 0).then_some(length);
+    }
+    entry.get(start..)?.iter().position(|byte| *byte == 0)
 }
 
 fn number(bytes: &[u8], at: usize) -> Option<u32> {
@@ -205,39 +256,41 @@ mod tests {
     use super::*;
     use crate::repo::testing::TestRepo;
 
-    fn read(test: &TestRepo, at: (u32, u32)) -> Option<Layout> {
-        layout(&std::fs::read(test.root.join(".git/index")).unwrap(), at)
+    fn read(test: &TestRepo) -> Vec<u8> {
+        std::fs::read(test.root.join(".git/index")).unwrap()
     }
 
     #[test]
-    fn the_index_that_git_writes_is_kept_and_its_young_files_are_named() {
+    fn the_index_that_git_writes_is_read_whole() {
         let long = "d/".repeat(2100) + "long";
         let paths = ["a", "ab", "abc", "dir/abcd", "dir/abcde", "dir/abcdef", "dir/abcdefg", "dir/abcdefgh"];
         let test = TestRepo::with(&paths.map(|path| (path, path)));
         let blob = test.git(&["rev-parse", ":a"]);
         test.git(&["update-index", "--add", "--cacheinfo", &format!("100644,{},{long}", blob.trim())]);
-        let found = read(&test, (0, 0)).unwrap();
-        assert!(found.is_kept);
-        let named: Vec<String> = found.racy.iter().map(ToString::to_string).collect();
+        test.git(&["update-index", "--skip-worktree", "ab"]);
+        let bytes = read(&test);
+        let index = IndexFile::parse(&bytes).unwrap();
+        let named: Vec<_> = index.entries.iter().map(|entry| String::from_utf8_lossy(entry.path)).collect();
         let mut expected: Vec<String> = paths.iter().map(|path| (*path).to_owned()).chain([long]).collect();
         expected.sort();
         assert_eq!(named, expected);
-        assert_eq!(read(&test, (u32::MAX, 0)), Some(Layout { is_kept: true, racy: Vec::new() }));
-        test.git(&["update-index", "--skip-worktree", "ab"]);
-        assert_eq!(read(&test, (0, 0)), Some(found));
+        assert_eq!(index.entries.iter().filter(|entry| entry.is_special()).count(), 1);
+        assert!(index.is_whole() && index.is_intact() && index.has_checksum());
+        assert_eq!(index.all_below(b"dir"), 4..9);
+        assert_eq!((index.all_of(b"abc"), index.all_of(b"abcd")), (2..3, 3..3));
     }
 
     #[test]
-    fn what_libgit2_would_drop_or_cannot_be_read_is_told() {
+    fn what_is_broken_or_of_another_version_is_not_read() {
         let test = TestRepo::with(&[("a", "1")]);
-        test.git(&["update-index", "--force-untracked-cache"]);
-        assert!(!read(&test, (u32::MAX, 0)).unwrap().is_kept);
-        test.git(&["update-index", "--no-untracked-cache"]);
-        assert!(read(&test, (u32::MAX, 0)).unwrap().is_kept);
-        let whole = std::fs::read(test.root.join(".git/index")).unwrap();
-        assert!((0..HEADER + ENTRY).all(|length| layout(&whole[..length], (0, 0)).is_none()));
-        assert_eq!(layout(&whole[..whole.len() - 1], (0, 0)), None);
+        let whole = read(&test);
+        let is_refused = |bytes: &[u8]| IndexFile::parse(bytes).is_none_or(|index| !index.is_intact());
+        for at in 0..whole.len() {
+            let mut other = whole.clone();
+            other[at] ^= 1;
+            assert!(is_refused(&other) && is_refused(&whole[..at]), "{at}");
+        }
         test.git(&["update-index", "--index-version", "4"]);
-        assert_eq!(read(&test, (0, 0)), None);
+        assert!(IndexFile::parse(&read(&test)).is_none());
     }
 }

@@ -191,7 +191,7 @@ impl Library {
             if entry.is_unmerged() {
                 return Some(InIndex::Unmerged);
             }
-            let id = git2::Oid::from_bytes(entry.object()).ok()?;
+            let id = git2::Oid::from_bytes(&entry.object()).ok()?;
             file_mode(entry.mode()).map(|mode| InIndex::Version(Blob { id: object_id(id), mode }))
         };
         Ok(Some(paths.iter().map(|path| staged(path).unwrap_or(InIndex::Nothing)).collect()))

@@ -1,10 +1,11 @@
 //! The built-in way: libgit2, the repository kept open.
 //!
 //! It runs no hook, signs nothing, and knows only git's line-ending conversions. Where git is installed, it writes an
-//! index of which libgit2 would lose something, and tells what has changed among very many files.
+//! index that is out of the ordinary, and tells what has changed among very many files.
 
 mod attributes;
 mod branch;
+mod cache_tree;
 mod checkout;
 mod commit;
 mod content;
@@ -21,7 +22,9 @@ mod open;
 mod references;
 mod reflog;
 mod replay;
+mod resolve_undo;
 mod shared;
+mod splice;
 mod suspects;
 mod tree;
 

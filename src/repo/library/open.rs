@@ -17,7 +17,7 @@ use crate::ambient::Ambient;
 pub(in super::super) struct Library {
     pub(in super::super) git: Repository,
     pub(in super::super) place: Place,
-    /// Writes an index of which libgit2 would lose something.
+    /// Writes an index that is out of the ordinary.
     pub(super) program: Option<GitProgram>,
     pub(super) scans: Scans,
     /// The commit that was HEAD last, and its short name.

@@ -25,11 +25,11 @@ impl Library {
     pub(super) fn suspects(&self) -> Option<BTreeSet<RepoPath>> {
         use std::io::Read as _;
 
-        use super::index_file::{IndexFile, changed_at};
+        use super::index_file::{IndexFile, moment};
 
         let mut file = std::fs::File::open(self.place.git_dir.join("index")).ok()?;
         // Of the file that is read: one that is replaced meanwhile stays as it was for whoever has it open.
-        let (written, _) = changed_at(&file.metadata().ok()?);
+        let (written, _) = moment(file.metadata().ok()?.modified().ok()?);
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).ok()?;
         let index = IndexFile::parse(&bytes)?;

@@ -5,27 +5,16 @@ use std::collections::BTreeMap;
 
 use git2::{Oid, Repository, Tree};
 
+use super::super::cache_tree::Remembered;
 use super::super::index_file::{Entry, IndexFile};
 use super::MOST;
-
-/// How deep remembered trees may be nested.
-const DEEPEST: usize = 500;
-
-/// A directory as the index remembers it.
-#[derive(Debug)]
-struct Remembered<'a> {
-    name: &'a [u8],
-    /// How many entries lie below it, and the tree of them; `None` where something was staged since.
-    tree: Option<(usize, Oid)>,
-    below: Vec<Remembered<'a>>,
-}
 
 /// The paths whose entry is not as in HEAD. `None`: git has to be asked about everything.
 pub(super) fn differing(git: &Repository, index: &IndexFile<'_>) -> Option<Vec<Vec<u8>>> {
     if !index.is_whole() {
         return None;
     }
-    let root = parse(index.extension(*b"TREE")?)?;
+    let root = Remembered::parse(index.extension(*b"TREE")?)?;
     let head = git.head().and_then(|head| head.peel_to_tree()).ok()?;
     let mut comparison = Comparison { git, found: Vec::new(), trees: 0 };
     comparison.compare(&head, Some(&root), &index.entries, &mut Vec::new())?;
@@ -66,7 +55,7 @@ impl Comparison<'_> {
             let Some(slash) = name.iter().position(|byte| *byte == b'/') else {
                 let is_same = in_tree
                     .remove(name)
-                    .is_some_and(|(mode, id)| mode == first.mode() && id.as_bytes() == first.object());
+                    .is_some_and(|(mode, id)| mode == first.mode() && *id.as_bytes() == first.object());
                 if !is_same || first.is_unmerged() || first.is_special() {
                     self.add(first.path.to_vec())?;
                 }
@@ -101,43 +90,4 @@ impl Comparison<'_> {
         self.found.push(path);
         (self.found.len() <= MOST).then_some(())
     }
-}
-
-fn parse(bytes: &[u8]) -> Option<Remembered<'_>> {
-    let mut rest = bytes;
-    let root = parse_one(&mut rest, 0)?;
-    rest.is_empty().then_some(root)
-}
-
-fn parse_one<'a>(rest: &mut &'a [u8], depth: usize) -> Option<Remembered<'a>> {
-    if depth > DEEPEST {
-        return None;
-    }
-    let name = until(rest, 0)?;
-    let entries: i64 = decimal(until(rest, b' ')?)?;
-    let directories: usize = decimal(until(rest, b'\n')?)?;
-    let tree = match usize::try_from(entries) {
-        Ok(entries) => {
-            let (id, after) = rest.split_at_checked(20)?;
-            *rest = after;
-            Some((entries, Oid::from_bytes(id).ok()?))
-        }
-        Err(_) => None,
-    };
-    let mut below = Vec::new();
-    for _ in 0..directories {
-        below.push(parse_one(rest, depth + 1)?);
-    }
-    Some(Remembered { name, tree, below })
-}
-
-fn until<'a>(rest: &mut &'a [u8], end: u8) -> Option<&'a [u8]> {
-    let at = rest.iter().position(|byte| *byte == end)?;
-    let found = &rest[..at];
-    *rest = &rest[at + 1..];
-    Some(found)
-}
-
-fn decimal<N: std::str::FromStr>(digits: &[u8]) -> Option<N> {
-    std::str::from_utf8(digits).ok()?.parse().ok()
 }
