@@ -1,4 +1,4 @@
-//! Files of a commit written aside, and what the index has around them.
+//! Files of a commit written aside, and what is told of them in the index.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -9,16 +9,13 @@ use std::path::Path;
 use git2::build::CheckoutBuilder;
 use git2::{Index, IndexEntry, IndexEntryExtendedFlag, IndexTime, Repository, RepositoryOpenFlags, Status};
 
-use super::super::backend::Staged;
 use super::super::error::RepoError;
 use super::attributes::AttributeFiles;
 use super::content::converts_by_default;
-use super::object::{file_mode, mode_bits, object_id, oid};
+use super::object::{mode_bits, oid};
 use super::open::Library;
 use crate::publish::{Blob, FileMode, RepoPath};
 
-/// The bits of an index entry that tell the sides of a conflict.
-const STAGES: u16 = 0x3000;
 const CHANGED: [Status; 5] =
     [Status::WT_NEW, Status::WT_MODIFIED, Status::WT_DELETED, Status::WT_TYPECHANGE, Status::WT_RENAMED];
 
@@ -78,40 +75,6 @@ impl Library {
             aside.checkout_index(None, Some(options.force().update_index(false).refresh(false)))
         };
         export().map_err(self.failed("write files aside"))
-    }
-
-    pub(super) fn list_staged_around(
-        &self,
-        paths: &BTreeSet<&RepoPath>,
-    ) -> Result<BTreeMap<RepoPath, Staged>, RepoError> {
-        let failed = self.failed("read the index");
-        let index =
-            self.git.index().and_then(|mut index| index.read(false).map(|()| index)).map_err(&failed)?;
-        let mut found = BTreeMap::new();
-        let mut note = |entry: IndexEntry| {
-            let extended = IndexEntryExtendedFlag::from_bits_truncate(entry.flags_extended);
-            let is_merged = entry.flags & STAGES == 0;
-            let blob = file_mode(entry.mode).map(|mode| Blob { id: object_id(entry.id), mode });
-            let blob = blob.filter(|_| is_merged);
-            found.insert(
-                RepoPath::from_bytes(entry.path),
-                Staged { blob, skipped: extended.is_skip_worktree() },
-            );
-        };
-        let mut seen = BTreeSet::new();
-        for path in paths {
-            for at in path.as_path().ancestors().filter(|at| !at.as_os_str().is_empty()) {
-                if !seen.insert(at) {
-                    break;
-                }
-                (0..=3).filter_map(|stage| index.get_path(at, stage)).for_each(&mut note);
-            }
-            let below = [path.as_bytes(), b"/"].concat();
-            let Ok(first) = index.find_prefix(below.clone()) else { continue };
-            let entries = (first..).map_while(|at| index.get(at));
-            entries.take_while(|entry| entry.path.starts_with(&below)).for_each(&mut note);
-        }
-        Ok(found)
     }
 
     /// What cannot be looked at counts as changed.

@@ -20,6 +20,8 @@ pub(super) const LONGEST_NOTED: u16 = 0xfff;
 const EXTENDED: u16 = 0x4000;
 const ASSUMED: u16 = 0x8000;
 const STAGE: u16 = 0x3000;
+/// One of those that follow.
+const SKIPPED: u16 = 0x4000;
 
 /// An index of SHA-1 names in the versions 2 and 3.
 #[derive(Debug)]
@@ -116,6 +118,11 @@ impl<'a> Entry<'a> {
     /// The file is announced only (`git add -N`), or meant not to be there (`skip-worktree`).
     pub(super) fn is_special(&self) -> bool {
         self.more_flags.is_some_and(|flags| flags != 0)
+    }
+
+    /// The work tree is meant not to have it (`skip-worktree`).
+    pub(super) fn is_skipped(&self) -> bool {
+        self.more_flags.is_some_and(|flags| flags & SKIPPED != 0)
     }
 
     /// Only an index of version 3 has any.
@@ -274,7 +281,7 @@ mod tests {
         let mut expected: Vec<String> = paths.iter().map(|path| (*path).to_owned()).chain([long]).collect();
         expected.sort();
         assert_eq!(named, expected);
-        assert_eq!(index.entries.iter().filter(|entry| entry.is_special()).count(), 1);
+        assert_eq!(index.entries.iter().filter(|entry| entry.is_skipped()).count(), 1);
         assert!(index.is_whole() && index.is_intact() && index.has_checksum());
         assert_eq!(index.all_below(b"dir"), 4..9);
         assert_eq!((index.all_of(b"abc"), index.all_of(b"abcd")), (2..3, 3..3));

@@ -9,7 +9,6 @@ use super::super::error::{RepoError, Unsupported};
 use super::super::head::Head;
 use super::super::preflight::Person;
 use super::super::program::{GitProgram, Scan};
-use super::index_file::IndexFile;
 use super::object::{file_mode, object_id, oid};
 use super::open::{Library, Scans};
 use crate::publish::{Blob, ObjectId, RepoPath};
@@ -164,54 +163,6 @@ impl Library {
         Ok(heads.into_iter().map(known).collect())
     }
 
-    pub(super) fn staged_versions(&self, paths: &[&RepoPath]) -> Result<Vec<InIndex>, RepoError> {
-        if paths.is_empty() {
-            return Ok(Vec::new());
-        }
-        if let Some(staged) = self.staged_in_file(paths)? {
-            return Ok(staged);
-        }
-        let index = self.read_index()?;
-        let staged = |path: &&RepoPath| match in_index(&index, path) {
-            Some(version) => InIndex::Version(version),
-            None if (1..=3).any(|side| index.get_path(path.as_path(), side).is_some()) => InIndex::Unmerged,
-            None => InIndex::Nothing,
-        };
-        Ok(paths.iter().map(staged).collect())
-    }
-
-    /// Without libgit2, which takes in and checks the whole index each time that it has changed; `None` for an index that
-    /// only libgit2 can read, or not even it.
-    fn staged_in_file(&self, paths: &[&RepoPath]) -> Result<Option<Vec<InIndex>>, RepoError> {
-        let Ok(bytes) = std::fs::read(self.place.git_dir.join("index")) else { return Ok(None) };
-        let Some(index) = IndexFile::parse(&bytes).filter(IndexFile::is_whole) else { return Ok(None) };
-        self.follow_attributes(&index)?;
-        let staged = |path: &&RepoPath| {
-            let entry = index.find(path.as_bytes())?;
-            if entry.is_unmerged() {
-                return Some(InIndex::Unmerged);
-            }
-            let id = git2::Oid::from_bytes(&entry.object()).ok()?;
-            file_mode(entry.mode()).map(|mode| InIndex::Version(Blob { id: object_id(id), mode }))
-        };
-        Ok(Some(paths.iter().map(|path| staged(path).unwrap_or(InIndex::Nothing)).collect()))
-    }
-
-    /// libgit2 asks its own copy of the index for the attributes of a file; of these at least it is as the file is.
-    pub(super) fn follow_attributes(&self, index: &IndexFile<'_>) -> Result<(), RepoError> {
-        let attributes = index.attributes();
-        if self.attributes.borrow().as_ref() != Some(&attributes) {
-            self.read_index()?;
-            self.attributes.replace(Some(attributes));
-        }
-        Ok(())
-    }
-
-    fn read_index(&self) -> Result<Index, RepoError> {
-        let index = self.git.index().and_then(|mut index| index.read(false).map(|()| index));
-        index.map_err(self.failed("read the index"))
-    }
-
     pub(super) fn versions_of(
         &self,
         commit: &ObjectId,
@@ -283,7 +234,7 @@ fn is_passing(error: &git2::Error) -> bool {
     matches!(error.class(), ErrorClass::Index | ErrorClass::Os)
 }
 
-fn in_index(index: &Index, path: &RepoPath) -> Option<Blob> {
+pub(super) fn in_index(index: &Index, path: &RepoPath) -> Option<Blob> {
     let entry = index.get_path(path.as_path(), 0)?;
     file_mode(entry.mode).map(|mode| Blob { id: object_id(entry.id), mode })
 }

@@ -25,6 +25,7 @@ mod replay;
 mod resolve_undo;
 mod shared;
 mod splice;
+mod staged;
 mod suspects;
 mod tree;
 
