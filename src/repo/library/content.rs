@@ -40,9 +40,9 @@ impl<'a> Hasher<'a> {
         Ok(Self { library, converts_by_default: converts_by_default(&config), attributes, scratch: None })
     }
 
-    /// Whether git stores the very bytes of a file, as far as that is known without asking for its attributes.
-    pub(super) fn stores_as_it_is(&mut self, path: &RepoPath) -> bool {
-        !self.converts_by_default && !self.attributes.may_tell(path)
+    /// Whether git stores the very bytes of this file.
+    pub(super) fn takes_as_it_is(&mut self, path: &RepoPath) -> bool {
+        matches!(self.conversion(path), Ok(Conversion::None))
     }
 
     pub(super) fn hash(&mut self, path: &RepoPath) -> Result<Hashed, RepoError> {
@@ -50,8 +50,7 @@ impl<'a> Hasher<'a> {
         let absolute = library.place.absolute(path);
         let failed = library.failed("hash a file");
         let raw = || Oid::hash_file(ObjectType::Blob, &absolute).map(object_id).map_err(&failed);
-        let conversion = if self.stores_as_it_is(path) { Conversion::None } else { self.conversion(path)? };
-        match conversion {
+        match self.conversion(path)? {
             Conversion::None => Ok(Hashed { id: raw()?, obstacle: None }),
             Conversion::Unavailable(name) => {
                 Ok(Hashed { id: raw()?, obstacle: Some(Obstacle::Filter(name)) })
@@ -75,8 +74,9 @@ impl<'a> Hasher<'a> {
 
     /// Stores a file as an object and names it.
     pub(super) fn store(&mut self, path: &RepoPath) -> Result<Oid, git2::Error> {
+        let is_plain = self.takes_as_it_is(path);
         let (git, absolute) = (&self.library.git, self.library.place.absolute(path));
-        if !self.stores_as_it_is(path) {
+        if !is_plain {
             return git.blob_path(&absolute);
         }
         let said = |error: io::Error| git2::Error::from_str(&format!("`{}`: {error}", absolute.display()));
@@ -91,7 +91,10 @@ impl<'a> Hasher<'a> {
         object.finalize()
     }
 
-    fn conversion(&self, path: &RepoPath) -> Result<Conversion, RepoError> {
+    fn conversion(&mut self, path: &RepoPath) -> Result<Conversion, RepoError> {
+        if !self.converts_by_default && !self.attributes.may_tell(path) {
+            return Ok(Conversion::None);
+        }
         let attribute = |name| {
             self.library
                 .git

@@ -1,6 +1,6 @@
 //! Looking: HEAD, configuration, the work tree against HEAD, objects.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use git2::{ErrorClass, ErrorCode, Index, Status, StatusOptions, Statuses, Tree};
 
@@ -11,6 +11,7 @@ use super::super::preflight::Person;
 use super::super::program::{GitProgram, Scan};
 use super::object::{file_mode, object_id, oid};
 use super::open::{Library, Scans};
+use super::suspects::Suspects;
 use crate::publish::{Blob, ObjectId, RepoPath};
 
 /// Each loses to somebody else's write at its own moment only.
@@ -107,8 +108,10 @@ impl Library {
 
     /// By the installed git, of which the less is asked the more can be seen without it.
     fn scan_with(&self, program: &GitProgram) -> Option<Scan> {
-        let of_suspects = |paths: BTreeSet<RepoPath>| {
-            if paths.is_empty() { Some(Scan::default()) } else { program.scan_at(&paths).ok() }
+        let of_suspects = |suspects: Suspects| {
+            let Suspects { changed, unclear } = suspects;
+            let scan = if unclear.is_empty() { Scan::default() } else { program.scan_at(&unclear).ok()? };
+            Some(scan.with(changed))
         };
         self.suspects().and_then(of_suspects).or_else(|| program.scan().ok())
     }

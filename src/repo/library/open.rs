@@ -11,6 +11,7 @@ use super::super::error::{RepoError, opening_failed};
 use super::super::place::Place;
 use super::super::program::GitProgram;
 use super::index_file::AttributesFiles;
+use super::suspects::Names;
 use crate::ambient::Ambient;
 
 /// libgit2's handle of a repository.
@@ -24,6 +25,9 @@ pub(in super::super) struct Library {
     pub(super) short: RefCell<Option<(git2::Oid, String)>>,
     /// The attributes files that the index had when libgit2 last read it; `None`: nobody has looked.
     pub(super) attributes: RefCell<Option<AttributesFiles>>,
+    /// What looks at a large work tree have found, for the next one.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "git looks there"))]
+    pub(super) names: RefCell<Names>,
 }
 
 /// Who looks at all files of a large work tree. libgit2 takes longer than the installed git, which tells what has become of
@@ -67,6 +71,7 @@ impl Library {
             scans: Scans::Own,
             short: RefCell::default(),
             attributes: RefCell::default(),
+            names: RefCell::default(),
         })
     }
 

@@ -26,6 +26,12 @@ pub(in super::super) struct Scan {
 }
 
 impl Scan {
+    /// And these.
+    pub(in super::super) fn with(mut self, changed: BTreeMap<RepoPath, Changed>) -> Self {
+        self.changed.extend(changed);
+        self
+    }
+
     /// Of unmerged paths git tells no version of HEAD: they are looked up.
     pub(in super::super) fn complete(
         mut self,

@@ -1,5 +1,6 @@
 #![cfg(target_os = "linux")]
 
+use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::time::{Duration, SystemTime};
@@ -31,7 +32,7 @@ fn settled(files: &[(&str, &str)]) -> TestRepo {
 
 fn suspects(test: &TestRepo) -> Option<Vec<String>> {
     let library = Library::open(&test.root, &test.ambient()).unwrap();
-    Some(library.suspects()?.iter().map(ToString::to_string).collect())
+    library.look(|_, unproven, _| unproven.iter().map(ToString::to_string).collect())
 }
 
 fn known(paths: &[&str]) -> Vec<String> {
@@ -226,6 +227,101 @@ fn a_broken_index_is_no_answer() {
     }
 }
 
+/// What is known of paths that are not provably as in HEAD: those that differ, and those that git is asked about.
+fn settled_suspects(test: &TestRepo) -> (Vec<String>, Vec<String>) {
+    let library = Library::open(&test.root, &test.ambient()).unwrap();
+    let found = library.suspects().unwrap();
+    (
+        found.changed.keys().map(ToString::to_string).collect(),
+        found.unclear.iter().map(ToString::to_string).collect(),
+    )
+}
+
+#[rstest]
+#[case::saved(|test: &TestRepo| test.write("d/b", "22"), &["d/b"], &[])]
+#[case::saved_in_the_same_size(|test: &TestRepo| test.write("d/b", "2"), &["d/b"], &[])]
+#[case::saved_as_it_was(|test: &TestRepo| test.write("d/b", "1"), &[], &[])]
+#[case::touched_among_others(
+    |test: &TestRepo| {
+        test.write("a", "1");
+        test.write("d/b", "2");
+        test.write("new", "");
+    },
+    &["d/b"],
+    &["new"]
+)]
+#[case::executable(
+    |test: &TestRepo| fs::set_permissions(test.root.join("a"), Permissions::from_mode(0o755)).unwrap(),
+    &[],
+    &["a"]
+)]
+#[case::gone(|test: &TestRepo| test.remove("d/b"), &[], &["d/b"])]
+#[case::a_link(
+    |test: &TestRepo| {
+        test.remove("d/b");
+        symlink("../a", test.root.join("d/b")).unwrap();
+    },
+    &[],
+    &["d/b"]
+)]
+#[case::staged(
+    |test: &TestRepo| {
+        test.write("d/b", "22");
+        test.git(&["add", "d/b"]);
+        test.write("d/b", "1");
+    },
+    &[],
+    &["d/b"]
+)]
+#[case::line_ends(
+    |test: &TestRepo| {
+        test.write(".gitattributes", "* text=auto\n");
+        test.write("d/b", "1\r\n");
+    },
+    &[],
+    &[".gitattributes", "d/b"]
+)]
+#[case::told_to_look_away(
+    |test: &TestRepo| {
+        test.git(&["update-index", "--assume-unchanged", "d/b"]);
+        test.write("d/b", "2");
+    },
+    &[],
+    &["d/b"]
+)]
+fn a_plain_file_is_compared_here_and_all_else_is_asked(
+    #[case] change: fn(&TestRepo),
+    #[case] changed: &[&str],
+    #[case] unclear: &[&str],
+) {
+    let test = settled(&FILES);
+    change(&test);
+    assert_eq!(settled_suspects(&test), (known(changed), known(unclear)));
+    same_as_git(&test);
+}
+
+#[test]
+fn a_look_at_plain_files_starts_no_git() {
+    let mut test = settled(&FILES);
+    test.write("a", "2");
+    test.write("d/b", "1");
+    let bin = test.root.join("../bin");
+    fs::create_dir(&bin).unwrap();
+    fs::write(bin.join("git"), "#!/bin/sh\necho ran >> \"${0%/*}/ran\"\nexit 1\n").unwrap();
+    fs::set_permissions(bin.join("git"), Permissions::from_mode(0o755)).unwrap();
+    let path = test.ambient().env()[OsStr::new("PATH")].clone().into_string().unwrap();
+    test.set_env("PATH", &format!("{}:{path}", bin.display()));
+    let repo = test.open_as(Way::LargeLibrary);
+    let started = || fs::remove_file(bin.join("ran")).is_ok();
+    started();
+    let looked = |repo: &crate::repo::Repo| {
+        repo.dirty().unwrap().iter().map(|(path, _)| path.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!((looked(&repo), started()), (known(&["a"]), false));
+    test.write("new", "");
+    assert_eq!((looked(&repo), started()), (known(&["a", "new"]), true));
+}
+
 /// The library asks git about less than everything, and sees the same.
 fn same_as_git(test: &TestRepo) {
     let [library, program] = [Way::LargeLibrary, Way::Program].map(|way| test.open_as(way).dirty().unwrap());
@@ -234,7 +330,7 @@ fn same_as_git(test: &TestRepo) {
 
 /// What somebody does in a work tree, to one of a few paths.
 #[derive(Debug, Clone)]
-enum Act {
+pub(super) enum Act {
     Write(usize, String),
     Remove(usize),
     RemoveDirectory(usize),
@@ -245,7 +341,7 @@ enum Act {
 
 const PLACES: [&str; 8] = ["a", "a/x", "d/b", "d/b.c/y", "d/b/z", "d/deep/er/g", "ignored/i", "sub.o"];
 
-fn acts() -> impl Strategy<Value = Vec<Act>> {
+pub(super) fn acts() -> impl Strategy<Value = Vec<Act>> {
     let place = 0..PLACES.len();
     let act = prop_oneof![
         4 => (place.clone(), "[12]{0,2}").prop_map(|(at, text)| Act::Write(at, text)),
@@ -258,7 +354,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     proptest::collection::vec(act, 1..12)
 }
 
-fn perform(test: &TestRepo, act: &Act) {
+pub(super) fn perform(test: &TestRepo, act: &Act) {
     // Where it cannot be done, nothing is done.
     match act {
         Act::Write(place, content) => {

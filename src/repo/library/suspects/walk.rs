@@ -1,6 +1,8 @@
-//! The work tree against the index: every directory that has entries is read once.
+//! The work tree against the index: every directory that has entries is opened once, and its files are looked up in it.
+//!
+//! Its names are read too, unless nothing has come or gone since an earlier look found in it just what the index has.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::mem::MaybeUninit;
@@ -9,7 +11,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat, openat, statat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat, fstat, openat, statat};
+use rustix::path::Arg;
 
 use super::super::index_file::Entry;
 use super::MOST;
@@ -29,6 +32,68 @@ const EMPTY: [u8; 20] = [
     0x8c, 0x53, 0x91,
 ];
 
+/// How many seconds a directory must be older than a look, so that whatever comes or goes later changes its times.
+const SETTLED: i64 = 2;
+
+/// When a look is taken.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    /// The second in which the index was written. In whole seconds: a file system may keep no more.
+    pub(super) written: u32,
+    /// A second that the clock of the file system had reached when the look began; nobody can set it ahead.
+    pub(super) begun: i64,
+}
+
+/// The directories in which earlier looks of this process found just the names that the index has, by path.
+#[derive(Debug, Default)]
+pub(in super::super) struct Names {
+    directories: BTreeMap<Vec<u8>, KnownNames>,
+}
+
+/// Whatever comes into a directory or goes changes its times; a restored time changes the second one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Mark {
+    device: u64,
+    inode: u64,
+    changed: (i64, i64),
+    told_changed: (i64, i64),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct KnownNames {
+    mark: Mark,
+    names: Vec<u8>,
+}
+
+impl Mark {
+    fn of(stat: &Stat) -> Self {
+        #[expect(
+            clippy::unnecessary_cast,
+            clippy::cast_possible_wrap,
+            reason = "the types differ from machine to machine"
+        )]
+        Self {
+            device: stat.st_dev,
+            inode: stat.st_ino,
+            changed: (stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+            told_changed: (stat.st_ctime as i64, stat.st_ctime_nsec as i64),
+        }
+    }
+
+    fn is_settled(&self, begun: i64) -> bool {
+        self.changed.0.max(self.told_changed.0).saturating_add(SETTLED) <= begun
+    }
+}
+
+/// What a thread has found.
+#[derive(Default)]
+struct Found {
+    /// Paths.
+    differing: Vec<Vec<u8>>,
+    /// Directories whose names were read, and are those that the index has.
+    known: Vec<(Vec<u8>, KnownNames)>,
+}
+
 /// A directory with what the index has directly in it.
 #[derive(Debug, Default)]
 struct Directory<'a> {
@@ -40,29 +105,49 @@ struct Directory<'a> {
 }
 
 /// The paths whose file is not provably the one that the index knows, and those that it does not know. `None`: git has
-/// to be asked about everything. `written`: the second in which the index was written.
-pub(super) fn differing(root: &Path, entries: &[Entry<'_>], written: u32) -> Option<Vec<Vec<u8>>> {
+/// to be asked about everything.
+///
+/// `known`: from the looks before, where the file system can be relied on for that.
+pub(super) fn differing(
+    root: &Path,
+    entries: &[Entry<'_>],
+    moment: Moment,
+    known: Option<&mut Names>,
+) -> Option<Vec<Vec<u8>>> {
     let root: OwnedFd = File::open(root).ok()?.into();
+    let device = fstat(&root).ok()?.st_dev;
     let directories = directories(entries);
     let walk = Walk {
         root: &root,
+        device,
         directories: &directories,
-        written,
+        moment,
+        known: known.as_deref(),
         next: AtomicUsize::new(0),
         found: AtomicUsize::new(0),
     };
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = threads.min(MOST_THREADS).min(directories.len().div_ceil(SHARE));
-    std::thread::scope(|scope| {
+    let found = std::thread::scope(|scope| {
         let helpers: Vec<_> =
             (1..threads).map(|_| std::thread::Builder::new().spawn_scoped(scope, || walk.look())).collect();
         let mut found = walk.look()?;
         // One that could not be started has left its share to the others.
         for helper in helpers.into_iter().flatten() {
-            found.extend(helper.join().ok()??);
+            let other = helper.join().ok()??;
+            found.differing.extend(other.differing);
+            found.known.extend(other.known);
         }
         Some(found)
-    })
+    })?;
+    if let Some(known) = known {
+        known.directories.extend(found.known);
+        // Some are not in the index any more.
+        if known.directories.len() > directories.len() {
+            known.directories.clear();
+        }
+    }
+    Some(found.differing)
 }
 
 /// The directories of all entries; each but the root is listed in the one above it.
@@ -114,11 +199,32 @@ fn split(path: &[u8]) -> (&[u8], &[u8]) {
     path.iter().rposition(|byte| *byte == b'/').map_or((b"", path), |at| (&path[..at], &path[at + 1..]))
 }
 
+impl Directory<'_> {
+    /// Where the names of its files begin in their paths.
+    fn depth(&self) -> usize {
+        if self.path.is_empty() { 0 } else { self.path.len() + 1 }
+    }
+
+    /// All that the index has directly in it, files and directories apart.
+    fn names(&self) -> Vec<u8> {
+        let mut names = Vec::with_capacity(self.files.len() * 32);
+        let mut add = |name: &[u8], kind: u8| {
+            names.extend_from_slice(name);
+            names.push(kind);
+        };
+        self.files.iter().for_each(|file| add(&file.path[self.depth()..], 0));
+        self.directories.iter().for_each(|name| add(name, b'/'));
+        names
+    }
+}
+
 struct Walk<'a> {
     root: &'a OwnedFd,
+    /// The root's; another file system below it may be of any kind.
+    device: u64,
     directories: &'a [Directory<'a>],
-    /// In whole seconds: a file system may keep no more.
-    written: u32,
+    moment: Moment,
+    known: Option<&'a Names>,
     /// The first directory that nobody has taken yet.
     next: AtomicUsize,
     /// How many paths all threads have found.
@@ -126,17 +232,17 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn look(&self) -> Option<Vec<Vec<u8>>> {
-        let mut found = Vec::new();
+    fn look(&self) -> Option<Found> {
+        let mut found = Found::default();
         let mut buffer = vec![MaybeUninit::uninit(); NAMES_BUFFER];
         loop {
             let from = self.next.fetch_add(SHARE, Ordering::Relaxed);
             let Some(share) = self.directories.get(from..) else { return Some(found) };
-            let before = found.len();
+            let before = found.differing.len();
             for directory in share.iter().take(SHARE) {
                 self.look_at(directory, &mut buffer, &mut found)?;
             }
-            let new = found.len() - before;
+            let new = found.differing.len() - before;
             if self.found.fetch_add(new, Ordering::Relaxed) + new > MOST {
                 return None;
             }
@@ -147,7 +253,7 @@ impl Walk<'_> {
         &self,
         directory: &Directory<'_>,
         buffer: &mut [MaybeUninit<u8>],
-        found: &mut Vec<Vec<u8>>,
+        found: &mut Found,
     ) -> Option<()> {
         let is_root = directory.path.is_empty();
         let path = if is_root { b".".as_slice() } else { directory.path };
@@ -162,14 +268,46 @@ impl Walk<'_> {
             }
             Err(_) => return None,
         };
-        let mut add = |name: &[u8]| {
-            found.push(if is_root { name.to_vec() } else { [directory.path, b"/", name].concat() });
+        let before = found.differing.len();
+        let Some(known) = self.known else {
+            return self.read(directory, &opened, buffer, &mut found.differing);
         };
-        // Where the names of its files begin.
-        let depth = if is_root { 0 } else { directory.path.len() + 1 };
+        // Before its names are read: what comes meanwhile makes it younger than this.
+        let mark = Mark::of(&fstat(&opened).ok()?);
+        let now = KnownNames { mark, names: directory.names() };
+        if known.directories.get(directory.path) == Some(&now) {
+            for file in &directory.files {
+                let name = &file.path[directory.depth()..];
+                if !self.is_at(&opened, OsStr::from_bytes(name), file) {
+                    found.differing.push(file.path.to_vec());
+                }
+            }
+            return Some(());
+        }
+        self.read(directory, &opened, buffer, &mut found.differing)?;
+        if found.differing.len() == before && mark.device == self.device && mark.is_settled(self.moment.begun)
+        {
+            found.known.push((directory.path.to_vec(), now));
+        }
+        Some(())
+    }
+
+    /// By the names in a directory.
+    fn read(
+        &self,
+        directory: &Directory<'_>,
+        opened: &OwnedFd,
+        buffer: &mut [MaybeUninit<u8>],
+        differing: &mut Vec<Vec<u8>>,
+    ) -> Option<()> {
+        let is_root = directory.path.is_empty();
+        let mut add = |name: &[u8]| {
+            differing.push(if is_root { name.to_vec() } else { [directory.path, b"/", name].concat() });
+        };
+        let depth = directory.depth();
         let mut seen_files = vec![false; directory.files.len()];
         let mut seen_directories = vec![false; directory.directories.len()];
-        let mut names = RawDir::new(&opened, buffer);
+        let mut names = RawDir::new(opened, buffer);
         while let Some(entry) = names.next() {
             let entry = entry.ok()?;
             let name = entry.file_name().to_bytes();
@@ -187,8 +325,7 @@ impl Walk<'_> {
                     match at {
                         Ok(at) => {
                             seen_files[at] = true;
-                            let stat = statat(&opened, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW);
-                            if !stat.is_ok_and(|stat| self.is_unchanged(&directory.files[at], &stat)) {
+                            if !self.is_at(opened, entry.file_name(), &directory.files[at]) {
                                 add(name);
                             }
                         }
@@ -203,6 +340,11 @@ impl Walk<'_> {
         let seen = seen_files.into_iter().chain(seen_directories);
         names.zip(seen).filter(|(_, seen)| !seen).for_each(|(name, _)| add(name));
         Some(())
+    }
+
+    /// Whether the file of this name is the one that the index knows.
+    fn is_at(&self, directory: &OwnedFd, name: impl Arg, entry: &Entry<'_>) -> bool {
+        statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(|stat| self.is_unchanged(entry, &stat))
     }
 
     /// Git's own rule, and not more generous anywhere: a file with these times, of this size, the same inode and the same
@@ -230,7 +372,7 @@ impl Walk<'_> {
         let has_size = entry.size() != 0 || entry.object() == EMPTY;
         is_plain
             && has_size
-            && entry.changed().0 < self.written
+            && entry.changed().0 < self.moment.written
             && entry.mode() == mode
             && entry.changed() == changed
             && entry.told_changed() == told
@@ -239,3 +381,6 @@ impl Walk<'_> {
             && entry.size() == size
     }
 }
+
+#[cfg(test)]
+mod tests;
