@@ -7,6 +7,8 @@
 //! everything.
 
 #[cfg(target_os = "linux")]
+mod excluded;
+#[cfg(target_os = "linux")]
 mod settle;
 #[cfg(target_os = "linux")]
 mod staged;
@@ -73,6 +75,8 @@ impl Library {
         let unproven = walk::differing(&self.place.root, &index.entries, moment, names)?;
         let staged: Vec<RepoPath> = staged.into_iter().map(RepoPath::from_bytes).collect();
         let mut unproven: BTreeSet<RepoPath> = unproven.into_iter().map(RepoPath::from_bytes).collect();
+        let excluded = excluded::Excluded::now(&self.place);
+        unproven.retain(|path| !excluded.covers(path));
         unproven.extend(staged.iter().cloned());
         (unproven.len() <= MOST).then(|| take(&index, unproven, staged))
     }
