@@ -77,8 +77,8 @@ mod tests {
 
     const ASKED: &str = "*.txt text eol=crlf\n";
 
-    fn beside(test: &TestRepo, path: &str, text: &str) {
-        let path = test.root.with_file_name(path);
+    fn beside(repo: &TestRepo, path: &str, text: &str) {
+        let path = repo.root.with_file_name(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
@@ -124,8 +124,7 @@ mod tests {
     fn may_tell(test: &TestRepo, path: &str) -> bool {
         let library = Library::open(&test.root, &test.ambient()).unwrap();
         let config = library.git.config().unwrap();
-        let found = AttributeFiles::new(&library, &config).may_tell(&path.into());
-        found
+        AttributeFiles::new(&library, &config).may_tell(&path.into())
     }
 
     /// libgit2 looks in the home of this process, so that only the look can be shown here.

@@ -49,7 +49,8 @@ pub(super) struct FileFacts {
 
 /// The bytes of the index with these changes; without a checksum where it had none.
 ///
-/// `None` for an index of which something would be lost: it is out of order, or has other extensions than the trees and the
+/// `None` for an index of which something would be lost: it is out of order, has a file and a directory of one name (which
+/// git lets stand beside a conflict), or has other extensions than the trees and the
 /// settled conflicts that are understood here, or than those that only help to read it. Also where two of the
 /// changes exclude each other, or a path is one that git might not take.
 pub(super) fn splice(index: &IndexFile<'_>, changes: &Changes<'_>) -> Option<Vec<u8>> {
@@ -58,7 +59,11 @@ pub(super) fn splice(index: &IndexFile<'_>, changes: &Changes<'_>) -> Option<Vec
         pair[0].path < pair[1].path || (pair[0].is_unmerged() && pair[0].key() < pair[1].key())
     };
     let is_possible = |(path, change): (&&[u8], &Change)| match change {
-        Change::Put(entry) => is_plain(path, entry.mode) && !is_blocked(path, changes),
+        Change::Put(entry) => {
+            is_plain(path, entry.mode)
+                && !is_blocked(path, changes)
+                && !parents(path).any(|parent| is_file_and_directory(index, parent))
+        }
         Change::Remove | Change::Doubt => true,
     };
     if !index.entries.windows(2).all(is_in_order) || !changes.iter().all(is_possible) {
@@ -120,6 +125,11 @@ fn is_plain(path: &[u8], mode: u32) -> bool {
             .is_some_and(|rest| mode == LINK || !rest.first().is_some_and(u8::is_ascii_alphanumeric));
         !matches!(name, b"" | b"." | b"..") && !is_gits && !letters.starts_with(b"git~") && !name.contains(&0)
     })
+}
+
+fn is_file_and_directory(index: &IndexFile<'_>, path: &[u8]) -> bool {
+    index.entries[index.all_of(path)].iter().any(|entry| !entry.is_unmerged())
+        && !index.all_below(path).is_empty()
 }
 
 /// Whether another change puts a file in the place of one of this path's directories.
