@@ -4,7 +4,7 @@
 //! killed is told from that of a git, which nobody but a person removes. The witness holds what is under way, so that
 //! whoever takes the lock next can bring it to an end first.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{Error, ErrorKind, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ pub(super) struct IndexLock {
     lock: PathBuf,
     witness: PathBuf,
     /// The witness.
-    alive: File,
+    alive: Locked,
     under_way: Option<Box<Move>>,
 }
 
@@ -50,17 +50,17 @@ impl IndexLock {
         let (lock, witness) = (git_dir.join(LOCK), git_dir.join(WITNESS));
         let mut options = File::options();
         options.read(true).write(true);
-        let (mut alive, was_left) = match options.clone().create_new(true).open(&witness) {
+        let (alive, was_left) = match options.clone().create_new(true).open(&witness) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => (options.open(&witness)?, true),
             opened => (opened?, false),
         };
-        alive.try_lock()?;
+        let mut alive = Locked::of(alive)?;
         // Whoever had it until now has removed it meanwhile.
-        if !is_same(&alive, &witness) {
+        if !is_same(&alive.0, &witness) {
             return Err(ErrorKind::WouldBlock.into());
         }
-        let under_way = read(&mut alive);
-        if !is_same(&alive, &lock) {
+        let under_way = read(&mut alive.0);
+        if !is_same(&alive.0, &lock) {
             match fs::hard_link(&witness, &lock) {
                 Ok(()) => {}
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {
@@ -87,10 +87,10 @@ impl IndexLock {
     /// Keeps, durably, what is about to begin.
     pub(super) fn begin(&mut self, under_way: Move) -> std::io::Result<()> {
         let text = serde_json::to_vec(&under_way).map_err(Error::other)?;
-        self.alive.set_len(0)?;
-        self.alive.rewind()?;
-        self.alive.write_all(&text)?;
-        self.alive.sync_all()?;
+        self.alive.0.set_len(0)?;
+        self.alive.0.rewind()?;
+        self.alive.0.write_all(&text)?;
+        self.alive.0.sync_all()?;
         crate::durable::sync_parent(&self.witness)?;
         self.under_way = Some(Box::new(under_way));
         Ok(())
@@ -99,6 +99,22 @@ impl IndexLock {
     /// It has come to its end: its record goes with the lock.
     pub(super) fn end(&mut self) {
         self.under_way = None;
+    }
+}
+
+/// A file that is locked as long as this lives, and no longer: a child that is being started has it open too for a moment.
+struct Locked(File);
+
+impl Locked {
+    fn of(file: File) -> Result<Self, TryLockError> {
+        file.try_lock()?;
+        Ok(Self(file))
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
     }
 }
 
@@ -114,7 +130,7 @@ impl Drop for IndexLock {
 
 /// Whether a baton has ended without removing its lock, or what it had under way.
 pub(super) fn is_left_behind(git_dir: &Path) -> bool {
-    File::open(git_dir.join(WITNESS)).is_ok_and(|witness| witness.try_lock().is_ok())
+    File::open(git_dir.join(WITNESS)).is_ok_and(|witness| Locked::of(witness).is_ok())
 }
 
 pub(super) fn is_same(file: &File, path: &Path) -> bool {
