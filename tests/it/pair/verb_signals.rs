@@ -22,7 +22,6 @@ fn a_signal_ends_a_verb_whose_look_hangs(
         &["takeover", "galph", "--yes"]
     )]
     words: &[&str],
-    #[values((Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 143))] signal: (Signal, i32),
 ) {
     let pair = patient_pair(backend);
     let galph = pair.start("galph", 1, None);
@@ -31,23 +30,25 @@ fn a_signal_ends_a_verb_whose_look_hangs(
     galph.wait();
     let machine = pair.galph();
     let (server, tip) = (pair.server(), pair.tip());
-    server.always(None, Fault::Hang);
-    let before = server.traffic().looks;
-    let asking = machine.spawn(&[], words, None);
-    await_event("the look", || (server.traffic().looks > before).then_some(()));
-    asking.signal(signal.0);
-    let ended = asking.wait().assert_code(signal.1);
-    match words[0] {
-        "doctor" => ended.assert_says("error: stopped by a signal\n"),
-        "status" | "usage" => ended.assert_says("was not waited for: this process was asked to stop\n"),
-        _ => ended
-            .assert_says("was not waited for: this process was asked to stop\n")
-            .assert_says("help: nothing was changed; `baton status --offline` tells what was seen last"),
-    };
-    machine.assert_nobody_runs();
-    server.be_good();
-    assert_eq!(pair.tip(), tip);
-    machine.baton(&["status"]).assert_code(0);
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 143)] {
+        server.always(None, Fault::Hang);
+        let before = server.traffic().looks;
+        let asking = machine.spawn(&[], words, None);
+        await_event("the look", || (server.traffic().looks > before).then_some(()));
+        asking.signal(signal);
+        let ended = asking.wait().assert_code(code);
+        match words[0] {
+            "doctor" => ended.assert_says("error: stopped by a signal\n"),
+            "status" | "usage" => ended.assert_says("was not waited for: this process was asked to stop\n"),
+            _ => ended
+                .assert_says("was not waited for: this process was asked to stop\n")
+                .assert_says("help: nothing was changed; `baton status --offline` tells what was seen last"),
+        };
+        machine.assert_nobody_runs();
+        server.be_good();
+        assert_eq!(pair.tip(), tip);
+        machine.baton(&["status"]).assert_code(0);
+    }
 }
 
 /// Whether a change that was cut off has arrived, nobody says who does not know.
