@@ -462,20 +462,6 @@ fn another_branch_or_none_is_refused(#[values(Way::Library, Way::Program)] way: 
 }
 
 #[rstest]
-fn where_the_branch_cannot_move_the_files_go_back(#[values(Way::Library, Way::Program)] way: Way) {
-    let scene = Scene::new(way, &FILES, change_much);
-    let files = scene.files();
-    let lock = scene.test.root.join(".git/refs/heads/main.lock");
-    fs::write(&lock, "").unwrap();
-    let refused = scene.bring();
-    assert!(matches!(refused, Err(RepoError::Locked { .. })), "{refused:?}");
-    fs::remove_file(lock).unwrap();
-    assert_eq!(scene.files(), files);
-    assert_eq!(scene.test.status(), "");
-    scene.assert_brought("");
-}
-
-#[rstest]
 fn while_another_git_writes_the_index_nothing_is_written(#[values(Way::Library, Way::Program)] way: Way) {
     let scene = Scene::new(way, &FILES, change_much);
     let files = scene.files();
